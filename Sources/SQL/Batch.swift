@@ -1,0 +1,52 @@
+/// Statements that take effect together or not at all, in their order, as one transaction.
+///
+/// Each statement sees what those before it did (Postgres runs them at READ COMMITTED, each with a snapshot of its own).
+/// There is no other transaction in Weir and none stays open while application code runs: a condition is a guard in the
+/// first statement's WHERE, on which the later ones depend through the row it changed, or a constraint that aborts the batch.
+public struct Batch: Sendable {
+    /// One statement of a batch with its arguments.
+    public struct Step: Sendable {
+        public let statement: StatementText
+        public let arguments: [SQLValue]
+    }
+
+    /// Where in the result the rows of a statement are.
+    public struct Reference<Output: Sendable>: Sendable {
+        let index: Int
+        let decode: @Sendable (inout Row) throws(DatabaseError) -> Output
+    }
+
+    /// The statements, in the order in which they run.
+    public private(set) var steps: [Step] = []
+
+    /// An empty batch.
+    public init() {}
+
+    /// Appends a statement; the answer finds its rows in the result.
+    @discardableResult
+    public mutating func add<Output>(_ statement: Statement<Output>, _ arguments: [SQLValue]) -> Reference<Output> {
+        steps.append(Step(statement: statement.text, arguments: arguments))
+        return Reference(index: steps.count - 1, decode: statement.decode)
+    }
+}
+
+/// What a committed batch answered: the rows of each of its statements.
+public struct BatchResult: Sendable {
+    private let rows: [[Row]]
+
+    /// One element for each step of the batch, in its order.
+    public init(rows: [[Row]]) {
+        self.rows = rows
+    }
+
+    /// The rows of one statement.
+    public func rows<Output>(_ reference: Batch.Reference<Output>) throws(DatabaseError) -> [Output] {
+        var outputs: [Output] = []
+        outputs.reserveCapacity(rows[reference.index].count)
+        for row in rows[reference.index] {
+            var row = row
+            outputs.append(try reference.decode(&row))
+        }
+        return outputs
+    }
+}

@@ -1,0 +1,51 @@
+/// The name and the text of a statement, without its result type: what a driver prepares and runs.
+///
+/// The text is written once for both engines, with `$1 ... $n` as parameters. What only Postgres takes stands in a
+/// conditional comment, `/*postgres FOR UPDATE */`: a comment to SQLite, unwrapped for Postgres. Casts are written
+/// `CAST($1 AS BIGINT)`, since SQLite takes `$1::bigint` as the name of another, unbound parameter.
+/// The SQL function `now_ms()` is the database's clock on both engines: milliseconds since the epoch.
+public struct StatementText: Sendable, Hashable {
+    /// Unique among all statements; prepared statements, errors and metrics carry it.
+    public let name: String
+    /// The text as written, conditional comments included.
+    public let sql: String
+
+    /// A statement's text under its unique name.
+    public init(name: String, sql: String) {
+        self.name = name
+        self.sql = sql
+    }
+
+    /// The text with what is in `/*postgres ... */` unwrapped: what is sent to Postgres.
+    public var postgresSQL: String {
+        var result = ""
+        var rest = Substring(sql)
+        while let open = rest.firstRange(of: "/*postgres "), let close = rest[open.upperBound...].firstRange(of: "*/") {
+            result += rest[..<open.lowerBound]
+            result += rest[open.upperBound..<close.lowerBound]
+            rest = rest[close.upperBound...]
+        }
+        return result + rest
+    }
+}
+
+/// A statement and how each of its rows is read.
+public struct Statement<Output: Sendable>: Sendable {
+    /// What is prepared and run.
+    public let text: StatementText
+    /// Reads one row, column after column.
+    public let decode: @Sendable (inout Row) throws(DatabaseError) -> Output
+
+    /// A statement that answers rows.
+    public init(_ name: String, _ sql: String, decode: @escaping @Sendable (inout Row) throws(DatabaseError) -> Output) {
+        text = StatementText(name: name, sql: sql)
+        self.decode = decode
+    }
+}
+
+extension Statement where Output == Void {
+    /// A statement whose rows, if any, nobody reads.
+    public init(_ name: String, _ sql: String) {
+        self.init(name, sql) { _ throws(DatabaseError) in }
+    }
+}
