@@ -1,0 +1,77 @@
+/// Every error type that Weir answers or declares: those of the API's model and those common to the signed services.
+public enum ErrorCode: String, Sendable, CaseIterable {
+    // Modelled: each operation lists those that it may answer.
+    case accessDenied = "AccessDeniedException"
+    case accountChannelLimitExceeded = "AccountChannelLimitExceededException"
+    case accountStreamLimitExceeded = "AccountStreamLimitExceededException"
+    case clientLimitExceeded = "ClientLimitExceededException"
+    /// Declared by CreateStream ("Not implemented"), never sent.
+    case deviceStreamLimitExceeded = "DeviceStreamLimitExceededException"
+    case invalidArgument = "InvalidArgumentException"
+    /// Declared by CreateStream ("Not implemented"), never sent.
+    case invalidDevice = "InvalidDeviceException"
+    case invalidResourceFormat = "InvalidResourceFormatException"
+    case noDataRetention = "NoDataRetentionException"
+    /// Declared by the reference, never sent: a denial is `accessDenied`, as on the wire of the real service.
+    case notAuthorized = "NotAuthorizedException"
+    case resourceInUse = "ResourceInUseException"
+    case resourceNotFound = "ResourceNotFoundException"
+    case streamEdgeConfigurationNotFound = "StreamEdgeConfigurationNotFoundException"
+    case tagsPerResourceExceededLimit = "TagsPerResourceExceededLimitException"
+    case versionMismatch = "VersionMismatchException"
+    // Common: before an operation is reached, or whatever the operation.
+    case validation = "ValidationException"
+    case serialization = "SerializationException"
+    case throttling = "ThrottlingException"
+    case unknownOperation = "UnknownOperationException"
+    case methodNotAllowed = "MethodNotAllowedException"
+    case malformedHTTPRequest = "MalformedHttpRequestException"
+    case requestEntityTooLarge = "RequestEntityTooLargeException"
+    case requestTimeout = "RequestTimeoutException"
+    case serviceUnavailable = "ServiceUnavailable"
+    case internalFailure = "InternalFailure"
+    // The signature layer.
+    case missingAuthenticationToken = "MissingAuthenticationTokenException"
+    case incompleteSignature = "IncompleteSignatureException"
+    case unrecognizedClient = "UnrecognizedClientException"
+    case invalidSignature = "InvalidSignatureException"
+    case expiredToken = "ExpiredTokenException"
+
+    /// The HTTP status of the answer. Where the model says 401 for a denial, the wire of the real service says 403.
+    public var status: Int {
+        switch self {
+        case .accountChannelLimitExceeded, .accountStreamLimitExceeded, .clientLimitExceeded, .deviceStreamLimitExceeded, .invalidArgument,
+            .invalidDevice, .invalidResourceFormat, .noDataRetention, .resourceInUse, .tagsPerResourceExceededLimit, .versionMismatch,
+            .validation, .serialization, .throttling, .malformedHTTPRequest:
+            400
+        case .notAuthorized: 401
+        case .accessDenied, .missingAuthenticationToken, .incompleteSignature, .unrecognizedClient, .invalidSignature, .expiredToken: 403
+        case .resourceNotFound, .streamEdgeConfigurationNotFound, .unknownOperation: 404
+        case .methodNotAllowed: 405
+        case .requestTimeout: 408
+        case .requestEntityTooLarge: 413
+        case .internalFailure: 500
+        case .serviceUnavailable: 503
+        }
+    }
+
+    /// The member of the body that holds the message: the signature layer writes it with a small letter.
+    public var messageMember: String {
+        switch self {
+        case .missingAuthenticationToken, .incompleteSignature, .unrecognizedClient, .invalidSignature, .expiredToken: "message"
+        case .accessDenied, .accountChannelLimitExceeded, .accountStreamLimitExceeded, .clientLimitExceeded, .deviceStreamLimitExceeded,
+            .invalidArgument, .invalidDevice, .invalidResourceFormat, .noDataRetention, .notAuthorized, .resourceInUse, .resourceNotFound,
+            .streamEdgeConfigurationNotFound, .tagsPerResourceExceededLimit, .versionMismatch, .validation, .serialization, .throttling,
+            .unknownOperation, .methodNotAllowed, .malformedHTTPRequest, .requestEntityTooLarge, .requestTimeout, .serviceUnavailable,
+            .internalFailure:
+            "Message"
+        }
+    }
+
+    /// Answered by any operation, whatever its own list says.
+    public static let common: [ErrorCode] = [
+        .validation, .serialization, .throttling, .accessDenied, .missingAuthenticationToken, .incompleteSignature, .unrecognizedClient,
+        .invalidSignature, .expiredToken, .methodNotAllowed, .malformedHTTPRequest, .requestTimeout, .requestEntityTooLarge,
+        .internalFailure, .serviceUnavailable,
+    ]
+}

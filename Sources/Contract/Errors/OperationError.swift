@@ -1,0 +1,27 @@
+/// Why a call was refused: an error type, a message for the caller, and apart from both what only operators may see.
+///
+/// It has no description on purpose: what goes to a client is `publicMessage`, by name, and nothing else can get there by accident.
+public struct OperationError: Error, Sendable {
+    public let code: ErrorCode
+    /// Says which resource, which member, which rule, and what to do.
+    public let publicMessage: String
+    /// For the log; never sent.
+    public let privateContext: String?
+
+    /// A refusal with its message for the caller and, apart, context for the log.
+    public init(_ code: ErrorCode, _ publicMessage: String, privateContext: String? = nil) {
+        self.code = code
+        self.publicMessage = publicMessage
+        self.privateContext = privateContext
+    }
+
+    /// The body of the answer.
+    public var body: [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key(code.messageMember)
+        writer.string(publicMessage)
+        writer.endObject()
+        return writer.bytes
+    }
+}

@@ -1,0 +1,28 @@
+/// Adds tags to a stream, or gives them new values.
+public enum TagStream: Operation {
+    public struct Input: Sendable {
+        public let streamARN: String?
+        public let streamName: String?
+        public let tags: [MapEntry<String>]
+    }
+
+    public static let input = structure(
+        "TagStreamInput", Input.init,
+        optional("StreamARN", .resourceARN, \.streamARN, Text.streamARN),
+        optional("StreamName", .resourceName, \.streamName, Text.streamName),
+        required("Tags", .tags, \.tags, "The tags to set. Keys must not begin with `aws:`, in any spelling."))
+
+    public static let output: Shape<Void>? = nil
+
+    public static let contract = OperationContract(
+        .tagStream, of: Self.self,
+        summary: "Tag a stream",
+        documentation: """
+            Sets all of the tags or none. A key that the stream has already gets the new value. A stream may have 50 tags after the change. \
+            Works while the stream is CREATING, ACTIVE or UPDATING and does not change its version.
+            """,
+        errors: [
+            .clientLimitExceeded, .invalidArgument, .invalidResourceFormat, .notAuthorized, .resourceNotFound, .tagsPerResourceExceededLimit,
+        ],
+        exampleRequest: #"{"StreamName":"gate-7","Tags":{"site":"north"}}"#)
+}

@@ -1,0 +1,25 @@
+/// Removes tags from a stream.
+public enum UntagStream: Operation {
+    public struct Input: Sendable {
+        public let streamARN: String?
+        public let streamName: String?
+        public let tagKeyList: [String]
+    }
+
+    public static let input = structure(
+        "UntagStreamInput", Input.init,
+        optional("StreamARN", .resourceARN, \.streamARN, Text.streamARN),
+        optional("StreamName", .resourceName, \.streamName, Text.streamName),
+        required("TagKeyList", .tagKeys, \.tagKeyList, "The keys of the tags to remove; a key that the stream does not have is ignored."))
+
+    public static let output: Shape<Void>? = nil
+
+    public static let contract = OperationContract(
+        .untagStream, of: Self.self,
+        summary: "Remove tags from a stream",
+        documentation: """
+            Removes the tags with these keys. Works while the stream is CREATING, ACTIVE or UPDATING and does not change its version.
+            """,
+        errors: [.clientLimitExceeded, .invalidArgument, .invalidResourceFormat, .notAuthorized, .resourceNotFound],
+        exampleRequest: #"{"StreamName":"gate-7","TagKeyList":["site"]}"#)
+}

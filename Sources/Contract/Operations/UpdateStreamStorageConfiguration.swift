@@ -1,0 +1,30 @@
+/// Changes how a stream's media is stored.
+public enum UpdateStreamStorageConfiguration: Operation {
+    public struct Input: Sendable {
+        public let currentVersion: String
+        public let streamARN: String?
+        public let streamName: String?
+        public let streamStorageConfiguration: StreamStorageConfiguration
+    }
+
+    public static let input = structure(
+        "UpdateStreamStorageConfigurationInput", Input.init,
+        required("CurrentVersion", .version, \.currentVersion, Text.currentVersion),
+        optional("StreamARN", .resourceARN, \.streamARN, Text.streamARN),
+        optional("StreamName", .resourceName, \.streamName, Text.streamName),
+        required("StreamStorageConfiguration", StreamStorageConfiguration.shape, \.streamStorageConfiguration, "The new configuration."))
+
+    public static let output: Shape<Void>? = nil
+
+    public static let contract = OperationContract(
+        .updateStreamStorageConfiguration, of: Self.self,
+        summary: "Change a stream's storage configuration",
+        documentation: """
+            Changes the storage tier of an ACTIVE stream, which gets a new version and is UPDATING until the change is done.
+            """,
+        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound, .versionMismatch],
+        exampleRequest: """
+            {"StreamName":"gate-7","CurrentVersion":"davN9FKg4vjyKdCSs0f4",\
+            "StreamStorageConfiguration":{"DefaultStorageTier":"WARM"}}
+            """)
+}

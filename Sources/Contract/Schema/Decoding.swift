@@ -1,0 +1,69 @@
+/// What went wrong so far while a request was being decoded, and where in it the decoder stands.
+struct Decoding {
+    private(set) var violations: [Violation] = []
+    private var path: [String] = []
+
+    /// Runs `body` one level further down. `name` is an element of the path as error messages give it.
+    mutating func at<Value>(
+        _ name: @autoclosure () -> String, _ body: (inout Decoding) throws(SerializationError) -> Value
+    ) throws(SerializationError) -> Value {
+        path.append(name())
+        defer { path.removeLast() }
+        return try body(&self)
+    }
+
+    /// Notes that what stands here breaks a rule.
+    mutating func report(_ constraint: Constraint, value: String?) {
+        violations.append(Violation(path: path.joined(separator: "."), value: value, constraint: constraint))
+    }
+
+    /// What to throw when the value here has the wrong JSON type.
+    func wrongType(_ expected: String, _ value: JSONValue) -> SerializationError {
+        let place = path.isEmpty ? "The request body" : "The value at '\(path.joined(separator: "."))'"
+        return SerializationError(message: "\(place) must be \(expected), not \(value.typeName).")
+    }
+}
+
+/// A member that breaks one of its constraints.
+public struct Violation: Sendable {
+    /// Members joined by dots, each with a lower-case first letter, list elements numbered from 1: `tagKeyList.1.member`.
+    public let path: String
+    /// The offending value, or nil where it is absent. Shortened where it is long.
+    public let value: String?
+    public let constraint: Constraint
+
+    /// In the words of the service: `Value 'x y' at 'streamName' failed to satisfy constraint: Member must ...`.
+    public var text: String {
+        "Value \(value.map { "'\($0)'" } ?? "null") at '\(path)' failed to satisfy constraint: \(constraint.text)"
+    }
+}
+
+/// The body is not JSON, or a value in it has the wrong JSON type.
+struct SerializationError: Error {
+    let message: String
+}
+
+extension JSONValue {
+    var typeName: String {
+        switch self {
+        case .null: "null"
+        case .bool: "a boolean"
+        case .integer, .number: "a number"
+        case .string: "a string"
+        case .array: "an array"
+        case .object: "an object"
+        }
+    }
+}
+
+extension String {
+    /// A wire name as it stands in error messages: `StreamARN` is `streamARN`.
+    var lowerCasedFirst: String { prefix(1).lowercased() + dropFirst() }
+
+    /// Short enough to be echoed, and marked where something was left out.
+    var echoed: String {
+        let limit = 256
+        guard unicodeScalars.count > limit else { return self }
+        return String(String.UnicodeScalarView(unicodeScalars.prefix(limit))) + "..."
+    }
+}

@@ -1,0 +1,36 @@
+/// What a shape says about itself: enough to write the OpenAPI document and to make test cases from.
+public struct Schema: Sendable {
+    /// What kind of JSON value it is.
+    public indirect enum Kind: Sendable {
+        case string
+        /// 32 bits on the wire.
+        case integer
+        case boolean
+        /// Seconds since the epoch, with a fraction of milliseconds.
+        case timestamp
+        case list(Schema)
+        case map(key: Schema, value: Schema)
+        case structure(name: String, members: [Member])
+    }
+
+    /// A member of a structure.
+    public struct Member: Sendable {
+        /// As on the wire.
+        public let name: String
+        public let isRequired: Bool
+        public let schema: Schema
+        /// For people, in our own words.
+        public let documentation: String
+    }
+
+    public let kind: Kind
+    public let constraints: [Constraint]
+    /// True where a value must never be echoed or logged.
+    public let isSensitive: Bool
+
+    init(_ kind: Kind, _ constraints: [Constraint] = [], isSensitive: Bool = false) {
+        self.kind = kind
+        self.constraints = constraints
+        self.isSensitive = isSensitive
+    }
+}

@@ -1,0 +1,101 @@
+public import Contract
+public import SQL
+public import Store
+
+/// An access key that may sign calls now.
+public struct AccessKey: Sendable {
+    public let id: String
+    public let account: String
+    public let secret: String
+}
+
+/// The access keys of the deployment: in the database, the secrets encrypted under the master key.
+///
+/// Threads: a value without state of its own; any task may use it at any time.
+public struct AccessKeys: Sendable {
+    private let store: Store
+    private let sealer: Sealer
+
+    /// The access keys of a store, under its deployment's master key.
+    public init(store: Store, masterKey: MasterKey) {
+        self.store = store
+        sealer = Sealer(masterKey)
+    }
+
+    /// Why the access keys cannot be used. The text is for operators.
+    public struct Failure: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    /// Sees to it that the deployment uses this master key: writes down a sealed proof the first time, opens it ever after. Throws where the
+    /// deployment was set up with another one.
+    public func checkMasterKey() async throws {
+        let fact = "master-key-proof"
+        let proof = "weir"
+        _ = try await store.addFact(fact, sealer.seal(proof, owner: fact))
+        guard let sealed = try await store.fact(fact), sealer.open(sealed, owner: fact) == proof else {
+            throw Failure(
+                description: "The master key is not the one that this database was set up with. Every instance needs the same: copy the file master.key "
+                    + "from the data directory of the first, or name it with --master-key-file.")
+        }
+    }
+
+    /// Makes a key for an account and answers its id and secret, which cannot be read again later.
+    public func create(account: String, description: String) async throws -> (id: String, secret: String) {
+        let made = Self.random()
+        guard try await add(id: made.id, secret: made.secret, account: account, description: description, onlyFirst: false) else {
+            throw Failure(description: "The access key could not be added. Try again.")
+        }
+        return made
+    }
+
+    /// Adds the deployment's first key unless it ever had one; answers whether it was added.
+    public func addFirst(id: String, secret: String, account: String) async throws -> Bool {
+        try await add(id: id, secret: secret, account: account, description: "made by the first start", onlyFirst: true)
+    }
+
+    /// Whether a first key was ever added.
+    public func hasFirst() async throws -> Bool {
+        try await store.fact(Self.firstKeyFact) != nil
+    }
+
+    /// Every key, the oldest first, without the secrets.
+    public func list() async throws(DatabaseError) -> [AccessKeyRecord] {
+        try await store.accessKeys()
+    }
+
+    /// Keeps a key from signing anything more; answers whether there is one of this id.
+    public func disable(_ id: String) async throws(DatabaseError) -> Bool {
+        try await store.disableAccessKey(id)
+    }
+
+    /// The key, if it may sign calls now.
+    public func active(_ id: String) async throws(OperationError) -> AccessKey? {
+        do throws(DatabaseError) {
+            guard let record = try await store.accessKey(id), record.isActive, let secret = sealer.open(record.secretSealed, owner: id)
+            else { return nil }
+            return AccessKey(id: id, account: record.account, secret: secret)
+        } catch {
+            throw OperationError(error)
+        }
+    }
+
+    private static let firstKeyFact = "first-access-key"
+
+    private func add(id: String, secret: String, account: String, description: String, onlyFirst: Bool) async throws -> Bool {
+        try await store.addAccessKey(
+            id: id, account: account, secretSealed: try sealer.seal(secret, owner: id), description: description,
+            unlessFact: onlyFirst ? Self.firstKeyFact : nil)
+    }
+
+    /// An id and a secret of the forms that AWS gives: 20 and 40 characters.
+    public static func random() -> (id: String, secret: String) {
+        let identifiers = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+        let secrets = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+        var generator = SystemRandomNumberGenerator()
+        func characters(_ count: Int, of alphabet: [Character]) -> String {
+            String((0..<count).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &generator)] })
+        }
+        return ("AKIA" + characters(16, of: identifiers), characters(40, of: secrets))
+    }
+}

@@ -1,0 +1,16 @@
+import Contract
+import Store
+
+extension DescribeStreamStorageConfiguration: Rule {
+    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> StreamSubject {
+        try StreamSubject(name: input.streamName, arn: input.streamARN, caller, .describeStreamStorageConfiguration)
+    }
+
+    static func answer(_ input: Input, _ subject: StreamSubject, _ call: Call) async throws(OperationError) -> Output {
+        let stream = try await call.stream(subject)
+        return Output(
+            streamARN: stream.arn, streamName: stream.name,
+            streamStorageConfiguration: DefaultStorageTier(rawValue: stream.defaultStorageTier).map(
+                StreamStorageConfiguration.init(defaultStorageTier:)))
+    }
+}

@@ -1,0 +1,16 @@
+import Contract
+import Store
+
+extension UpdateStreamStorageConfiguration: Rule {
+    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> StreamSubject {
+        try StreamSubject(name: input.streamName, arn: input.streamARN, caller, .updateStreamStorageConfiguration)
+    }
+
+    static func answer(_ input: Input, _ subject: StreamSubject, _ call: Call) async throws(OperationError) {
+        try await call.update(
+            subject,
+            StreamUpdate(
+                expectedVersion: input.currentVersion, newVersion: Token.random(),
+                defaultStorageTier: input.streamStorageConfiguration.defaultStorageTier.rawValue))
+    }
+}

@@ -1,0 +1,38 @@
+import Contract
+import ControlPlane
+import Synchronization
+
+/// The access keys that sign the requests at hand, so that not every request reads its key from the database.
+///
+/// A key that was disabled is refused by every instance within `maximumAge`. Unknown ids are remembered too, for as long, so that guessing costs
+/// the database one read an id.
+///
+/// Threads: any task may use it at any time. Memory is bounded by `capacity` entries.
+final class KeyRing: Sendable {
+    private struct Entry {
+        let key: AccessKey?
+        let readAt: Double
+    }
+
+    /// Seconds.
+    static let maximumAge = 5.0
+    private static let capacity = 10_000
+
+    private let keys: AccessKeys
+    private let entries = Mutex<[String: Entry]>([:])
+
+    init(_ keys: AccessKeys) {
+        self.keys = keys
+    }
+
+    /// The key, if it may sign now. `now` is in seconds of any clock that does not step.
+    func key(_ id: String, now: Double) async throws(OperationError) -> AccessKey? {
+        if let entry = entries.withLock({ $0[id] }), now - entry.readAt < Self.maximumAge { return entry.key }
+        let key = try await keys.active(id)
+        entries.withLock { entries in
+            if entries.count >= Self.capacity { entries.removeAll(keepingCapacity: true) }
+            entries[id] = Entry(key: key, readAt: now)
+        }
+        return key
+    }
+}

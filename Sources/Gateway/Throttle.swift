@@ -1,0 +1,93 @@
+import Contract
+public import ControlPlane
+import Synchronization
+
+/// Request rates of this instance: a bucket that fills at the rate and holds one second of it, for each account, region and operation, and for
+/// each resource where the rate counts those.
+///
+/// Threads: any task may use it at any time. Memory is bounded: buckets that are full again are forgotten.
+public final class Throttle: Sendable {
+    /// What rates there are.
+    public struct Rates: Sendable {
+        /// `aws` holds each account to the documented rates, `relaxed` to none.
+        public var profile: LimitProfile
+        /// Requests a second that an account may make in all, to protect the deployment; nil for no such limit.
+        public var protective: Int?
+
+        public init(profile: LimitProfile, protective: Int?) {
+            self.profile = profile
+            self.protective = protective
+        }
+    }
+
+    private struct Key: Hashable {
+        let account: String
+        let region: String
+        let operation: OperationID?
+        let resource: String?
+    }
+
+    private struct Bucket {
+        var tokens: Double
+        var filledAt: Double
+        let rate: Double
+
+        mutating func take(_ now: Double) -> Bool {
+            tokens = min(rate, tokens + (now - filledAt) * rate)
+            filledAt = now
+            guard tokens >= 1 else { return false }
+            tokens -= 1
+            return true
+        }
+    }
+
+    private struct State {
+        var buckets: [Key: Bucket] = [:]
+        var sweepAt = 0.0
+    }
+
+    private let rates: Rates
+    private let state = Mutex(State())
+
+    /// A throttle whose buckets are all full.
+    public init(_ rates: Rates) {
+        self.rates = rates
+    }
+
+    /// Takes one call out of every bucket that it counts in, or throws ThrottlingException or ClientLimitExceededException. `now` is in seconds of
+    /// any clock that does not step.
+    func admit(_ operation: OperationID, _ caller: Caller, resourceName: String?, now: Double) throws(OperationError) {
+        if let protective = rates.protective {
+            let key = Key(account: caller.account, region: "", operation: nil, resource: nil)
+            guard take(key, rate: protective, now) else {
+                throw OperationError(.throttling, "The account makes more than \(protective) requests a second, the most that this deployment takes.")
+            }
+        }
+        switch rates.profile {
+        case .relaxed: return
+        case .aws:
+            let documented = operation.documentedRate
+            let account = Key(account: caller.account, region: caller.region, operation: operation, resource: nil)
+            guard take(account, rate: documented.perAccount, now) else {
+                throw OperationError(.clientLimitExceeded, "Limit exceeded on number of requests for \(operation.rawValue) API")
+            }
+            guard let rate = documented.perResource, let resourceName else { return }
+            let resource = Key(account: caller.account, region: caller.region, operation: operation, resource: resourceName)
+            guard take(resource, rate: rate, now) else {
+                throw OperationError(
+                    .clientLimitExceeded, "Limit exceeded on number of requests for \(operation.rawValue) API for resource '\(resourceName)'")
+            }
+        }
+    }
+
+    private func take(_ key: Key, rate: Int, _ now: Double) -> Bool {
+        state.withLock { state in
+            if now >= state.sweepAt {
+                // A bucket nobody used for a second is full, which is what a new one is too.
+                state.buckets = state.buckets.filter { now - $0.value.filledAt < 1 }
+                state.sweepAt = now + 1
+            }
+            return state.buckets[key, default: Bucket(tokens: Double(rate), filledAt: now, rate: Double(rate))].take(now)
+        }
+    }
+}

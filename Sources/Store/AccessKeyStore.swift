@@ -1,0 +1,53 @@
+public import SQL
+
+extension Store {
+    /// The access key of this id, active or not.
+    public func accessKey(_ id: String) async throws(DatabaseError) -> AccessKeyRecord? {
+        try await database.read(AccessKeyStatements.find, [.text(id)]).first
+    }
+
+    /// Every access key, the oldest first.
+    public func accessKeys() async throws(DatabaseError) -> [AccessKeyRecord] {
+        try await database.read(AccessKeyStatements.list, [])
+    }
+
+    /// Adds an active access key. With `unlessFact`, only if the deployment does not know that fact yet, which it knows from then on; answers
+    /// whether it was added.
+    public func addAccessKey(
+        id: String, account: String, secretSealed: String, description: String, unlessFact fact: String? = nil
+    ) async throws(DatabaseError) -> Bool {
+        var batch = Batch()
+        if let fact { batch.add(AccessKeyStatements.insertFact, [.text(fact), .text(id)]) }
+        batch.add(AccessKeyStatements.insert, [.text(id), .text(account), .text(secretSealed), .text(description)])
+        return try await unlessThere(batch)
+    }
+
+    /// Disables an access key; answers whether there is one of this id.
+    public func disableAccessKey(_ id: String) async throws(DatabaseError) -> Bool {
+        var batch = Batch()
+        let disabled = batch.add(AccessKeyStatements.disable, [.text(id)])
+        return try await !write(batch).rows(disabled).isEmpty
+    }
+
+    /// What the deployment knows under a name.
+    public func fact(_ name: String) async throws(DatabaseError) -> String? {
+        try await database.read(AccessKeyStatements.findFact, [.text(name)]).first
+    }
+
+    /// Writes a fact down unless the deployment knows one of that name; answers whether it did not.
+    public func addFact(_ name: String, _ value: String) async throws(DatabaseError) -> Bool {
+        var batch = Batch()
+        batch.add(AccessKeyStatements.insertFact, [.text(name), .text(value)])
+        return try await unlessThere(batch)
+    }
+
+    private func unlessThere(_ batch: Batch) async throws(DatabaseError) -> Bool {
+        do throws(DatabaseError) {
+            _ = try await write(batch)
+            return true
+        } catch {
+            if case .constraint(let reported) = error.kind, Constraint(reported: reported) != nil { return false }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,29 @@
+import SQL
+
+/// Statements on the answers that are kept for clients which lost them.
+enum MutationStatements {
+    static let insertForStream = Statement<Void>(
+        "mutation.insert-for-stream",
+        """
+        INSERT INTO answered_mutation (key_id, invocation_id, operation, body_hash, answer, answered_at)
+        SELECT $5, $6, $7, $8, arn, now_ms() FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4
+        """)
+
+    static let find = Statement(
+        "mutation.find",
+        "SELECT answer FROM answered_mutation WHERE key_id = $1 AND invocation_id = $2 AND operation = $3 AND body_hash = $4"
+    ) { row throws(DatabaseError) in try row.text() }
+
+    /// At most $2 of those that are older than $1 milliseconds.
+    static let removeOld = Statement(
+        "mutation.remove-old",
+        """
+        DELETE FROM answered_mutation WHERE (key_id, invocation_id, operation, body_hash) IN
+            (SELECT key_id, invocation_id, operation, body_hash FROM answered_mutation
+            WHERE answered_at < now_ms() - CAST($1 AS BIGINT) ORDER BY answered_at LIMIT CAST($2 AS BIGINT))
+        RETURNING answered_at
+        """
+    ) { row throws(DatabaseError) in try row.integer() }
+
+    static let all: [StatementText] = [insertForStream.text, find.text, removeOld.text]
+}

@@ -1,0 +1,143 @@
+public import SQL
+
+/// Everything Weir knows, kept in a database: typed reads, and changes that are right however many instances make them at once.
+///
+/// Threads: a value without state of its own; any task may call it at any time.
+public struct Store: Sendable {
+    let database: any Database
+
+    /// A store on a database whose schema is the one of this program's migrations.
+    public init(_ database: any Database) {
+        self.database = database
+    }
+
+    /// Answers once the database does.
+    public func ping() async throws(DatabaseError) {
+        _ = try await database.read(Self.pingStatement, [])
+    }
+
+    static let pingStatement = Statement<Int64>("ping", "SELECT CAST(1 AS BIGINT)") { row throws(DatabaseError) in try row.integer() }
+
+    /// Writes a batch, again where a conflict kept it from being done: nothing has changed then.
+    func write(_ batch: Batch) async throws(DatabaseError) -> BatchResult {
+        var attempt = 1
+        while true {
+            do {
+                return try await database.write(batch)
+            } catch {
+                guard error.kind == .conflict, attempt < 4 else { throw error }
+                attempt += 1
+            }
+        }
+    }
+
+    /// Runs a batch whose first rows are those of `guarded`, the statement that decides whether the change is accepted.
+    ///
+    /// Where the change was refused but the same call had been answered before, the answer is that one: a client that lost the answer to a
+    /// call makes it again. Where the connection was lost before the outcome was known, the change's token tells whether it is in; if that
+    /// cannot be told either, `outcomeUnknown` is thrown.
+    func commit(_ batch: Batch, guarded: Batch.Reference<String>, _ change: Change, _ key: StreamKey) async throws(DatabaseError) -> Outcome {
+        do {
+            let result = try await write(batch)
+            if let arn = try result.rows(guarded).first { return .accepted(arn: arn) }
+            if let arn = try await answeredBefore(change) { return .accepted(arn: arn) }
+            return .refused
+        } catch {
+            switch error.kind {
+            case .constraint(let reported):
+                guard let constraint = Constraint(reported: reported) else { throw DatabaseError(.mistake, "unknown constraint \(reported)") }
+                if let arn = try await answeredBefore(change) { return .accepted(arn: arn) }
+                return .violated(constraint)
+            case .outcomeUnknown:
+                if let arn = await committed(change, key) { return .accepted(arn: arn) }
+                throw error
+            case .conflict, .unavailable, .overloaded, .mistake:
+                throw error
+            }
+        }
+    }
+
+    private func answeredBefore(_ change: Change) async throws(DatabaseError) -> String? {
+        guard let retry = change.retry else { return nil }
+        return try await database.read(
+            MutationStatements.find,
+            [.text(change.keyID), .text(retry.invocationID), .text(change.operation), .text(retry.bodyHash)]
+        ).first
+    }
+
+    /// The ARN of the resource, if the change is seen to be in. That it is not seen proves nothing: the server may still be at it.
+    private func committed(_ change: Change, _ key: StreamKey) async -> String? {
+        do throws(DatabaseError) {
+            return try await database.read(
+                StreamStatements.changed, [.text(key.account), .text(key.region), .text(key.name), .text(change.token)]
+            ).first
+        } catch {
+            return nil
+        }
+    }
+
+    /// How a change ended.
+    enum Outcome: Sendable {
+        case accepted(arn: String)
+        /// The guard matched no row.
+        case refused
+        case violated(Constraint)
+    }
+}
+
+/// Who changes what, as it is kept with the change.
+public struct Change: Sendable {
+    /// Fresh and random: names this change and no other.
+    public let token: String
+    /// The operation, by its name in the API.
+    public let operation: String
+    /// The access key that signed the call.
+    public let keyID: String
+    public let requestID: String
+    /// Present where the client can repeat the call.
+    public let retry: Retry?
+
+    /// What makes two calls the same call, besides key and operation.
+    public struct Retry: Sendable {
+        public let invocationID: String
+        public let bodyHash: String
+
+        public init(invocationID: String, bodyHash: String) {
+            self.invocationID = invocationID
+            self.bodyHash = bodyHash
+        }
+    }
+
+    public init(token: String, operation: String, keyID: String, requestID: String, retry: Retry?) {
+        self.token = token
+        self.operation = operation
+        self.keyID = keyID
+        self.requestID = requestID
+        self.retry = retry
+    }
+}
+
+/// The constraints by which the database refuses what a client may ask for.
+enum Constraint: Sendable {
+    case streamName
+    case streamRetention
+    case streamTagLimit
+    case answeredMutation
+    case accessKey
+    case deployment
+
+    /// From the name that Postgres reports, or what SQLite reports in its place.
+    init?(reported: String) {
+        switch reported {
+        case "stream_pkey", "stream.account, stream.region, stream.name": self = .streamName
+        case "stream_retention": self = .streamRetention
+        case "stream_tag_limit": self = .streamTagLimit
+        case "answered_mutation_pkey",
+            "answered_mutation.key_id, answered_mutation.invocation_id, answered_mutation.operation, answered_mutation.body_hash":
+            self = .answeredMutation
+        case "access_key_pkey", "access_key.id": self = .accessKey
+        case "deployment_pkey", "deployment.name": self = .deployment
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,58 @@
+public import SQL
+
+extension Store {
+    /// Claims at most `limit` tasks that are due, for `lease` milliseconds. A lease saves work, it does not make it right: whoever finishes
+    /// late changes nothing, because every finish is guarded by the state of the resource.
+    public func claimTasks(leaseToken: String, lease: Int64, limit: Int) async throws(DatabaseError) -> [TaskRecord] {
+        var batch = Batch()
+        let claimed = batch.add(TaskStatements.claim, [.text(leaseToken), .integer(lease), .integer(Int64(limit))])
+        return try await write(batch).rows(claimed)
+    }
+
+    /// Milliseconds until the next task is due; nil where none waits.
+    public func nextTaskDue() async throws(DatabaseError) -> Int64? {
+        try await database.read(TaskStatements.nextDue, []).first
+    }
+
+    /// Makes every stream whose activation is leased ACTIVE, tells so, and ends the tasks. Answers how many it was that did so here.
+    public func activateStreams(leaseToken: String, changeToken: String) async throws(DatabaseError) -> Int {
+        var batch = Batch()
+        let activated = batch.add(StreamStatements.activateLeased, [.text(leaseToken), .text(changeToken)])
+        batch.add(EventStatements.insertForActivated, [.text(leaseToken), .text(changeToken)])
+        batch.add(TaskStatements.removeActivations, [.text(leaseToken)])
+        return try await write(batch).rows(activated).count
+    }
+
+    /// Removes a DELETING stream with everything that belongs to it, tells so, and ends the task. Answers whether it was removed here.
+    public func removeStream(_ task: TaskRecord, leaseToken: String, changeToken: String) async throws(DatabaseError) -> Bool {
+        let key = task.key
+        let changed = key.arguments + [.text(changeToken)]
+        var batch = Batch()
+        batch.add(StreamStatements.lockUsage, [.text(key.account), .text(key.region)])
+        let claimed = batch.add(StreamStatements.claimRemoval, changed + [.text(task.resourceARN), .text(leaseToken)])
+        batch.add(
+            EventStatements.insertForStream,
+            changed + [.text("StreamStatusChange"), .text(task.keyID), .text(task.requestID), .text("DELETED")])
+        batch.add(StreamStatements.uncount, changed)
+        batch.add(StreamStatements.removeTags, changed)
+        batch.add(StreamStatements.remove, changed)
+        batch.add(TaskStatements.remove, [.text(task.resourceARN), .text(task.kind.rawValue), .text(leaseToken)])
+        return try await !write(batch).rows(claimed).isEmpty
+    }
+
+    /// Removes at most `limit` events older than `age` milliseconds; answers how many.
+    public func removeEvents(olderThan age: Int64, limit: Int) async throws(DatabaseError) -> Int {
+        try await removeOld(EventStatements.removeOld, age, limit)
+    }
+
+    /// Removes at most `limit` kept answers older than `age` milliseconds; answers how many.
+    public func removeAnsweredMutations(olderThan age: Int64, limit: Int) async throws(DatabaseError) -> Int {
+        try await removeOld(MutationStatements.removeOld, age, limit)
+    }
+
+    private func removeOld(_ statement: Statement<Int64>, _ age: Int64, _ limit: Int) async throws(DatabaseError) -> Int {
+        var batch = Batch()
+        let removed = batch.add(statement, [.integer(age), .integer(Int64(limit))])
+        return try await write(batch).rows(removed).count
+    }
+}

@@ -1,0 +1,43 @@
+public import Logging
+import SQL
+public import ServiceLifecycle
+public import Store
+
+/// Removes what is kept for a time only, in bounded batches, so that no table grows for ever and no removal holds others up.
+///
+/// Any number of instances may do so at once.
+public struct Housekeeping: Service {
+    private let store: Store
+    private let eventRetention: Int64
+    private let logger: Logger
+
+    /// Answers of mutations are kept for ten minutes: longer than any SDK repeats a call.
+    static let answerRetention: Int64 = 10 * 60 * 1000
+    private static let batch = 1000
+
+    /// Housekeeping on a store. `eventRetention` is the age in milliseconds after which events are removed.
+    public init(store: Store, eventRetention: Int64, logger: Logger) {
+        self.store = store
+        self.eventRetention = eventRetention
+        self.logger = logger
+    }
+
+    /// Cleans up about once a minute until the process is asked to stop.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while await pause(milliseconds: 45_000...75_000) {
+                do throws(DatabaseError) {
+                    try await cleanUp()
+                } catch {
+                    logger.warning("housekeeping waits", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
+
+    /// Removes everything that is too old now.
+    func cleanUp() async throws(DatabaseError) {
+        while try await store.removeEvents(olderThan: eventRetention, limit: Self.batch) == Self.batch {}
+        while try await store.removeAnsweredMutations(olderThan: Self.answerRetention, limit: Self.batch) == Self.batch {}
+    }
+}

@@ -1,0 +1,100 @@
+import ControlPlane
+public import Logging
+import SQL
+public import ServiceLifecycle
+public import Store
+
+/// Ends the passing statuses: makes streams ACTIVE that are CREATING or UPDATING, and removes those that are DELETING.
+///
+/// Any number of workers, in any number of processes, may run on one database. A worker claims tasks that are due, for the time of a lease;
+/// what it finishes is guarded by the resource's state, so a worker that was stopped and wakes up late changes nothing and tells nothing twice.
+///
+/// Threads: one task runs it; it starts others for the removals of a claim.
+public struct TransitionWorker: Service {
+    private let store: Store
+    private let signal: WorkSignal
+    private let logger: Logger
+
+    /// How many tasks are claimed at once. The activations among them are finished by one batch.
+    private static let claimLimit = 256
+    /// Milliseconds after which the tasks of a worker that died are claimed by another.
+    private static let lease: Int64 = 15_000
+
+    /// A worker on a store, woken by a signal besides looking by itself about once a second.
+    public init(store: Store, signal: WorkSignal, logger: Logger) {
+        self.store = store
+        self.signal = signal
+        self.logger = logger
+    }
+
+    /// Works until the process is asked to stop; what was claimed by then is finished first.
+    public func run() async throws {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await cancelWhenGracefulShutdown { await poll() } }
+            var isFailing = false
+            for await _ in signal.hints.cancelOnGracefulShutdown() {
+                do throws(DatabaseError) {
+                    try await workOff()
+                    if isFailing { logger.notice("transitions are worked off again") }
+                    isFailing = false
+                } catch {
+                    if !isFailing { logger.warning("transitions wait", metadata: ["error": "\(error)"]) }
+                    isFailing = true
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Raises the signal about once a second: for tasks that became due, and for those that other instances left.
+    private func poll() async {
+        repeat { signal.raise() } while await pause(milliseconds: 500...1000)
+    }
+
+    /// Claims and finishes until nothing is due.
+    private func workOff() async throws(DatabaseError) {
+        while true {
+            let lease = Token.random()
+            let tasks = try await store.claimTasks(leaseToken: lease, lease: Self.lease, limit: Self.claimLimit)
+            var removals: [TaskRecord] = []
+            var activations = 0
+            for task in tasks {
+                switch task.kind {
+                case .activateStream: activations += 1
+                case .removeStream: removals.append(task)
+                }
+            }
+            if activations > 0 { _ = try await store.activateStreams(leaseToken: lease, changeToken: Token.random()) }
+            try await remove(removals, lease)
+            if tasks.count < Self.claimLimit { return }
+        }
+    }
+
+    private func remove(_ tasks: [TaskRecord], _ lease: String) async throws(DatabaseError) {
+        let store = store
+        let failure = await withTaskGroup(of: DatabaseError?.self) { group in
+            for task in tasks {
+                group.addTask {
+                    do throws(DatabaseError) {
+                        _ = try await store.removeStream(task, leaseToken: lease, changeToken: Token.random())
+                        return nil
+                    } catch {
+                        return error
+                    }
+                }
+            }
+            return await group.reduce(nil) { $0 ?? $1 }
+        }
+        if let failure { throw failure }
+    }
+}
+
+/// Sleeps for a time out of a range, so that instances do not move in step; false where the task was cancelled meanwhile.
+func pause(milliseconds: ClosedRange<Int>) async -> Bool {
+    do {
+        try await Task.sleep(for: .milliseconds(Int.random(in: milliseconds)))
+        return true
+    } catch {
+        return false
+    }
+}
