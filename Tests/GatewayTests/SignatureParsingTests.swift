@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Gateway
@@ -246,7 +247,7 @@ struct SignatureParsingTests {
     }
 
     enum Hostile: CaseIterable {
-        case headers, parameters, segments, commas, parts, onePart
+        case headers, repeated, parameters, segments, commas, parts, onePart
 
         func request(size: Int) -> SignedRequest {
             let start = "AWS4-HMAC-SHA256 \(credential), "
@@ -257,6 +258,10 @@ struct SignatureParsingTests {
                 var request = SignatureParsingTests.request(
                     "\(start)SignedHeaders=host;\(names.joined(separator: ";")), Signature=\(digits)")
                 for number in 0..<size { request.headers.append(.init(name: names[number % 99], value: "v")) }
+                return request
+            case .repeated:
+                var request = SignatureParsingTests.request(simple)
+                for _ in 0..<size { request.headers.append(.init(name: "Authorization", value: String(repeating: "a", count: 100))) }
                 return request
             case .parameters:
                 return SignatureParsingTests.request(simple, query: (0..<size).map { "a\($0 % 7)=\($0)" }.joined(separator: "&"))
@@ -271,14 +276,24 @@ struct SignatureParsingTests {
         }
     }
 
-    @Test("Four times the hostile input takes about four times the time, not sixteen", arguments: Hostile.allCases)
+    @Test("Four times the hostile input takes about four times the work, not sixteen", .serialized, arguments: Hostile.allCases)
     func hostile(_ hostile: Hostile) {
-        func shortest(size: Int) -> Duration {
-            let request = hostile.request(size: size)
-            return (0..<5).map { _ in
-                ContinuousClock().measure { #expect(verifier.refusal(of: request, now: "20231107T044734Z") != nil) }
-            }.min() ?? .zero
+        // The processor time of this thread, so that whatever else the machine does is not counted.
+        func now() -> Int {
+            var time = timespec()
+            clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+            return time.tv_sec * 1_000_000_000 + time.tv_nsec
         }
-        #expect(shortest(size: 16_000) < shortest(size: 4000) * 10)
+        func least(size: Int) -> Int {
+            let request = hostile.request(size: size)
+            return (0..<7).map { _ in
+                let start = now()
+                let refusal = verifier.refusal(of: request, now: "20231107T044734Z")
+                let taken = now() - start
+                #expect(refusal != nil)
+                return taken
+            }.min() ?? 0
+        }
+        #expect(least(size: 16_000) < least(size: 4000) * 10)
     }
 }

@@ -81,6 +81,9 @@ struct SignatureVectorTests {
             expectRefusal("method") { $0.method = $0.method == "POST" ? "PUT" : "POST" }
             expectRefusal("path") { $0.rawPath += "x" }
             expectRefusal("query") { $0.rawQuery = $0.rawQuery.map { $0 + "&x" } ?? "x" }
+            expectRefusal("query, by a signature parameter") { request in
+                request.rawQuery = (request.rawQuery.map { $0 + "&" } ?? "") + "X-Amz-Signature=0"
+            }
             expectRefusal("query value") { request in
                 guard let query = request.rawQuery, let equals = query.firstIndex(of: "=") else { return request.rawPath += "x" }
                 request.rawQuery = query[...equals] + "x" + query[query.index(after: equals)...]

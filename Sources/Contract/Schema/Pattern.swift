@@ -1,0 +1,142 @@
+/// A regular expression of the API reference together with a matcher written for it.
+///
+/// The expression is what clients are told; the matcher decides. Both mean the same: a match covers the whole string, `\w` and `\d`
+/// are ASCII, and the dot takes everything but the line terminators of Java, in which the service is written. A match
+/// takes time proportional to the length of the string. A canonically equivalent string is another string.
+public struct Pattern: Sendable {
+    /// The expression as published.
+    public let expression: String
+    private let matcher: @Sendable (String) -> Bool
+
+    private init(_ expression: String, matcher: @escaping @Sendable (String) -> Bool) {
+        self.expression = expression
+        self.matcher = matcher
+    }
+
+    /// Whether the whole of `text` is matched.
+    public func matches(_ text: String) -> Bool { matcher(text) }
+}
+
+extension Pattern {
+    /// The name of a stream, a channel or a device.
+    public static let resourceName = Pattern("[a-zA-Z0-9_.-]+") { text in
+        !text.isEmpty && text.utf8.allSatisfy(ASCIISet.name.contains)
+    }
+
+    /// One media type or several, with commas between them.
+    public static let mediaType = Pattern(#"[\w\-\.\+]+/[\w\-\.\+]+(,[\w\-\.\+]+/[\w\-\.\+]+)*"#) { text in
+        var cursor = Cursor(text)
+        repeat {
+            guard cursor.skip(.media), cursor.skip("/"), cursor.skip(.media) else { return false }
+        } while cursor.skip(",")
+        return cursor.isAtEnd
+    }
+
+    /// At least one character, and no line terminator.
+    public static let anyText = Pattern(".+") { text in
+        !text.isEmpty && text.unicodeScalars.allSatisfy { !isLineTerminator($0) }
+    }
+
+    /// The version of a stream or channel.
+    public static let version = Pattern("[a-zA-Z0-9]+") { text in
+        !text.isEmpty && text.utf8.allSatisfy(ASCIISet.alphanumeric.contains)
+    }
+
+    /// The ARN of a stream or channel, whatever partition, region, account and kind it names.
+    public static let resourceARN = Pattern(#"arn:[a-z\d-]+:kinesisvideo:[a-z0-9-]+:[0-9]+:[a-z]+/[a-zA-Z0-9_.-]+/[0-9]+"#) { text in
+        var cursor = Cursor(text)
+        return cursor.skip("arn:") && cursor.skip(.region) && cursor.skip(":kinesisvideo:") && cursor.skip(.region) && cursor.skip(":")
+            && cursor.skip(.digits) && cursor.skip(":") && cursor.skip(.lowercase) && cursor.skip("/") && cursor.skip(.name)
+            && cursor.skip("/") && cursor.skip(.digits) && cursor.isAtEnd
+    }
+
+    /// The token of a page, which may be empty.
+    public static let nextToken = Pattern("[a-zA-Z0-9+/=]*") { text in
+        text.utf8.allSatisfy(ASCIISet.base64.contains)
+    }
+
+    /// The key of a tag: letters, separators and numbers of any script, and some punctuation.
+    public static let tagKey = Pattern(#"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$"#) { text in
+        text.unicodeScalars.allSatisfy(isTagScalar)
+    }
+
+    /// The value of a tag: the same scalars as in its key.
+    public static let tagValue = Pattern(#"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"#) { text in
+        text.unicodeScalars.allSatisfy(isTagScalar)
+    }
+}
+
+/// Whether Java's dot does not match this scalar.
+private func isLineTerminator(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar {
+    case "\n", "\r", "\u{85}", "\u{2028}", "\u{2029}": true
+    default: false
+    }
+}
+
+/// Whether `[\p{L}\p{Z}\p{N}_.:/=+\-@]` matches this scalar.
+private func isTagScalar(_ scalar: Unicode.Scalar) -> Bool {
+    if scalar.isASCII { return ASCIISet.tag.contains(UInt8(truncatingIfNeeded: scalar.value)) }
+    switch scalar.properties.generalCategory {
+    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: return true
+    case .spaceSeparator, .lineSeparator, .paragraphSeparator: return true
+    case .decimalNumber, .letterNumber, .otherNumber: return true
+    default: return false
+    }
+}
+
+/// A set of ASCII characters: one bit each.
+private struct ASCIISet: Sendable {
+    private var low: UInt64 = 0
+    private var high: UInt64 = 0
+
+    init(_ characters: StaticString) {
+        for index in 0..<characters.utf8CodeUnitCount {
+            let byte = characters.utf8Start[index]
+            if byte < 64 { low |= 1 << byte } else { high |= 1 << (byte - 64) }
+        }
+    }
+
+    func contains(_ byte: UInt8) -> Bool {
+        switch byte {
+        case ..<64: low >> byte & 1 == 1
+        case ..<128: high >> (byte - 64) & 1 == 1
+        default: false
+        }
+    }
+
+    static let digits = ASCIISet("0123456789")
+    static let lowercase = ASCIISet("abcdefghijklmnopqrstuvwxyz")
+    static let alphanumeric = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+    static let region = ASCIISet("abcdefghijklmnopqrstuvwxyz0123456789-")
+    static let name = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
+    static let media = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.+")
+    static let base64 = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
+    static let tag = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _.:/=+-@")
+}
+
+/// A place in a string that only moves forward. No part of the expressions above can also match the start of what follows it, so
+/// taking as much as possible is never wrong.
+private struct Cursor {
+    private var rest: Substring.UTF8View
+
+    init(_ text: String) { rest = text[...].utf8 }
+
+    var isAtEnd: Bool { rest.isEmpty }
+
+    /// Skips exactly this text.
+    mutating func skip(_ text: StaticString) -> Bool {
+        let count = text.utf8CodeUnitCount
+        guard rest.starts(with: UnsafeBufferPointer(start: text.utf8Start, count: count)) else { return false }
+        rest.removeFirst(count)
+        return true
+    }
+
+    /// Skips the longest run of these characters, which must be at least one.
+    mutating func skip(_ characters: ASCIISet) -> Bool {
+        let end = rest.firstIndex { !characters.contains($0) } ?? rest.endIndex
+        guard end > rest.startIndex else { return false }
+        rest = rest[end...]
+        return true
+    }
+}

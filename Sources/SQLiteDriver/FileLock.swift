@@ -1,0 +1,54 @@
+import Glibc
+import SQL
+
+/// The right of this process to a database file, taken with `flock` on a lock file beside it and given back when the last reference
+/// goes; the kernel gives it back when the process dies. The lock file stays: removing it would let two openers lock two files.
+///
+/// Threads: immutable, so it may be shared.
+final class FileLock: Sendable {
+    private let descriptor: Int32
+
+    /// Takes the lock at once or fails as `unavailable`.
+    init(beside path: String) throws(DatabaseError) {
+        let lockPath = path + ".lock"
+        try createPrivateFile(lockPath)
+        descriptor = open(lockPath, O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { throw unavailable("open", lockPath) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let taken = errno == EWOULDBLOCK
+            let failure = unavailable("lock", lockPath)
+            close(descriptor)
+            throw taken
+                ? DatabaseError(.unavailable, "another weir already uses \(path): stop it first; several instances need Postgres")
+                : failure
+        }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+}
+
+/// Creates a file that only its owner can read, whatever the umask; an existing one is left as it is.
+///
+/// An existing file is not even opened: closing a descriptor of it would drop the locks that SQLite holds on it in this process.
+func createPrivateFile(_ path: String) throws(DatabaseError) {
+    let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+        if errno == EEXIST { return }
+        throw unavailable("create", path)
+    }
+    defer { close(descriptor) }
+    guard fchmod(descriptor, 0o600) == 0 else { throw unavailable("set the mode of", path) }
+}
+
+/// The path without symbolic links, so that two names of one file have one lock.
+func resolvedPath(_ path: String) throws(DatabaseError) -> String {
+    guard let resolved = realpath(path, nil) else { throw unavailable("find", path) }
+    defer { free(resolved) }
+    return String(cString: resolved)
+}
+
+private func unavailable(_ action: String, _ path: String) -> DatabaseError {
+    DatabaseError(.unavailable, "cannot \(action) \(path): \(String(cString: strerror(errno)))")
+}

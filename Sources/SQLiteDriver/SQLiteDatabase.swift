@@ -1,0 +1,77 @@
+public import SQL
+import Synchronization
+
+/// A SQLite file as Weir's database, for one process alone.
+///
+/// The file is created with its owner's access only. A second process, or a second object, that opens the same file is refused.
+/// What `write` has answered survives the loss of power, unless configured otherwise. Reads see every batch answered before they began.
+///
+/// Threads: any task may call any method at any time. Reads run in the caller's task on one of a few read-only connections; writes run
+/// on one thread, which commits those that wait as a group.
+public final class SQLiteDatabase: Database {
+    private let path: String
+    private let configuration: Configuration
+    let readers: SQLiteReaders
+    let writer: SQLiteWriter
+    /// Nil once closed. Each connection holds the lock too, so the file stays locked while one is open.
+    private let lock: Mutex<FileLock?>
+
+    /// Opens the file, or creates it: not its directory. Fails as `unavailable` when that is not possible or another process uses the file.
+    public init(path: String, configuration: Configuration = .init()) throws(DatabaseError) {
+        try createPrivateFile(path)
+        let path = try resolvedPath(path)
+        let lock = try FileLock(beside: path)
+        // The writer first: it recovers the file after a crash and makes it a WAL database, which a reader cannot do.
+        let writing = try SQLiteConnection(path: path, purpose: .writing, configuration: configuration, lock: lock)
+        var reading: [SQLiteConnection] = []
+        for _ in 0..<max(1, configuration.readers) {
+            reading.append(try SQLiteConnection(path: path, purpose: .reading, configuration: configuration, lock: lock))
+        }
+        self.path = path
+        self.configuration = configuration
+        self.readers = SQLiteReaders(reading, limit: configuration.waitingReads)
+        self.writer = try SQLiteWriter(writing, configuration)
+        self.lock = Mutex(lock)
+    }
+
+    deinit {
+        close()
+    }
+
+    /// Runs one statement that changes nothing, in the caller's task, and answers its rows as of one moment.
+    ///
+    /// Waits for a connection without blocking a thread. A cancelled task stops waiting and fails as `unavailable`.
+    public func read<Output>(_ statement: Statement<Output>, _ arguments: [SQLValue]) async throws(DatabaseError) -> [Output] {
+        let connection = try await readers.borrow()
+        defer { readers.giveBack(connection) }
+        return try connection.run(statement.text, arguments, decode: statement.decode)
+    }
+
+    /// Runs a batch as one transaction and answers after its commit, together with the batches that waited beside it.
+    ///
+    /// Cancelling the task does not stop it. `outcomeUnknown` means that the disk failed during the commit: the batch cannot be seen,
+    /// but a crash before the next commit could bring it back.
+    public func write(_ batch: Batch) async throws(DatabaseError) -> BatchResult {
+        try await writer.submit(batch)
+    }
+
+    /// Refuses further calls as `unavailable`, finishes the writes that wait, copies the log into the file, closes it and gives the lock
+    /// back. Reads that wait for a connection fail as `unavailable`; those that run end as usual and close their connection.
+    ///
+    /// Blocks the calling thread meanwhile. May be called again.
+    public func close() {
+        readers.close()
+        writer.close()
+        lock.withLock { $0 = nil }
+    }
+
+    /// A connection of its own for the migrator, which may write while this object is open: they wait for each other's transactions.
+    ///
+    /// The file stays locked for other processes until it goes out of use. Fails as `unavailable` after `close`.
+    public func migrationConnection() throws(DatabaseError) -> any MigrationConnection {
+        guard let lock = lock.withLock({ $0 }) else { throw DatabaseError(.unavailable, "the database is closed") }
+        return SQLiteMigrationConnection(
+            connection: try SQLiteConnection(path: path, purpose: .migrating, configuration: configuration, lock: lock)
+        )
+    }
+}

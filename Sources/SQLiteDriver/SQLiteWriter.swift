@@ -1,0 +1,249 @@
+import Glibc
+import SQL
+import Synchronization
+
+/// The one writer: a thread that takes the batches that wait, runs them in one transaction and answers them after its commit, so that
+/// they share a flush of the disk. Each batch is still all or nothing: a failing one is undone and fails alone.
+///
+/// Threads: any task may submit at any time; the inbox is behind a mutex that is never held while SQLite runs. The connection is used
+/// on the writer's own thread only.
+final class SQLiteWriter: Sendable {
+    private typealias Answer = Result<BatchResult, DatabaseError>
+
+    private struct Job: Sendable {
+        let batch: Batch
+        let deadline: ContinuousClock.Instant
+        let continuation: CheckedContinuation<Answer, Never>
+    }
+
+    private struct Inbox: Sendable {
+        var jobs: [Job] = []
+        /// The thread waits for the bell, or is about to.
+        var isThreadIdle = false
+        var isClosed = false
+    }
+
+    private let inbox = Mutex(Inbox())
+    private let bell = Bell()
+    private let configuration: SQLiteDatabase.Configuration
+    /// Nil once the thread has ended and was joined.
+    private let thread: Mutex<pthread_t?>
+
+    /// Starts the thread, which closes the connection when it ends.
+    init(_ connection: SQLiteConnection, _ configuration: SQLiteDatabase.Configuration) throws(DatabaseError) {
+        self.configuration = configuration
+        thread = Mutex(nil)
+        let started = try startThread { self.run(on: connection) }
+        thread.withLock { $0 = started }
+    }
+
+    /// How many batches wait.
+    var waitingCount: Int { inbox.withLock { $0.jobs.count } }
+
+    /// Runs a batch. It is run even if the task is cancelled meanwhile: its outcome is always told.
+    func submit(_ batch: Batch) async throws(DatabaseError) -> BatchResult {
+        let deadline = ContinuousClock.now + configuration.writeDeadline
+        return try await withCheckedContinuation { continuation in
+            let refusal: DatabaseError? = inbox.withLock { inbox in
+                if inbox.isClosed { return DatabaseError(.unavailable, "the database is closed") }
+                if inbox.jobs.count >= configuration.waitingWrites {
+                    return DatabaseError(.overloaded, "\(configuration.waitingWrites) writes wait already")
+                }
+                inbox.jobs.append(Job(batch: batch, deadline: deadline, continuation: continuation))
+                wake(&inbox)
+                return nil
+            }
+            if let refusal { continuation.resume(returning: .failure(refusal)) }
+        }.get()
+    }
+
+    /// Refuses further batches, finishes those that wait, and answers when the connection is closed.
+    func close() {
+        inbox.withLock { inbox in
+            inbox.isClosed = true
+            wake(&inbox)
+        }
+        thread.withLock { thread in
+            if let thread { pthread_join(thread, nil) }
+            thread = nil
+        }
+    }
+
+    private func wake(_ inbox: inout Inbox) {
+        guard inbox.isThreadIdle else { return }
+        inbox.isThreadIdle = false
+        bell.ring()
+    }
+
+    // MARK: On the writer's thread
+
+    private func run(on connection: SQLiteConnection) {
+        var log = LogKeeper()
+        while let group = nextGroup() {
+            let answers = group.count > 1 ? together(group, on: connection) : nil
+            if let answers {
+                for (job, answer) in zip(group, answers) { job.continuation.resume(returning: answer) }
+            } else {
+                for job in group { job.continuation.resume(returning: alone(job.batch, on: connection)) }
+            }
+            log.afterGroup(on: connection, usualTimeout: configuration.busyTimeout)
+        }
+        connection.emptyLog(timeout: configuration.busyTimeout, usualTimeout: configuration.busyTimeout)
+    }
+
+    /// The jobs that waited longest and are still in time, at least one; nil when the database is closed and nothing waits.
+    private func nextGroup() -> [Job]? {
+        while true {
+            let (taken, isClosed) = inbox.withLock { inbox in
+                let taken = Array(inbox.jobs.prefix(max(1, configuration.groupSize)))
+                inbox.jobs.removeFirst(taken.count)
+                inbox.isThreadIdle = taken.isEmpty
+                return (taken, inbox.isClosed)
+            }
+            if taken.isEmpty {
+                if isClosed { return nil }
+                bell.wait()
+                continue
+            }
+            let now = ContinuousClock.now
+            let late = taken.prefix { $0.deadline < now }
+            for job in late {
+                job.continuation.resume(returning: .failure(DatabaseError(.unavailable, "the write waited too long and was not run")))
+            }
+            if late.count < taken.count { return Array(taken[late.count...]) }
+        }
+    }
+
+    /// Runs the batch in a transaction of its own.
+    private func alone(_ batch: Batch, on connection: SQLiteConnection) -> Answer {
+        do {
+            try connection.begin()
+            let result = try execute(batch, on: connection)
+            try connection.commit()
+            return .success(result)
+        } catch {
+            connection.rollBack()
+            return .failure(error)
+        }
+    }
+
+    /// Runs the batches in one transaction; nil when a failure ended the transaction before its commit, with nothing changed.
+    private func together(_ group: [Job], on connection: SQLiteConnection) -> [Answer]? {
+        do {
+            try connection.begin()
+            var answers: [Answer] = []
+            answers.reserveCapacity(group.count)
+            for job in group {
+                guard let answer = marked(job.batch, on: connection) else {
+                    connection.rollBack()
+                    return nil
+                }
+                answers.append(answer)
+            }
+            try connection.commit()
+            return answers
+        } catch {
+            // Failed batches too: they may have met what another batch had done and what is now gone.
+            return Array(repeating: .failure(error), count: group.count)
+        }
+    }
+
+    /// Runs the batch inside the group's transaction and undoes it when it fails; nil when the transaction is gone or spoiled.
+    private func marked(_ batch: Batch, on connection: SQLiteConnection) -> Answer? {
+        do {
+            try connection.mark()
+            let result = try execute(batch, on: connection)
+            try connection.keep()
+            return .success(result)
+        } catch {
+            guard connection.isInTransaction, (try? connection.undo()) != nil else { return nil }
+            return .failure(error)
+        }
+    }
+
+    private func execute(_ batch: Batch, on connection: SQLiteConnection) throws(DatabaseError) -> BatchResult {
+        var rows: [[Row]] = []
+        rows.reserveCapacity(batch.steps.count)
+        for step in batch.steps {
+            rows.append(try connection.run(step.statement, step.arguments) { row throws(DatabaseError) in row })
+        }
+        guard !connection.violatesForeignKey else {
+            throw DatabaseError(.constraint("foreign_key"), "\(batch.steps.last?.statement.name ?? "batch"): a deferred foreign key is violated")
+        }
+        return BatchResult(rows: rows)
+    }
+}
+
+/// Decides when the write-ahead log is copied into the file, so that it neither grows for ever nor costs a flush too often.
+private struct LogKeeper {
+    /// Pages (16 MiB) after which the log is copied.
+    private static let interval = 4096
+    /// Pages (128 MiB) after which the writer waits for readers, so that the log can start over.
+    private static let limit = 32_768
+    private static let patience = Duration.milliseconds(100)
+
+    private var frames = 0
+    private var due = interval
+
+    /// Checkpoints when it is time. Once a log is copied and no reader needs it, the next commit starts it over by itself.
+    mutating func afterGroup(on connection: SQLiteConnection, usualTimeout: Duration) {
+        if connection.framesInLog < frames { due = Self.interval }
+        frames = connection.framesInLog
+        guard frames >= due else { return }
+        if frames < Self.limit {
+            connection.checkpoint()
+        } else {
+            connection.emptyLog(timeout: Self.patience, usualTimeout: usualTimeout)
+        }
+        due = frames + Self.interval
+    }
+}
+
+/// A semaphore. One ring lets one `wait` pass, whichever comes first.
+///
+/// Threads: a POSIX semaphore, made for this; it lives outside the object since its address must not change.
+private final class Bell: @unchecked Sendable {
+    private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+
+    init() {
+        sem_init(semaphore, 0, 0)
+    }
+
+    deinit {
+        sem_destroy(semaphore)
+        semaphore.deallocate()
+    }
+
+    func ring() {
+        sem_post(semaphore)
+    }
+
+    /// May also return without a ring, when a signal interrupts it.
+    func wait() {
+        sem_wait(semaphore)
+    }
+}
+
+/// Starts a thread that runs `body` once; it must be joined.
+private func startThread(_ body: @escaping @Sendable () -> Void) throws(DatabaseError) -> pthread_t {
+    final class Body {
+        let run: @Sendable () -> Void
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+    let argument = Unmanaged.passRetained(Body(body))
+    var thread = pthread_t()
+    let code = pthread_create(
+        &thread,
+        nil,
+        { argument in
+            if let argument { Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run() }
+            return nil
+        },
+        argument.toOpaque()
+    )
+    guard code == 0 else {
+        argument.release()
+        throw DatabaseError(.unavailable, "cannot start the writer's thread: \(String(cString: strerror(code)))")
+    }
+    return thread
+}
