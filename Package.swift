@@ -10,8 +10,8 @@ let strict: [SwiftSetting] = [
 ]
 
 /// A library target of Weir. The list of dependencies is the list of allowed imports: the build refuses any other.
-func library(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
-    .target(name: name, dependencies: dependencies, path: path, resources: resources, swiftSettings: strict)
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -19,7 +19,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
-let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbird: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -47,22 +47,26 @@ let package = Package(
             dependencies: [
                 "Contract", "ControlPlane", "Gateway", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", "Workers",
                 hummingbird, lifecycle, logging, nioCore,
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: strict
         ),
-        library("Gateway", ["Contract", "ControlPlane", crypto, hummingbird, httpTypes, logging, nioCore, nioHTTPTypes]),
-        library("Workers", ["ControlPlane", "Store", lifecycle, logging]),
-        library("ControlPlane", ["Contract", "Store", crypto]),
+        library("Gateway", ["Contract", "ControlPlane", "Store", crypto, hummingbird, httpTypes, lifecycle, nioCore, nioHTTPTypes]),
+        library("Workers", ["ControlPlane", "SQL", "Store", lifecycle, logging]),
+        library("ControlPlane", ["Contract", "SQL", "Store", crypto]),
         library("Contract", []),
         library("Store", ["SQL"]),
         library("SQLiteDriver", ["SQL", "CSQLite"]),
         library("PostgresDriver", ["SQL", "CPostgres", logging]),
         library("SQL", []),
-        library("Migrations", path: "Migrations", ["SQL"], resources: [.embedInCode("postgres"), .embedInCode("sqlite")]),
+        .target(
+            name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
+            resources: [.embedInCode("postgres"), .embedInCode("sqlite")], swiftSettings: strict),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     ]

@@ -56,13 +56,13 @@ public struct Migrator {
     }
 
     /// Compares without changing anything.
-    public func state(of connection: some MigrationConnection) throws(DatabaseError) -> State {
+    public func state(of connection: any MigrationConnection) throws(DatabaseError) -> State {
         compare(try applied(on: connection), engine: connection.engine)
     }
 
     /// Applies what is missing, each migration in a transaction of its own, and answers the versions it applied. Any number of processes may
     /// call it at once: they take turns, and each migration is applied once. Throws where the state is `refused`.
-    public func migrate(_ connection: some MigrationConnection) throws(DatabaseError) -> [Int64] {
+    public func migrate(_ connection: any MigrationConnection) throws(DatabaseError) -> [Int64] {
         switch connection.engine {
         case .postgres:
             // A session lock, given back when the connection ends. Whoever waits longer than a migration should take is told so.
@@ -98,7 +98,7 @@ public struct Migrator {
         return done
     }
 
-    private func next(on connection: some MigrationConnection) throws(DatabaseError) -> Migration? {
+    private func next(on connection: any MigrationConnection) throws(DatabaseError) -> Migration? {
         switch try state(of: connection) {
         case .current, .newerButCompatible: return nil
         case .refused(let why): throw DatabaseError(.mistake, why)
@@ -130,7 +130,7 @@ public struct Migrator {
         }
     }
 
-    private func applied(on connection: some MigrationConnection) throws(DatabaseError) -> [Applied] {
+    private func applied(on connection: any MigrationConnection) throws(DatabaseError) -> [Applied] {
         let exists =
             switch connection.engine {
             case .sqlite: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migration'"

@@ -11,9 +11,13 @@ public struct Store: Sendable {
         self.database = database
     }
 
-    /// Answers once the database does.
-    public func ping() async throws(DatabaseError) {
-        _ = try await database.read(Self.pingStatement, [])
+    /// Whether the database answers.
+    public func isReachable() async -> Bool {
+        do throws(DatabaseError) {
+            return try await database.read(Self.pingStatement, []) == [1]
+        } catch {
+            return false
+        }
     }
 
     static let pingStatement = Statement<Int64>("ping", "SELECT CAST(1 AS BIGINT)") { row throws(DatabaseError) in try row.integer() }

@@ -147,7 +147,8 @@ struct SignatureVerifier: Sendable {
         return signing.finalize() == parsed.signature
     }
 
-    private static func hexadecimalHash(of bytes: RawSpan) -> [UInt8] {
+    /// SHA-256 in lower-case hexadecimal digits.
+    static func hexadecimalHash(of bytes: RawSpan) -> [UInt8] {
         var hasher = SHA256()
         bytes.withUnsafeBytes { hasher.update(bufferPointer: $0) }
         var text: [UInt8] = []

@@ -1,0 +1,91 @@
+import Contract
+import ControlPlane
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+import Store
+
+extension Gateway {
+    /// Who calls: the account that the access key belongs to, in the region that the signature names.
+    func authenticate(_ exchange: inout Exchange, _ body: ByteBuffer) async throws(OperationError) -> Caller {
+        let head = exchange.request.head
+        let caller: Caller
+        switch configuration.authentication {
+        case .none(let account, let region):
+            caller = self.caller(account: account, region: region, keyID: "none", exchange, body)
+        case .signature(let regions):
+            let request = SignedRequest(head)
+            let parsed = try refusing { () throws(SignatureError) in try verifier.parse(request) }
+            if let regions, !regions.contains(parsed.region) {
+                throw OperationError(.invalid("Credential should be scoped to a valid region."))
+            }
+            guard let key = try await keyRing.key(parsed.accessKeyID, now: exchange.start) else {
+                throw OperationError(.unrecognizedClient)
+            }
+            try refusing { () throws(SignatureError) in
+                try verifier.verify(parsed, of: request, body: body.readableBytesSpan, secret: key.secret, now: .now())
+            }
+            caller = self.caller(account: key.account, region: parsed.region, keyID: key.id, exchange, body)
+        }
+        exchange.caller = caller
+        return caller
+    }
+
+    private func refusing<Value>(_ check: () throws(SignatureError) -> Value) throws(OperationError) -> Value {
+        do throws(SignatureError) { return try check() } catch { throw OperationError(error) }
+    }
+
+    private func caller(account: String, region: String, keyID: String, _ exchange: Exchange, _ body: ByteBuffer) -> Caller {
+        let head = exchange.request.head
+        return Caller(
+            account: account, region: region, keyID: keyID, requestID: exchange.requestID, retry: retry(head, body), origin: origin(head))
+    }
+
+    /// The SDKs send the same invocation id with each attempt at one call.
+    private func retry(_ head: HTTPRequest, _ body: ByteBuffer) -> Change.Retry? {
+        guard let id = head.headerFields[.invocationID], !id.isEmpty, id.utf8.count <= 128 else { return nil }
+        return Change.Retry(invocationID: id, bodyHash: String(decoding: SignatureVerifier.hexadecimalHash(of: body.readableBytesSpan), as: UTF8.self))
+    }
+
+    /// Scheme and host that the client used, unless the host is none that a URL could hold.
+    private func origin(_ head: HTTPRequest) -> String? {
+        guard let host = head.authority, !host.isEmpty, host.utf8.count <= 255, host.utf8.allSatisfy(Self.isHostByte) else { return nil }
+        return (configuration.isTLS ? "https://" : "http://") + host
+    }
+
+    private static func isHostByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "_"):
+            true
+        default: false
+        }
+    }
+}
+
+extension SignedRequest {
+    /// As it was received; the library keeps the host apart from the other headers.
+    init(_ head: HTTPRequest) {
+        var headers: [Header] = []
+        headers.reserveCapacity(head.headerFields.count + 1)
+        if let host = head.authority { headers.append(Header(name: "host", value: host)) }
+        for field in head.headerFields { headers.append(Header(name: field.name.canonicalName, value: field.value)) }
+        self.init(
+            method: head.method.rawValue, rawPath: String(head.pathWithoutQuery), rawQuery: head.query.map { String($0) }, headers: headers)
+    }
+}
+
+extension OperationError {
+    /// A refusal of the signature layer, as the client gets it.
+    fileprivate init(_ error: SignatureError) {
+        let code: ErrorCode =
+            switch error.kind {
+            case .missingAuthenticationToken: .missingAuthenticationToken
+            case .incompleteSignature: .incompleteSignature
+            case .invalidSignature: .invalidSignature
+            case .unrecognizedClient: .unrecognizedClient
+            case .expiredToken: .expiredToken
+            }
+        self.init(code, error.message)
+    }
+}

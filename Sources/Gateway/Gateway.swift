@@ -1,0 +1,171 @@
+import Contract
+public import ControlPlane
+import HTTPTypes
+public import HummingbirdCore
+public import NIOCore
+import Store
+
+/// Turns HTTP requests into calls and their outcome into HTTP answers. `answer(_:)` below is the whole way of a request, in its order.
+///
+/// Threads: a value; any number of requests pass through it at once.
+public struct Gateway: Sendable {
+    let controlPlane: ControlPlane
+    let configuration: GatewayConfiguration
+    let keyRing: KeyRing
+    let verifier = SignatureVerifier()
+    let throttle: Throttle
+    let metrics: Metrics
+    let accessLog: AccessLog
+    let readiness: Readiness
+    private let clock = GatewayClock()
+
+    /// A gateway to the rules of `controlPlane`, for callers who sign with one of `keys`.
+    public init(
+        controlPlane: ControlPlane, keys: AccessKeys, throttle: Throttle, metrics: Metrics, accessLog: AccessLog, readiness: Readiness,
+        configuration: GatewayConfiguration
+    ) {
+        self.controlPlane = controlPlane
+        self.configuration = configuration
+        keyRing = KeyRing(keys)
+        self.throttle = throttle
+        self.metrics = metrics
+        self.accessLog = accessLog
+        self.readiness = readiness
+    }
+
+    /// Answers one request on its connection.
+    @Sendable public func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
+        let start = clock.monotonicSeconds()
+        if request.head.method == .get, let page = await operatorPage(request.head.path ?? "/") {
+            return try await writer.write(response: page.head(clock.httpDate()), body: page.responseBody)
+        }
+        if request.head.headerFields[.expect] == "100-continue", !isTooLarge(request.head) {
+            try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+        }
+        var exchange = Exchange(request: request, requestID: RequestID.random(), start: start)
+        var reply: Reply
+        do throws(OperationError) {
+            reply = try await answer(&exchange)
+        } catch {
+            reply = Reply(status: error.code.status, body: error.body)
+            reply.headers[.errorType] = error.code.rawValue
+            exchange.error = error
+        }
+        reply.headers[.requestID] = exchange.requestID
+        addCORSHeaders(to: &reply, origin: request.head.headerFields[.origin])
+        if exchange.mustClose { reply.headers[.connection] = "close" }
+        try await writer.write(response: reply.head(clock.httpDate()), body: reply.responseBody)
+        note(exchange, reply)
+        // What is left of the body is not read: the connection cannot be used again.
+        if exchange.mustClose { throw ConnectionIsSpent() }
+    }
+
+    /// The way of a request. Clients can observe the order, and a test pins it.
+    private func answer(_ exchange: inout Exchange) async throws(OperationError) -> Reply {
+        try refuseMedia(exchange.request.head, &exchange)
+        let body = try await read(&exchange)
+        if let preflight = preflight(exchange.request.head) { return preflight }
+        let caller = try await authenticate(&exchange, body)
+        let operation = try route(exchange.request.head)
+        exchange.operation = operation
+        let call = try body.withBytes { bytes throws(OperationError) in try controlPlane.prepare(operation, bytes, caller) }
+        exchange.resourceName = call.resourceName
+        try throttle.admit(operation, caller, resourceName: call.resourceName, now: exchange.start)
+        return Reply(status: 200, body: try await call.perform())
+    }
+
+    private func route(_ head: HTTPRequest) throws(OperationError) -> OperationID {
+        let path = String(head.pathWithoutQuery)
+        guard let operation = OperationID(path: path) else {
+            throw OperationError(.unknownOperation, "There is no operation at \(path.shortened): paths are case-sensitive, as in /describeStream.")
+        }
+        guard head.method == .post else {
+            throw OperationError(.methodNotAllowed, "\(operation.rawValue) is called by POST, not \(head.method.rawValue.shortened).")
+        }
+        return operation
+    }
+
+    private func note(_ exchange: Exchange, _ reply: Reply) {
+        let seconds = clock.monotonicSeconds() - exchange.start
+        let isThrottled = exchange.error.map { $0.code == .throttling || $0.code == .clientLimitExceeded } ?? false
+        metrics.count(exchange.operation, status: reply.status, seconds: seconds, isThrottled: isThrottled)
+        accessLog.note(exchange, status: reply.status, seconds: seconds, clock.now())
+    }
+}
+
+/// Thrown to have the connection closed after an answer.
+private struct ConnectionIsSpent: Error {}
+
+/// A request on its way, and what becomes known of it.
+struct Exchange {
+    let request: Request
+    let requestID: String
+    /// Seconds of the monotonic clock.
+    let start: Double
+    /// Known once the signature is verified.
+    var caller: Caller?
+    var operation: OperationID?
+    var resourceName: String?
+    var error: OperationError?
+    /// True where the rest of the body will not be read.
+    var mustClose = false
+
+    init(request: Request, requestID: String, start: Double) {
+        self.request = request
+        self.requestID = requestID
+        self.start = start
+    }
+}
+
+/// What is sent back.
+struct Reply {
+    var status: Int
+    var headers: HTTPFields
+    var body: [UInt8]
+
+    init(status: Int, contentType: String = "application/json", body: [UInt8] = []) {
+        self.status = status
+        self.body = body
+        headers = HTTPFields()
+        headers.reserveCapacity(8)
+        headers[.contentType] = contentType
+    }
+
+    func head(_ date: String) -> HTTPResponse {
+        var fields = headers
+        fields[.date] = date
+        fields[.contentLength] = String(body.count)
+        return HTTPResponse(status: .init(code: status), headerFields: fields)
+    }
+
+    var responseBody: ResponseBody { body.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: body)) }
+}
+
+extension ByteBuffer {
+    /// The readable bytes, in place.
+    func withBytes<Value>(_ body: (UnsafeRawBufferPointer) throws(OperationError) -> Value) throws(OperationError) -> Value {
+        let outcome = withUnsafeReadableBytes { bytes in
+            Result { () throws(OperationError) in try body(bytes) }
+        }
+        return try outcome.get()
+    }
+}
+
+extension HTTPRequest {
+    /// The path as it was sent, up to a question mark.
+    var pathWithoutQuery: Substring {
+        guard let path else { return "/" }
+        return path.utf8.firstIndex(of: UInt8(ascii: "?")).map { path[..<$0] } ?? path[...]
+    }
+
+    /// What follows the question mark, as it was sent.
+    var query: Substring? {
+        guard let path, let mark = path.utf8.firstIndex(of: UInt8(ascii: "?")) else { return nil }
+        return path[path.utf8.index(after: mark)...]
+    }
+}
+
+extension String {
+    /// Short enough to be repeated to the client who sent it.
+    var shortened: String { utf8.count <= 128 ? self : String(prefix(64)) + "..." }
+}

@@ -1,0 +1,71 @@
+import ControlPlane
+
+/// Turns the texts of a configuration into values, and collects what is wrong with them: one fault must not hide the next.
+struct ConfigurationChecking {
+    let texts: [String: String]
+    private(set) var faults: [String]
+
+    init(texts: [String: String], faults: [String]) {
+        self.texts = texts
+        self.faults = faults
+    }
+
+    mutating func require(_ isRight: Bool, _ fault: String) {
+        if !isRight { faults.append(fault) }
+    }
+
+    func text(_ key: String) -> String { texts[key] ?? "" }
+
+    mutating func text(_ key: String, _ form: String, _ isRight: (String) -> Bool) -> String {
+        require(isRight(text(key)), "\(key): must be \(form), not '\(text(key))'")
+        return text(key)
+    }
+
+    /// nil where nothing is configured.
+    func optionalText(_ key: String) -> String? {
+        text(key).isEmpty ? nil : text(key)
+    }
+
+    mutating func integer(_ key: String, in range: ClosedRange<Int64>) -> Int64 {
+        let value = Int64(text(key))
+        require(value.map(range.contains) ?? false, "\(key): must be a whole number from \(range.lowerBound) to \(range.upperBound), not '\(text(key))'")
+        return value ?? range.lowerBound
+    }
+
+    mutating func optionalInteger(_ key: String, in range: ClosedRange<Int64>) -> Int64? {
+        text(key).isEmpty ? nil : integer(key, in: range)
+    }
+
+    mutating func boolean(_ key: String) -> Bool {
+        text(key, "true or false") { $0 == "true" || $0 == "false" } == "true"
+    }
+
+    /// Not echoed where it is wrong: it may hold a password.
+    mutating func database(dataDirectory: String) -> ServerConfiguration.DatabaseLocation {
+        let text = text("database")
+        if text == "sqlite" { return .sqlite(path: dataDirectory + "/weir.db") }
+        if text.hasPrefix("sqlite:") { return .sqlite(path: String(text.dropFirst("sqlite:".count))) }
+        require(
+            text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") || text.contains("="),
+            "database: must be sqlite, sqlite:PATH, postgres://... or a libpq key/value string")
+        return .postgres(text)
+    }
+
+    mutating func tls() -> ServerConfiguration.TLSFiles? {
+        switch (optionalText("tls-certificate"), optionalText("tls-key")) {
+        case (let certificate?, let key?): return ServerConfiguration.TLSFiles(certificate: certificate, key: key)
+        case (nil, nil): return nil
+        case (.some, nil), (nil, .some):
+            faults.append("tls-certificate, tls-key: one needs the other")
+            return nil
+        }
+    }
+
+    mutating func address(_ key: String) -> AdvertisedEndpoints.Address {
+        let text = text(key)
+        if text == "echo" { return .echo }
+        let host = text.hasPrefix("https://") ? text.dropFirst(8) : text.hasPrefix("http://") ? text.dropFirst(7) : ""
+        require(!host.isEmpty && !host.contains("/"), "\(key): must be echo, or a URL with scheme and host and without path, not '\(text)'")
+        return .fixed(text)
+    }
+}

@@ -1,0 +1,124 @@
+import ControlPlane
+import Logging
+import Migrations
+import PostgresDriver
+import SQL
+import SQLiteDriver
+import Store
+
+/// The database of a deployment and what is kept beside it, opened as configured.
+struct Deployment {
+    let database: OpenDatabase
+    let store: Store
+    let masterKey: MasterKey
+    let keys: AccessKeys
+    private let logger: Logger
+
+    /// Why a deployment cannot be opened. The text is for operators.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// One of the two databases.
+    enum OpenDatabase {
+        case sqlite(SQLiteDatabase)
+        case postgres(PostgresDatabase)
+
+        func migrationConnection() throws(DatabaseError) -> any MigrationConnection {
+            switch self {
+            case .sqlite(let database): try database.migrationConnection()
+            case .postgres(let database): try database.migrationConnection()
+            }
+        }
+    }
+
+    /// Opens the deployment for as long as `body` takes. What was accepted is finished before the database is closed.
+    static func open(_ configuration: ServerConfiguration, _ logger: Logger, _ body: (Deployment) async throws -> Void) async throws {
+        let deployment = try Deployment(configuration, logger)
+        do {
+            try await body(deployment)
+        } catch {
+            await deployment.close()
+            throw error
+        }
+        await deployment.close()
+    }
+
+    /// Opens the database and reads the master key, which is made where there is none yet.
+    private init(_ configuration: ServerConfiguration, _ logger: Logger) throws {
+        try PrivateFile.makeFolder(configuration.dataDirectory)
+        masterKey = try Self.masterKey(configuration.masterKeyFile)
+        database = try Self.database(configuration, logger)
+        store =
+            switch database {
+            case .sqlite(let database): Store(database)
+            case .postgres(let database): Store(database)
+            }
+        keys = AccessKeys(store: store, masterKey: masterKey)
+        self.logger = logger
+    }
+
+    private static func database(_ configuration: ServerConfiguration, _ logger: Logger) throws -> OpenDatabase {
+        do throws(DatabaseError) {
+            switch configuration.database {
+            case .sqlite(let path):
+                return .sqlite(try SQLiteDatabase(path: path))
+            case .postgres(let info):
+                var options = PostgresDatabase.Configuration()
+                options.connections = configuration.postgresConnections
+                options.preparedStatements = configuration.postgresPreparedStatements
+                return .postgres(try PostgresDatabase(connectionInfo: info, configuration: options, logger: logger))
+            }
+        } catch {
+            throw Failure(description: "The database cannot be opened: \(error.message)")
+        }
+    }
+
+    private static func masterKey(_ path: String) throws -> MasterKey {
+        _ = try PrivateFile.read(path) == nil ? PrivateFile.write(MasterKey.randomBytes(), to: path, replacing: false) : false
+        guard let bytes = try PrivateFile.read(path), let key = MasterKey(bytes) else {
+            throw Failure(description: "\(path) does not hold a master key of 32 bytes.")
+        }
+        return key
+    }
+
+    /// Sees to it that the schema is the one of this program: on SQLite by migrating, on Postgres by refusing where it is not.
+    func prepareSchema() throws {
+        let migrator = Migrator(Migration.all)
+        do throws(DatabaseError) {
+            let connection = try database.migrationConnection()
+            switch try migrator.state(of: connection) {
+            case .current: return
+            case .newerButCompatible(let version):
+                logger.notice("the schema is newer than this program, and compatible", metadata: ["version": "\(version)"])
+            case .refused(let why): throw DatabaseError(.mistake, why)
+            case .pending(let versions):
+                switch connection.engine {
+                case .sqlite:
+                    let applied = try migrator.migrate(connection)
+                    logger.notice("migrated", metadata: ["versions": "\(applied)"])
+                case .postgres:
+                    throw DatabaseError(.mistake, "The schema lacks the migrations \(versions). Run `weir migrate` with the same configuration.")
+                }
+            }
+        } catch {
+            throw Failure(description: error.message)
+        }
+    }
+
+    /// Applies what is missing on either engine; answers the versions.
+    func migrate() throws -> [Int64] {
+        do throws(DatabaseError) {
+            return try Migrator(Migration.all).migrate(database.migrationConnection())
+        } catch {
+            throw Failure(description: error.message)
+        }
+    }
+
+    private func close() async {
+        switch database {
+        case .sqlite(let database): database.close()
+        case .postgres(let database): await database.close()
+        }
+    }
+}

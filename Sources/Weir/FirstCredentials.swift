@@ -1,0 +1,48 @@
+import ControlPlane
+import FoundationEssentials
+import Logging
+
+/// The access key that a new deployment starts with, and the file in which its owner finds it.
+enum FirstCredentials {
+    /// Sees to it that the deployment has its first key, and that the file `credentials` in the data folder holds it: an AWS credentials file with
+    /// the profile `weir`, which also tells region and endpoint.
+    ///
+    /// The file is written before the database knows the key, so a start that was killed in between finds the key in the file and goes on with it.
+    static func provide(_ configuration: ServerConfiguration, _ keys: AccessKeys, _ logger: Logger) async throws {
+        if try await keys.hasFirst() { return }
+        let path = configuration.dataDirectory + "/credentials"
+        let made = AccessKeys.random()
+        let isNew = try PrivateFile.write(text(id: made.id, secret: made.secret, configuration), to: path, replacing: false)
+        let key = isNew ? made : try read(path)
+        guard try await keys.addFirst(id: key.id, secret: key.secret, account: configuration.account) else {
+            // Another instance was first: its file has the key that is valid.
+            if isNew { try FileManager.default.removeItem(atPath: path) }
+            return
+        }
+        logger.notice("the first access key was made", metadata: ["account": "\(configuration.account)", "file": "\(path)"])
+    }
+
+    private static func text(id: String, secret: String, _ configuration: ServerConfiguration) -> [UInt8] {
+        let host = configuration.host == "0.0.0.0" ? "127.0.0.1" : configuration.host == "::" ? "[::1]" : configuration.host
+        return Array(
+            """
+            [weir]
+            aws_access_key_id = \(id)
+            aws_secret_access_key = \(secret)
+            region = \(configuration.region)
+            endpoint_url = \(configuration.scheme)://\(host):\(configuration.port)
+
+            """.utf8)
+    }
+
+    private static func read(_ path: String) throws -> (id: String, secret: String) {
+        let lines = String(decoding: try PrivateFile.read(path) ?? [], as: UTF8.self).split(separator: "\n")
+        func value(_ name: String) -> String? {
+            lines.first { $0.hasPrefix(name + " = ") }.map { String($0.dropFirst(name.count + 3)) }
+        }
+        guard let id = value("aws_access_key_id"), let secret = value("aws_secret_access_key") else {
+            throw PrivateFile.Failure(description: "\(path) is there, but holds no access key. Move it away and start again.")
+        }
+        return (id, secret)
+    }
+}

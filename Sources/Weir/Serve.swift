@@ -1,0 +1,113 @@
+import ArgumentParser
+import ControlPlane
+import FoundationEssentials
+import Gateway
+import HummingbirdCore
+import HummingbirdTLS
+import Logging
+import Migrations
+import NIOCore
+import NIOPosix
+import NIOSSL
+import SQL
+import ServiceLifecycle
+import Store
+import UnixSignals
+import Workers
+
+/// Serves the API until it is told to stop.
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serve the API.",
+        usage: "weir serve [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationHelp.text)
+
+    @Argument(parsing: .captureForPassthrough, help: .hidden)
+    var arguments: [String] = []
+
+    func run() async throws {
+        let configuration = try ConfigurationHelp.read(arguments, for: self)
+        let logger = Log.make(level: configuration.logLevel)
+        try await Deployment.open(configuration, logger) { deployment in
+            try deployment.prepareSchema()
+            try await deployment.keys.checkMasterKey()
+            if configuration.isSigned { try await FirstCredentials.provide(configuration, deployment.keys, logger) }
+            try await serve(configuration, deployment, logger)
+        }
+        logger.notice("stopped")
+    }
+
+    private func serve(_ configuration: ServerConfiguration, _ deployment: Deployment, _ logger: Logger) async throws {
+        let store = deployment.store
+        let signal = WorkSignal()
+        let readiness = Readiness { await store.isReachable() ? nil : "the database does not answer" }
+        let accessLog = AccessLog(isEnabled: configuration.logsRequests, write: Log.write)
+        let gateway = Gateway(
+            controlPlane: ControlPlane(
+                store: store, rules: configuration.rules, masterKey: deployment.masterKey, workIsWaiting: { signal.raise() }),
+            keys: deployment.keys,
+            throttle: Throttle(Throttle.Rates(profile: configuration.profile, protective: configuration.protectiveRate)),
+            metrics: Metrics(), accessLog: accessLog, readiness: readiness, configuration: configuration.gateway)
+        let server = try configuration.serverBuilder().buildServer(
+            configuration: HummingbirdCore.ServerConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), backlog: 1024,
+                availableConnectionsDelegate: MaximumAvailableConnections(10_000, logger: Log.quiet)),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Log.quiet, responder: gateway.respond,
+            onServerRunning: { channel in
+                let port = channel.localAddress?.port ?? configuration.port
+                logger.notice("listening on \(configuration.scheme)://\(configuration.host):\(port)")
+            })
+        // Stopped in reverse: first the instance is not ready, then takes no new requests, then the workers end, and the log has the last word.
+        var group = ServiceGroupConfiguration(
+            services: [
+                accessLog,
+                Housekeeping(store: store, eventRetention: configuration.eventRetention, logger: logger),
+                TransitionWorker(store: store, signal: signal, logger: logger),
+                server,
+                Drain(readiness: readiness, seconds: configuration.drainSeconds, logger: logger),
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: Log.quiet)
+        group.maximumGracefulShutdownDuration = .seconds(configuration.drainSeconds + configuration.stopSeconds)
+        try await ServiceGroup(configuration: group).run()
+    }
+}
+
+/// The first to stop: says that the instance is not ready, for as long as load balancers need to notice, before the server stops.
+struct Drain: Service {
+    let readiness: Readiness
+    let seconds: Int
+    let logger: Logger
+
+    func run() async throws {
+        try await gracefulShutdown()
+        readiness.drain()
+        logger.notice("draining", metadata: ["seconds": "\(seconds)"])
+        if seconds > 0 { try? await Task.sleep(for: .seconds(seconds)) }
+    }
+}
+
+extension ServerConfiguration {
+    var scheme: String { tls == nil ? "http" : "https" }
+
+    var rules: ServiceRules {
+        ServiceRules(streamQuota: streamQuota, minimumDurations: minimumDurations, endpoints: endpoints)
+    }
+
+    var gateway: GatewayConfiguration {
+        GatewayConfiguration(
+            authentication: isSigned ? .signature(regions: allowedRegions) : .none(account: account, region: region),
+            corsOrigins: corsOrigins, isTLS: tls != nil)
+    }
+
+    /// HTTP/1.1, over TLS where it is configured. Connections that are idle for over a minute are closed.
+    func serverBuilder() throws -> HTTPServerBuilder {
+        let http = HTTPServerBuilder.http1(configuration: gateway.connection)
+        guard let tls else { return http }
+        do {
+            let certificates = try NIOSSLCertificate.fromPEMFile(tls.certificate).map { NIOSSLCertificateSource.certificate($0) }
+            let key = try NIOSSLPrivateKey(file: tls.key, format: .pem)
+            return try .tls(http, tlsConfiguration: .makeServerConfiguration(certificateChain: certificates, privateKey: .privateKey(key)))
+        } catch {
+            throw Invalid(faults: ["tls-certificate, tls-key: \(tls.certificate) and \(tls.key) cannot be used: \(error)"])
+        }
+    }
+}
