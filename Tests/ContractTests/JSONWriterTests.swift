@@ -79,6 +79,15 @@ import Testing
         #expect((try? JSONParser.parse(writer.bytes)) == .string(string))
     }
 
+    @Test func everyASCIICharacterComesBack() throws {
+        for byte in UInt8(0)..<0x80 {
+            let string = String(UnicodeScalar(byte))
+            var writer = JSONWriter()
+            writer.string(string)
+            #expect(try JSONParser.parse(writer.bytes) == .string(string), "\(byte)")
+        }
+    }
+
     @Test func keysAreEscapedToo() {
         var writer = JSONWriter()
         writer.beginObject()

@@ -60,9 +60,9 @@ public struct JSONError: Error, Sendable, Equatable {
 ///
 /// Beyond the letter it refuses what two readers could understand differently: a byte order mark, a member name given twice (compared
 /// after unescaping), a lone surrogate escape, and a number that overflows a double. Time is proportional to the
-/// input. Memory is at most about 32 bytes per byte of input, which takes nothing but brackets; ordinary text takes 2 to 5.
+/// input. Memory is at most about 32 bytes per byte of input, which takes a text of little but brackets.
 public struct JSONParser {
-    /// How deep arrays and objects may be nested where the caller does not say: ten times what any operation of the service needs.
+    /// How deep arrays and objects may be nested where the caller does not say.
     public static let defaultMaximumDepth = 32
 
     /// The value that `bytes` spell.
@@ -335,12 +335,11 @@ private struct JSONReader: ~Copyable {
         let highBits: UInt64 = 0x8080_8080_8080_8080
         while end - offset >= 8 {
             let word = UInt64(littleEndian: (start + offset).loadUnaligned(as: UInt64.self))
-            // Each term sets the high bit of the first byte that is a control character, a quotation mark or a backslash; a borrow
-            // can set it wrongly only in bytes after that one, which do not matter.
-            let controls = (word &- ones &* 0x20) & ~word
+            // The high bit of a byte is set in `word` if the byte is not ASCII, and in each difference if it is a control character, a
+            // quotation mark or a backslash, or not ASCII. A borrow can set it wrongly only in bytes after such a one.
             let quotes = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
             let backslashes = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
-            let stops = (word | controls | ((quotes &- ones) & ~quotes) | ((backslashes &- ones) & ~backslashes)) & highBits
+            let stops = (word | (word &- ones &* 0x20) | (quotes &- ones) | (backslashes &- ones)) & highBits
             guard stops == 0 else {
                 offset += stops.trailingZeroBitCount / 8
                 return
