@@ -30,7 +30,8 @@ struct CStrings: Sendable {
         bytes.withUnsafeBytes { memory in
             withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: max(1, count)) { pointers in
                 for (index, offset) in offsets.enumerated() {
-                    pointers.initializeElement(at: index, to: offset.flatMap { memory.baseAddress?.advanced(by: $0) }?.assumingMemoryBound(to: CChar.self))
+                    pointers.initializeElement(
+                        at: index, to: offset.flatMap { memory.baseAddress?.advanced(by: $0) }?.assumingMemoryBound(to: CChar.self))
                 }
                 return body(pointers)
             }

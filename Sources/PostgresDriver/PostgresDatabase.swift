@@ -50,12 +50,14 @@ public final class PostgresDatabase: Database {
         for thread in stop() { thread.detach() }
     }
 
+    /// Runs one statement that changes nothing. Sent again, once, where its connection was lost.
     public func read<Output>(_ statement: Statement<Output>, _ arguments: [SQLValue]) async throws(DatabaseError) -> [Output] {
         var batch = Batch()
         let reference = batch.add(statement, arguments)
         return try await perform(PostgresWork(.read, batch)).rows(reference)
     }
 
+    /// Runs a batch as one transaction, durably as far as the server's `synchronous_commit` goes (by default, it does).
     public func write(_ batch: Batch) async throws(DatabaseError) -> BatchResult {
         guard !batch.steps.isEmpty else { return BatchResult(rows: []) }
         return try await perform(PostgresWork(.write, batch))

@@ -104,7 +104,9 @@ struct PostgresPipeline {
         guard preparesStatements else { return [] }
         var missing: [Int] = []
         for (index, step) in steps.enumerated() {
-            let known = prepared[step.statement.name] ?? missing.first { steps[$0].statement.name == step.statement.name }.map { steps[$0].statement.sql }
+            let known =
+                prepared[step.statement.name]
+                ?? missing.first { steps[$0].statement.name == step.statement.name }.map { steps[$0].statement.sql }
             guard let known else {
                 missing.append(index)
                 continue
@@ -204,7 +206,8 @@ struct PostgresPipeline {
                 // An error that was answered has rolled the batch back already.
                 if let failure = entry.failure { return resolve(failure, of: entry, owner) }
                 if onlyHeadBegun && index > head {
-                    return .finish(owner, .failure(DatabaseError(.unavailable, "the connection was lost before the batch began: \(reason)")))
+                    return .finish(
+                        owner, .failure(DatabaseError(.unavailable, "the connection was lost before the batch began: \(reason)")))
                 }
                 return .finish(owner, .failure(DatabaseError(.outcomeUnknown, "the connection was lost after a batch was sent: \(reason)")))
             }
@@ -225,7 +228,10 @@ struct PostgresPipeline {
             return [resolve(failure, of: entry, owner)]
         }
         if !entry.isReplicated && entry.purpose == .write {
-            return [.finish(owner, .failure(DatabaseError(.outcomeUnknown, "committed, but the wait for a standby to confirm it was cancelled")))]
+            return [
+                .finish(
+                    owner, .failure(DatabaseError(.outcomeUnknown, "committed, but the wait for a standby to confirm it was cancelled")))
+            ]
         }
         if let unreadable = entry.unreadable { return [.finish(owner, .failure(DatabaseError(.mistake, unreadable)))] }
         return [.finish(owner, .success(entry.rows))]

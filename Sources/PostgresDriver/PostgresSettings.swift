@@ -23,7 +23,8 @@ struct PostgresSettings: Sendable {
         }
         let options = try Self.parse(connectionInfo)
         if let host = options["host"], host.contains("@") {
-            throw DatabaseError(.mistake, "the host in the Postgres connection string holds an @: is one in the password not written as %40?")
+            throw DatabaseError(
+                .mistake, "the host in the Postgres connection string holds an @: is one in the password not written as %40?")
         }
         self.configuration = configuration
         self.connectionInfo = connectionInfo

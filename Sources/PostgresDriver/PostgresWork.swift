@@ -48,7 +48,9 @@ struct PostgresWork: Sendable {
                 case .integer(let value): strings.append(String(value))
                 case .text(let value): strings.append(value)
                 }
-            guard fits else { throw DatabaseError(.mistake, "\(step.statement.name): argument $\(index + 1) holds U+0000, which Postgres cannot store") }
+            guard fits else {
+                throw DatabaseError(.mistake, "\(step.statement.name): argument $\(index + 1) holds U+0000, which Postgres cannot store")
+            }
         }
         return strings
     }

@@ -7,7 +7,8 @@ import Testing
 /// The driver against a real server.
 @Suite struct PostgresDatabaseTests {
     private let server: TestServer
-    private static let items = "CREATE TABLE item (id text COLLATE \"C\" PRIMARY KEY, amount bigint, CONSTRAINT amount_range CHECK (amount < 100));"
+    private static let items =
+        "CREATE TABLE item (id text COLLATE \"C\" PRIMARY KEY, amount bigint, CONSTRAINT amount_range CHECK (amount < 100));"
 
     init() throws {
         server = try TestServer()
@@ -31,7 +32,9 @@ import Testing
     // MARK: Values
 
     @Test(arguments: [true, false]) func `values come back as they went in`(_ prepared: Bool) async throws {
-        let echo = Statement("echo", "SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS VARCHAR), CAST($4 AS INT), CAST($5 AS TEXT) IS NULL") {
+        let echo = Statement(
+            "echo", "SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS VARCHAR), CAST($4 AS INT), CAST($5 AS TEXT) IS NULL"
+        ) {
             row throws(DatabaseError) in row.values
         }
         try await server.withSchema("", { $0.preparedStatements = prepared }) { database, _ in
@@ -49,7 +52,9 @@ import Testing
 
     @Test func `a text that Postgres cannot hold is a mistake and is not sent`() async throws {
         try await server.withSchema(Self.items) { database, _ in
-            let error = try await failure { () throws(DatabaseError) in try await database.write(Self.batch((Self.insert, ["a\u{0}secret", 1]))) }
+            let error = try await failure { () throws(DatabaseError) in
+                try await database.write(Self.batch((Self.insert, ["a\u{0}secret", 1])))
+            }
             #expect(error.kind == .mistake && !error.message.contains("secret"))
             #expect(try await database.read(Self.count, []) == [0])
         }
@@ -83,14 +88,17 @@ import Testing
 
     // MARK: Batches
 
-    @Test(arguments: [true, false]) func `a batch is all or nothing and others are untouched by its failure`(_ prepared: Bool) async throws {
+    @Test(arguments: [true, false]) func `a batch is all or nothing and others are untouched by its failure`(_ prepared: Bool) async throws
+    {
         try await server.withSchema(Self.items, { ($0.preparedStatements, $0.connections) = (prepared, 1) }) { database, _ in
             let outcomes = await withTaskGroup(of: (Int, DatabaseError?).self) { group in
                 for number in 0..<100 {
                     group.addTask {
                         // Every third fails at its second statement.
                         let amount: SQLValue = number % 3 == 0 ? 100 : 1
-                        let batch = Self.batch((Self.insert, [.text("\(number) a"), 1]), (Self.insert, [.text("\(number) b"), amount]), (Self.insert, [.text("\(number) c"), 1]))
+                        let batch = Self.batch(
+                            (Self.insert, [.text("\(number) a"), 1]), (Self.insert, [.text("\(number) b"), amount]),
+                            (Self.insert, [.text("\(number) c"), 1]))
                         do throws(DatabaseError) {
                             _ = try await database.write(batch)
                             return (number, nil)
@@ -113,7 +121,9 @@ import Testing
 
     @Test func `a batch's statements see what those before them did, and answer their rows`() async throws {
         try await server.withSchema(Self.items) { database, _ in
-            let add = Statement("add", "UPDATE item SET amount = amount + 1 WHERE id = $1 RETURNING amount") { row throws(DatabaseError) in try row.integer() }
+            let add = Statement("add", "UPDATE item SET amount = amount + 1 WHERE id = $1 RETURNING amount") { row throws(DatabaseError) in
+                try row.integer()
+            }
             var batch = Batch()
             batch.add(Self.insert, ["a", 5])
             let first = batch.add(add, ["a"])
@@ -127,12 +137,15 @@ import Testing
     }
 
     @Test func `sixty-four writers lose no update`() async throws {
-        try await server.withSchema("\(Self.items) CREATE TABLE total (n bigint NOT NULL); INSERT INTO total VALUES (0);") { database, admin in
+        try await server.withSchema("\(Self.items) CREATE TABLE total (n bigint NOT NULL); INSERT INTO total VALUES (0);") {
+            database, admin in
             let add = Statement<Void>("add", "UPDATE total SET n = n + 1")
             try await withThrowingTaskGroup { group in
                 for writer in 0..<64 {
                     group.addTask {
-                        for turn in 0..<20 { _ = try await database.write(Self.batch((add, []), (Self.insert, [.text("\(writer)/\(turn)"), 1]))) }
+                        for turn in 0..<20 {
+                            _ = try await database.write(Self.batch((add, []), (Self.insert, [.text("\(writer)/\(turn)"), 1])))
+                        }
                     }
                 }
                 try await group.waitForAll()
@@ -177,7 +190,9 @@ import Testing
     @Test func `large batches and large results pass each other without a deadlock`() async throws {
         try await server.withSchema(Self.items, { $0.connections = 1 }) { database, admin in
             // Each statement sends and answers much more than the socket's buffers hold.
-            let echo = Statement("echo", "INSERT INTO item (id) VALUES ($1) RETURNING repeat('y', 100000)") { row throws(DatabaseError) in try row.text() }
+            let echo = Statement("echo", "INSERT INTO item (id) VALUES ($1) RETURNING repeat('y', 100000)") { row throws(DatabaseError) in
+                try row.text()
+            }
             var batch = Batch()
             let padding = String(repeating: "x", count: 2_000)
             let references = (0..<2_600).map { batch.add(echo, [.text("\($0) \(padding)")]) }
@@ -185,11 +200,15 @@ import Testing
             for reference in references { #expect(try result.rows(reference).first?.utf8.count == 100_000) }
             #expect(try admin.integer("SELECT count(*) FROM item") == 2_600)
 
-            let one = Statement("one", "SELECT CAST($1 AS TEXT), CAST($1 AS TEXT), CAST($1 AS TEXT), CAST($1 AS TEXT)") { row throws(DatabaseError) in row.values }
+            let one = Statement("one", "SELECT CAST($1 AS TEXT), CAST($1 AS TEXT), CAST($1 AS TEXT), CAST($1 AS TEXT)") {
+                row throws(DatabaseError) in row.values
+            }
             let text = SQLValue.text(String(repeating: "z", count: 5_000_000))
             #expect(try await database.read(one, [text]) == [[text, text, text, text]])
 
-            let many = Statement("many", "SELECT n, repeat('w', 200) FROM generate_series(1, 100000) AS n") { row throws(DatabaseError) in try row.integer() }
+            let many = Statement("many", "SELECT n, repeat('w', 200) FROM generate_series(1, 100000) AS n") { row throws(DatabaseError) in
+                try row.integer()
+            }
             #expect(try await database.read(many, []).reduce(0, +) == 5_000_050_000)
         }
     }
@@ -250,14 +269,19 @@ import Testing
         _ configure: (inout PostgresDatabase.Configuration) -> Void,
         _ body: (PostgresDatabase) async throws -> Void
     ) async throws {
-        try await server.withSchema(Self.items, {
-            $0.connections = 1
-            configure(&$0)
-        }) { database, admin in
+        try await server.withSchema(
+            Self.items,
+            {
+                $0.connections = 1
+                configure(&$0)
+            }
+        ) { database, admin in
             let key = Int64.random(in: 0 ..< .max)
             try admin.execute("SELECT pg_advisory_lock(\(key))")
             async let busy = database.write(Self.batch((Self.lock, [.integer(key)]), (Self.insert, ["busy", 1])))
-            try await eventually("the request is with the server") { database.statistics().inFlight == 1 && database.statistics().queued == 0 }
+            try await eventually("the request is with the server") {
+                database.statistics().inFlight == 1 && database.statistics().queued == 0
+            }
             try await body(database)
             try admin.execute("SELECT pg_advisory_unlock(\(key))")
             _ = try await busy
@@ -373,9 +397,12 @@ import Testing
     }
 
     @Test(arguments: [true, false]) func `the session is set up as configured`(_ prepared: Bool) async throws {
-        try await server.withSchema("", {
-            ($0.preparedStatements, $0.statementTimeout, $0.lockTimeout) = (prepared, .milliseconds(7_500), .seconds(2))
-        }) { database, admin in
+        try await server.withSchema(
+            "",
+            {
+                ($0.preparedStatements, $0.statementTimeout, $0.lockTimeout) = (prepared, .milliseconds(7_500), .seconds(2))
+            }
+        ) { database, admin in
             let setting = Statement("setting", "SELECT current_setting($1)") { row throws(DatabaseError) in try row.text() }
             let expected: [SQLValue: String] = [
                 "statement_timeout": "7500ms", "lock_timeout": "2s", "client_encoding": "UTF8", "standard_conforming_strings": "on",
@@ -421,7 +448,8 @@ import Testing
                         for turn in 0... {
                             let id = "\(writer)/\(turn)"
                             do throws(DatabaseError) {
-                                _ = try await database.write(Self.batch((Self.insert, [.text(id), 1]), (Self.insert, [.text("\(id)+"), 1])))
+                                _ = try await database.write(
+                                    Self.batch((Self.insert, [.text(id), 1]), (Self.insert, [.text("\(id)+"), 1])))
                                 ledger.note(id, nil)
                             } catch {
                                 ledger.note(id, error.kind)

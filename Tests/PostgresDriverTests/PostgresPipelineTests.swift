@@ -13,7 +13,9 @@ import Testing
         return work
     }
 
-    private static func failure(_ sqlState: String, fatal: Bool = false, fromServer: Bool = true, constraint: String? = nil) -> PostgresFailure {
+    private static func failure(_ sqlState: String, fatal: Bool = false, fromServer: Bool = true, constraint: String? = nil)
+        -> PostgresFailure
+    {
         PostgresFailure(sqlState: sqlState, isFatal: fatal, isFromServer: fromServer, constraint: constraint, message: "text")
     }
 
@@ -48,10 +50,14 @@ import Testing
 
     @Test func `a statement is prepared with its first use and only then`() throws {
         var pipeline = PostgresPipeline(preparesStatements: true)
-        #expect(try pipeline.add(Self.work(.write, "a", "b", "a"), as: 7) == [.prepare(step: 0), .prepare(step: 1), .execute(step: 0), .execute(step: 1), .execute(step: 2), .sync])
+        #expect(
+            try pipeline.add(Self.work(.write, "a", "b", "a"), as: 7) == [
+                .prepare(step: 0), .prepare(step: 1), .execute(step: 0), .execute(step: 1), .execute(step: 2), .sync,
+            ])
         #expect(try pipeline.add(Self.work(.read, "b"), as: 8) == [.execute(step: 0), .sync])
         let first = Self.play(
-            &pipeline, .rows([]), .separator, .rows([]), .separator, Self.row(1), .separator, Self.row(2), .separator, Self.row(3), .separator, .synchronised)
+            &pipeline, .rows([]), .separator, .rows([]), .separator, Self.row(1), .separator, Self.row(2), .separator, Self.row(3),
+            .separator, .synchronised)
         #expect(first == ["7 [[[SQL.SQLValue.integer(1)]], [[SQL.SQLValue.integer(2)]], [[SQL.SQLValue.integer(3)]]]"])
         #expect(!pipeline.isDrained)
         #expect(Self.play(&pipeline, Self.row(4), .separator, .synchronised) == ["8 [[[SQL.SQLValue.integer(4)]]]"])
@@ -84,7 +90,8 @@ import Testing
         _ = try pipeline.add(Self.work(.write, "a", "b", "c"), as: 0)
         _ = try pipeline.add(Self.work(.write, "a"), as: 1)
         let told = Self.play(
-            &pipeline, Self.row(1), .separator, .failure(Self.failure("23505", constraint: "a_pkey")), .separator, .aborted, .separator, .synchronised,
+            &pipeline, Self.row(1), .separator, .failure(Self.failure("23505", constraint: "a_pkey")), .separator, .aborted, .separator,
+            .synchronised,
             Self.row(2), .separator, .synchronised)
         #expect(told == ["0 constraint(\"a_pkey\")", "1 [[[SQL.SQLValue.integer(2)]]]"])
         #expect(pipeline.isDrained && !pipeline.isEnded)
@@ -94,12 +101,15 @@ import Testing
         var pipeline = PostgresPipeline(preparesStatements: true)
         _ = try pipeline.add(Self.work(.read, "a", "b"), as: 0)
         let told = Self.play(
-            &pipeline, .failure(Self.failure("42P01")), .separator, .aborted, .separator, .aborted, .separator, .aborted, .separator, .synchronised)
+            &pipeline, .failure(Self.failure("42P01")), .separator, .aborted, .separator, .aborted, .separator, .aborted, .separator,
+            .synchronised)
         #expect(told == ["0 mistake"])
         #expect(try pipeline.add(Self.work(.read, "b"), as: 1) == [.prepare(step: 0), .execute(step: 0), .sync])
     }
 
-    @Test(arguments: ["26000", "0A000"]) func `a stale plan is thrown away with all others and the work sent once more`(_ sqlState: String) throws {
+    @Test(arguments: ["26000", "0A000"]) func `a stale plan is thrown away with all others and the work sent once more`(_ sqlState: String)
+        throws
+    {
         var pipeline = try Self.warm("a", "b")
         _ = try pipeline.add(Self.work(.write, "a", "b"), as: 0)
         let stale = Self.play(&pipeline, .failure(Self.failure(sqlState)), .separator, .aborted, .separator, .synchronised)
@@ -109,7 +119,8 @@ import Testing
         #expect(commands == [.deallocateAll, .sync, .prepare(step: 0), .prepare(step: 1), .execute(step: 0), .execute(step: 1), .sync])
         #expect(Self.play(&pipeline, .rows([]), .separator, .synchronised).isEmpty)
         let second = Self.play(
-            &pipeline, .rows([]), .separator, .rows([]), .separator, .failure(Self.failure(sqlState)), .separator, .aborted, .separator, .synchronised)
+            &pipeline, .rows([]), .separator, .rows([]), .separator, .failure(Self.failure(sqlState)), .separator, .aborted, .separator,
+            .synchronised)
         #expect(second == ["0 mistake"])
     }
 
@@ -196,7 +207,8 @@ import Testing
 
     @Test func `answers out of step end the connection`() throws {
         let wrong: [[PostgresPipeline.Event]] = [
-            [.separator], [.synchronised], [.aborted], [Self.row(1), Self.row(2)], [Self.row(1), .synchronised], [Self.row(1), .separator, Self.row(2)],
+            [.separator], [.synchronised], [.aborted], [Self.row(1), Self.row(2)], [Self.row(1), .synchronised],
+            [Self.row(1), .separator, Self.row(2)],
             [Self.row(1), .separator, .separator], [Self.row(1), .failure(Self.failure("40001"))], [.unreadable("x"), .unreadable("y")],
         ]
         for events in wrong {

@@ -15,7 +15,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "postgres://user:hunter2@host:99999999999/db?nonsense=hunter2", "host=localhost password=hunter2 is wrong", "postgres://user:hunter2%zz@host/db",
+        "postgres://user:hunter2@host:99999999999/db?nonsense=hunter2", "host=localhost password=hunter2 is wrong",
+        "postgres://user:hunter2%zz@host/db",
         "password='hunter2", "postgres://user:hunter2@[::1/db", "nonsense", "hunter2=1", "postgres://user:half@hunter2@localhost/db",
     ]) func `a wrong connection string is refused without being quoted`(_ connectionInfo: String) throws {
         let error = try #require(refusal(connectionInfo))

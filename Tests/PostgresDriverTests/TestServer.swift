@@ -8,7 +8,9 @@ import Testing
 /// The Postgres server the tests run against, and a schema of its own for each test.
 struct TestServer {
     struct Missing: Error, CustomStringConvertible {
-        var description: String { "WEIR_TEST_POSTGRES does not hold a superuser's URL: run the tests with ops/test, which starts a Postgres for them" }
+        var description: String {
+            "WEIR_TEST_POSTGRES does not hold a superuser's URL: run the tests with ops/test, which starts a Postgres for them"
+        }
     }
 
     let url: String
@@ -83,7 +85,9 @@ func eventually(_ what: String, _ isReached: () async throws -> Bool, sourceLoca
 }
 
 /// The error of a call that has to fail.
-func failure<Value>(_ body: () async throws(DatabaseError) -> Value, sourceLocation: SourceLocation = #_sourceLocation) async throws -> DatabaseError {
+func failure<Value>(_ body: () async throws(DatabaseError) -> Value, sourceLocation: SourceLocation = #_sourceLocation) async throws
+    -> DatabaseError
+{
     do throws(DatabaseError) {
         _ = try await body()
     } catch {
