@@ -8,14 +8,14 @@ import SQL
 final class FileLock: Sendable {
     private let descriptor: Int32
 
-    /// Takes the lock at once or fails as `unavailable`.
-    init(beside path: String) throws(DatabaseError) {
+    /// Takes the lock at once or fails as `unavailable`. Where `isTaken` is false it is left to whoever has it.
+    init(beside path: String, isTaken: Bool) throws(DatabaseError) {
         let lockPath = path + ".lock"
         try createPrivateFile(lockPath)
         let descriptor = open(lockPath, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { throw unavailable("open", lockPath) }
         self.descriptor = descriptor
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        guard !isTaken || flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             // The descriptor is closed by deinit, which runs since the object is complete. Closing it here too would close another's.
             guard errno == EWOULDBLOCK else { throw unavailable("lock", lockPath) }
             throw DatabaseError(.unavailable, "another weir already uses \(path): stop it first; several instances need Postgres")
