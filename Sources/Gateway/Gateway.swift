@@ -62,22 +62,20 @@ public struct Gateway: Sendable {
 
     /// The way of a request. Clients can observe the order, and a test pins it.
     private func answer(_ exchange: inout Exchange) async throws(OperationError) -> Reply {
-        try refuseMedia(exchange.request.head, &exchange)
         let body = try await read(&exchange)
         if let preflight = preflight(exchange.request.head) { return preflight }
         let caller = try await authenticate(&exchange, body)
-        let operation = try route(exchange.request.head)
-        exchange.operation = operation
+        let operation = try route(exchange.request.head, exchange.operation)
         let call = try body.withBytes { bytes throws(OperationError) in try controlPlane.prepare(operation, bytes, caller) }
         exchange.resourceName = call.resourceName
         try throttle.admit(operation, caller, resourceName: call.resourceName, now: exchange.start)
         return Reply(status: 200, body: try await call.perform())
     }
 
-    private func route(_ head: HTTPRequest) throws(OperationError) -> OperationID {
-        let path = String(head.pathWithoutQuery)
-        guard let operation = OperationID(path: path) else {
-            throw OperationError(.unknownOperation, "There is no operation at \(path.shortened): paths are case-sensitive, as in /describeStream.")
+    private func route(_ head: HTTPRequest, _ operation: OperationID?) throws(OperationError) -> OperationID {
+        guard let operation else {
+            let path = String(head.pathWithoutQuery).shortened
+            throw OperationError(.unknownOperation, "There is no operation at \(path): paths are case-sensitive, as in /describeStream.")
         }
         guard head.method == .post else {
             throw OperationError(.methodNotAllowed, "\(operation.rawValue) is called by POST, not \(head.method.rawValue.shortened).")
@@ -102,9 +100,10 @@ struct Exchange {
     let requestID: String
     /// Seconds of the monotonic clock.
     let start: Double
+    /// What the path names, if anything.
+    let operation: OperationID?
     /// Known once the signature is verified.
     var caller: Caller?
-    var operation: OperationID?
     var resourceName: String?
     var error: OperationError?
     /// True where the rest of the body will not be read.
@@ -114,6 +113,7 @@ struct Exchange {
         self.request = request
         self.requestID = requestID
         self.start = start
+        operation = OperationID(path: String(request.head.pathWithoutQuery))
     }
 }
 

@@ -14,6 +14,7 @@ extension Gateway {
     /// Reads the whole body, within the limits of size and time.
     func read(_ exchange: inout Exchange) async throws(OperationError) -> ByteBuffer {
         let head = exchange.request.head
+        if exchange.operation == nil { try refuseMedia(head, &exchange) }
         if let encoding = head.headerFields[.contentEncoding], encoding.lowercased() != "identity" {
             exchange.mustClose = true
             throw OperationError(.malformedHTTPRequest, "The request has a Content-Encoding, which is not undone here: send the body as it is.")
@@ -68,7 +69,7 @@ extension Gateway {
     }
 
     /// A path of the data or signaling plane gets a plain word at once: such requests may stream a body without end.
-    func refuseMedia(_ head: HTTPRequest, _ exchange: inout Exchange) throws(OperationError) {
+    private func refuseMedia(_ head: HTTPRequest, _ exchange: inout Exchange) throws(OperationError) {
         switch head.pathWithoutQuery {
         case "/putMedia", "/getMedia", "/listFragments", "/getMediaForFragmentList", "/getHLSStreamingSessionURL",
             "/getDASHStreamingSessionURL", "/getClip", "/getImages", "/v1/get-ice-server-config", "/v1/send-alexa-offer-to-master",
