@@ -3,7 +3,7 @@ import ControlPlane
 import FoundationEssentials
 import Store
 
-/// Makes, lists and disables access keys. Works beside running instances on Postgres; on SQLite while the server is stopped.
+/// Makes, lists and disables access keys, beside the instances that run.
 struct Keys: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys", abstract: "Make, list and disable access keys.", subcommands: [Create.self, List.self, Disable.self])
@@ -63,7 +63,7 @@ struct Keys: AsyncParsableCommand {
         _ arguments: [String], _ command: Command, _ body: (Deployment, ServerConfiguration) async throws -> Void
     ) async throws {
         let configuration = try ConfigurationHelp.read(arguments, for: command)
-        try await Deployment.open(configuration, Log.make(level: configuration.logLevel)) { deployment in
+        try await Deployment.open(configuration, Log.make(level: configuration.logLevel), beside: true) { deployment in
             try deployment.prepareSchema()
             try await deployment.keys.checkMasterKey()
             try await body(deployment, configuration)
