@@ -55,7 +55,8 @@ public struct AccessKeys: Sendable {
         _ = try await store.addFact(fact, sealer.seal(proof, owner: fact))
         guard let sealed = try await store.fact(fact), sealer.open(sealed, owner: fact) == proof else {
             throw Failure(
-                description: "The master key is not the one that this database was set up with. Every instance needs the same: copy the file master.key "
+                description:
+                    "The master key is not the one that this database was set up with. Every instance needs the same: copy the file master.key "
                     + "from the data directory of the first, or name it with --master-key-file.")
         }
     }

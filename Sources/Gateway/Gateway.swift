@@ -17,6 +17,7 @@ public struct Gateway: Sendable {
     let metrics: Metrics
     let accessLog: AccessLog
     let readiness: Readiness
+    let bodyBudget = BodyBudget(bytes: 64 << 20)
     private let clock = GatewayClock()
 
     /// A gateway to the rules of `controlPlane`, for callers who sign with one of `keys`.
@@ -51,6 +52,7 @@ public struct Gateway: Sendable {
             reply.headers[.errorType] = error.code.rawValue
             exchange.error = error
         }
+        if exchange.heldBytes > 0 { bodyBudget.giveBack(exchange.heldBytes) }
         reply.headers[.requestID] = exchange.requestID
         addCORSHeaders(to: &reply, origin: request.head.headerFields[.origin])
         if exchange.mustClose { reply.headers[.connection] = "close" }
@@ -106,6 +108,8 @@ struct Exchange {
     var caller: Caller?
     var resourceName: String?
     var error: OperationError?
+    /// What of the budget for bodies this request has taken.
+    var heldBytes = 0
     /// True where the rest of the body will not be read.
     var mustClose = false
 

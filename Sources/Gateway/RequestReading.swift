@@ -17,7 +17,8 @@ extension Gateway {
         if exchange.operation == nil { try refuseMedia(head, &exchange) }
         if let encoding = head.headerFields[.contentEncoding], encoding.lowercased() != "identity" {
             exchange.mustClose = true
-            throw OperationError(.malformedHTTPRequest, "The request has a Content-Encoding, which is not undone here: send the body as it is.")
+            throw OperationError(
+                .malformedHTTPRequest, "The request has a Content-Encoding, which is not undone here: send the body as it is.")
         }
         if isTooLarge(head) {
             try await discard(&exchange)
@@ -32,11 +33,22 @@ extension Gateway {
                 }
                 var part = part
                 if body.readableBytes == 0 { body = part } else { body.writeBuffer(&part) }
+                try hold(body.readableBytes, &exchange)
             }
         } catch {
             throw refusal(error, &exchange)
         }
         return body
+    }
+
+    /// Keeps account of the bodies that are larger than calls ever need.
+    private func hold(_ bytes: Int, _ exchange: inout Exchange) throws(OperationError) {
+        guard bytes > 65_536 else { return }
+        guard bodyBudget.take(bytes - exchange.heldBytes) else {
+            exchange.mustClose = true
+            throw OperationError(.serviceUnavailable, "Too many large requests are arriving at once. Try again.")
+        }
+        exchange.heldBytes = bytes
     }
 
     private var tooLarge: OperationError {
@@ -63,7 +75,8 @@ extension Gateway {
         if let error = error as? OperationError { return error }
         exchange.mustClose = true
         if error is RequestTimedOut {
-            return OperationError(.requestTimeout, "The request did not arrive within \(configuration.arrivalLimit.nanoseconds / 1_000_000_000) seconds.")
+            return OperationError(
+                .requestTimeout, "The request did not arrive within \(configuration.arrivalLimit.nanoseconds / 1_000_000_000) seconds.")
         }
         return OperationError(.malformedHTTPRequest, "The request body cannot be read as HTTP.")
     }
@@ -77,7 +90,8 @@ extension Gateway {
             exchange.mustClose = true
             throw OperationError(
                 .unknownOperation,
-                "\(head.pathWithoutQuery) belongs to the data or signaling plane, and this deployment serves no media yet: only the control plane.")
+                "\(head.pathWithoutQuery) belongs to the data or signaling plane, and this deployment serves no media yet: only the control plane."
+            )
         default: return
         }
     }

@@ -103,7 +103,8 @@ struct Deployment {
                     let applied = try migrator.migrate(connection)
                     logger.notice("migrated", metadata: ["versions": "\(applied)"])
                 case .postgres:
-                    throw DatabaseError(.mistake, "The schema lacks the migrations \(versions). Run `weir migrate` with the same configuration.")
+                    throw DatabaseError(
+                        .mistake, "The schema lacks the migrations \(versions). Run `weir migrate` with the same configuration.")
                 }
             }
         } catch {

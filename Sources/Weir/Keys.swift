@@ -51,7 +51,9 @@ struct Keys: AsyncParsableCommand {
         var arguments: [String] = []
 
         func run() async throws {
-            guard let id = arguments.first, !id.hasPrefix("-") else { throw ValidationError("Name the key to disable: weir keys disable ID") }
+            guard let id = arguments.first, !id.hasPrefix("-") else {
+                throw ValidationError("Name the key to disable: weir keys disable ID")
+            }
             try await Keys.withDeployment(Array(arguments.dropFirst()), self) { deployment, _ in
                 guard try await deployment.keys.disable(id) else { throw ValidationError("There is no access key \(id).") }
                 print("Disabled \(id).")
