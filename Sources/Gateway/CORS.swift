@@ -7,7 +7,7 @@ extension Gateway {
         guard head.method == .options, let origin = head.headerFields[.origin], isAllowed(origin),
             head.headerFields[.accessControlRequestMethod] != nil
         else { return nil }
-        var reply = Reply(status: 204)
+        var reply = Reply(status: 200)
         reply.headers[.accessControlAllowMethods] = "POST"
         // Signing clients send headers of their own making; what guards the call is its signature, not the list of its headers.
         reply.headers[.accessControlAllowHeaders] = head.headerFields[.accessControlRequestHeaders] ?? "*"

@@ -23,16 +23,12 @@ enum FirstCredentials {
     }
 
     private static func text(_ key: AccessKey, _ configuration: ServerConfiguration) -> [UInt8] {
-        let host = configuration.host == "0.0.0.0" ? "127.0.0.1" : configuration.host == "::" ? "[::1]" : configuration.host
-        return Array(
-            """
-            [weir]
-            aws_access_key_id = \(key.id)
-            aws_secret_access_key = \(key.secret)
-            region = \(configuration.region)
-            endpoint_url = \(configuration.scheme)://\(host):\(configuration.port)
-
-            """.utf8)
+        var lines = [
+            "[weir]", "aws_access_key_id = \(key.id)", "aws_secret_access_key = \(key.secret)", "region = \(configuration.region)",
+        ]
+        // With port 0 the address is another at each start.
+        if configuration.port != 0 { lines.append("endpoint_url = \(configuration.localEndpoint)") }
+        return Array((lines.joined(separator: "\n") + "\n").utf8)
     }
 
     private static func read(_ path: String, account: String) throws -> AccessKey {

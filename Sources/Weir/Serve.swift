@@ -88,6 +88,12 @@ struct Drain: Service {
 extension ServerConfiguration {
     var scheme: String { tls == nil ? "http" : "https" }
 
+    /// How clients on this machine reach the server.
+    var localEndpoint: String {
+        let name = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host
+        return "\(scheme)://\(name.contains(":") ? "[\(name)]" : name):\(port)"
+    }
+
     var rules: ServiceRules {
         ServiceRules(streamQuota: streamQuota, minimumDurations: minimumDurations, endpoints: endpoints)
     }
