@@ -34,6 +34,15 @@ class Response:
         return self.json["Message"]
 
 
+class _QueryAuth(SigV4QueryAuth):
+    """Leaves the body where it is: botocore's own would move it into the query."""
+
+    def _modify_request_before_signing(self, request):
+        body, request.data = request.data, b""
+        super()._modify_request_before_signing(request)
+        request.data = body
+
+
 class _At:
     """Signs as of another moment."""
 
@@ -67,7 +76,7 @@ class Sender:
         """A request as `(method, target, headers, body)`, signed in its headers or its query, `shift` seconds from now."""
         body = encoded(body)
         request = AWSRequest(method=method, url=f"http://{self.host}{path}", data=body, headers=dict(headers or {}))
-        kind = SigV4QueryAuth if query else SigV4Auth
+        kind = _QueryAuth if query else SigV4Auth
         _At(shift).sign(kind(self.credentials, self.service, self.region), request)
         prepared = request.prepare()
         target = prepared.url.split(self.host, 1)[1]
@@ -75,8 +84,7 @@ class Sender:
 
     def send(self, method, target, headers, body=b""):
         """Sends exactly this, on the kept connection."""
-        headers = dict(headers)
-        headers.pop("Content-Length", None)
+        headers = {name: value for name, value in headers.items() if name.lower() != "content-length"}
         for attempt in range(2):
             fresh = self._connection is None
             if fresh:
@@ -130,10 +138,11 @@ def connect(port):
 
 def read_response(connection, method="POST"):
     response = http.client.HTTPResponse(connection, method=method)
-    response.begin()
-    answer = Response(response.status, response.headers, response.read())
-    response.close()
-    return answer
+    try:
+        response.begin()
+        return Response(response.status, response.headers, response.read())
+    finally:
+        response.close()
 
 
 def exchange(port, raw):

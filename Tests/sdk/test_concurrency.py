@@ -12,12 +12,31 @@ from signing import at_once, invocation
 CALLERS = int(os.environ.get("WEIR_CONCURRENT_CALLERS", "200"))
 
 
-@pytest.fixture(params=["one instance", "two instances"])
-def instances(request, deployments):
-    if request.param == "two instances" and deployments.engine == "sqlite":
-        pytest.skip("SQLite is for one instance")
-    first = deployments.server()
-    return [first, deployments.beside(first)] if request.param == "two instances" else [first]
+@pytest.fixture(params=[("sqlite", 1), ("postgres", 1), ("postgres", 2)], ids=["sqlite", "postgres", "postgres-two-instances"])
+def topology(request):
+    """The engine, and how many instances run on one database: SQLite is for one."""
+    return request.param
+
+
+@pytest.fixture
+def engine(topology):
+    return topology[0]
+
+
+@pytest.fixture
+def start(deployments, topology):
+    """Starts the instances with the given flags."""
+
+    def start(*flags):
+        first = deployments.server(*flags)
+        return [first] + [deployments.beside(first) for _ in range(topology[1] - 1)]
+
+    return start
+
+
+@pytest.fixture
+def instances(start):
+    return start()
 
 
 def tally(answers):
@@ -88,14 +107,8 @@ def test_deleting_at_once(instances):
     client.close()
 
 
-@pytest.mark.parametrize("instance_count", [1, 2])
-def test_quota(deployments, instance_count):
-    if instance_count == 2 and deployments.engine == "sqlite":
-        pytest.skip("SQLite is for one instance")
-    flags = ("--stream-quota", "100")
-    instances = [deployments.server(*flags)]
-    if instance_count == 2:
-        instances.append(deployments.beside(instances[0]))
+def test_quota(start):
+    instances = start("--stream-quota", "100")
     calls = [("/createStream", {"StreamName": f"s{index:03}"}) for index in range(CALLERS)]
     answers = burst(instances, calls)
     assert tally(answers) == {(200, ""): 100, (400, "AccountStreamLimitExceededException"): CALLERS - 100}
@@ -130,12 +143,8 @@ def test_one_call_made_many_times(instances):
     assert len({answer.json["StreamARN"] for answer in answers}) == 1
 
 
-def test_an_instance_sees_at_once_what_another_did(deployments):
-    if deployments.engine == "sqlite":
-        pytest.skip("SQLite is for one instance")
-    first = deployments.server()
-    second = deployments.beside(first)
-    one, two = first.client(), second.client(first.credentials)
+def test_what_one_instance_did_another_sees_at_once(instances):
+    one, two = instances[0].client(), instances[-1].client(instances[0].credentials)
     for index in range(50):
         name = f"s{index}"
         arn = one.create_stream(StreamName=name)["StreamARN"]
