@@ -4,6 +4,7 @@ import os
 import pytest
 
 from deployment import Deployments, until
+from slow import SlowClients
 
 _numbers = itertools.count(1)
 
@@ -33,6 +34,14 @@ def deployments(engine, tmp_path):
 def sqlite_deployments(tmp_path):
     """For what has nothing to do with the engine."""
     made = Deployments("sqlite", tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def postgres_deployments(tmp_path):
+    """For what only Postgres can meet."""
+    made = Deployments("postgres", tmp_path)
     yield made
     made.close()
 
@@ -81,3 +90,29 @@ def wait_active(client, name):
         return info if info["Status"] == "ACTIVE" else None
 
     return until(look, f"{name} is ACTIVE")
+
+
+_slow_clients = None
+
+
+def pytest_collection_modifyitems(items):
+    # They are watched for as long as the other tests take.
+    items.sort(key=lambda item: "slow_clients" in getattr(item, "fixturenames", ()))
+
+
+def pytest_collection_finish(session):
+    global _slow_clients
+    wanted = any("slow_clients" in getattr(item, "fixturenames", ()) for item in session.items)
+    if wanted and not session.config.option.collectonly and os.environ.get("WEIR_BINARY"):
+        _slow_clients = SlowClients()
+
+
+def pytest_sessionfinish():
+    if _slow_clients:
+        _slow_clients.close()
+
+
+@pytest.fixture
+def slow_clients():
+    assert _slow_clients, "WEIR_BINARY is not set: run these tests through ops/test"
+    return _slow_clients.wait()
