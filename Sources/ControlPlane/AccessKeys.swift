@@ -7,6 +7,26 @@ public struct AccessKey: Sendable {
     public let id: String
     public let account: String
     public let secret: String
+
+    /// A key with an id and a secret that were made before.
+    public init(id: String, account: String, secret: String) {
+        self.id = id
+        self.account = account
+        self.secret = secret
+    }
+
+    /// A new key with an id and a secret of the forms that AWS gives: 20 and 40 characters.
+    public static func random(account: String) -> AccessKey {
+        AccessKey(
+            id: "AKIA" + characters(16, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), account: account,
+            secret: characters(40, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"))
+    }
+
+    private static func characters(_ count: Int, of alphabet: String) -> String {
+        let alphabet = Array(alphabet)
+        var generator = SystemRandomNumberGenerator()
+        return String((0..<count).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &generator)] })
+    }
 }
 
 /// The access keys of the deployment: in the database, the secrets encrypted under the master key.
@@ -35,23 +55,24 @@ public struct AccessKeys: Sendable {
         _ = try await store.addFact(fact, sealer.seal(proof, owner: fact))
         guard let sealed = try await store.fact(fact), sealer.open(sealed, owner: fact) == proof else {
             throw Failure(
-                description: "The master key is not the one that this database was set up with. Every instance needs the same: copy the file master.key "
+                description:
+                    "The master key is not the one that this database was set up with. Every instance needs the same: copy the file master.key "
                     + "from the data directory of the first, or name it with --master-key-file.")
         }
     }
 
-    /// Makes a key for an account and answers its id and secret, which cannot be read again later.
-    public func create(account: String, description: String) async throws -> (id: String, secret: String) {
-        let made = Self.random()
-        guard try await add(id: made.id, secret: made.secret, account: account, description: description, onlyFirst: false) else {
+    /// Makes a key for an account and answers it: the secret cannot be read again later.
+    public func create(account: String, description: String) async throws -> AccessKey {
+        let key = AccessKey.random(account: account)
+        guard try await add(key, description: description, unlessFact: nil) else {
             throw Failure(description: "The access key could not be added. Try again.")
         }
-        return made
+        return key
     }
 
     /// Adds the deployment's first key unless it ever had one; answers whether it was added.
-    public func addFirst(id: String, secret: String, account: String) async throws -> Bool {
-        try await add(id: id, secret: secret, account: account, description: "made by the first start", onlyFirst: true)
+    public func addFirst(_ key: AccessKey) async throws -> Bool {
+        try await add(key, description: "made by the first start", unlessFact: Self.firstKeyFact)
     }
 
     /// Whether a first key was ever added.
@@ -82,20 +103,9 @@ public struct AccessKeys: Sendable {
 
     private static let firstKeyFact = "first-access-key"
 
-    private func add(id: String, secret: String, account: String, description: String, onlyFirst: Bool) async throws -> Bool {
-        try await store.addAccessKey(
-            id: id, account: account, secretSealed: try sealer.seal(secret, owner: id), description: description,
-            unlessFact: onlyFirst ? Self.firstKeyFact : nil)
-    }
-
-    /// An id and a secret of the forms that AWS gives: 20 and 40 characters.
-    public static func random() -> (id: String, secret: String) {
-        let identifiers = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
-        let secrets = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-        var generator = SystemRandomNumberGenerator()
-        func characters(_ count: Int, of alphabet: [Character]) -> String {
-            String((0..<count).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &generator)] })
-        }
-        return ("AKIA" + characters(16, of: identifiers), characters(40, of: secrets))
+    private func add(_ key: AccessKey, description: String, unlessFact fact: String?) async throws -> Bool {
+        let sealed = try sealer.seal(key.secret, owner: key.id)
+        return try await store.addAccessKey(
+            id: key.id, account: key.account, secretSealed: sealed, description: description, unlessFact: fact)
     }
 }

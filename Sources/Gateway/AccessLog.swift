@@ -11,6 +11,7 @@ import Synchronization
 /// Threads: any task may note at any time; one task runs it.
 public final class AccessLog: Service {
     private let waiting = Mutex<[UInt8]>([])
+    private let cachedTime = Mutex((second: Int64.min, text: ""))
     private let write: @Sendable ([UInt8]) -> Void
     private let isEnabled: Bool
 
@@ -42,7 +43,7 @@ public final class AccessLog: Service {
 
     func note(_ exchange: Exchange, status: Int, seconds: Double, _ now: Int64) {
         guard isEnabled else { return }
-        var line = Self.time(now)
+        var line = time(now)
         line += " request status=\(status) ms=\(Self.milliseconds(seconds)) request_id=\(exchange.requestID)"
         if let operation = exchange.operation { line += " operation=\(operation.rawValue)" }
         if let caller = exchange.caller { line += " account=\(caller.account) region=\(caller.region) key=\(caller.keyID)" }
@@ -60,16 +61,21 @@ public final class AccessLog: Service {
     }
 
     private static func milliseconds(_ seconds: Double) -> String {
-        let microseconds = Int(seconds * 1_000_000)
-        let fraction = String(microseconds % 1000)
-        return "\(microseconds / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+        let microseconds = Int64(seconds * 1_000_000)
+        return "\(microseconds / 1000)." + threeDigits(microseconds % 1000)
     }
 
-    private static func time(_ now: Int64) -> String {
-        Date(timeIntervalSince1970: Double(now) / 1000).formatted(.iso8601WithFraction)
+    /// The time in UTC, to the millisecond: `2023-11-07T04:58:05.123Z`.
+    private func time(_ now: Int64) -> String {
+        let second = now / 1000
+        let text = cachedTime.withLock { cached in
+            if cached.second != second { cached = (second, Date(timeIntervalSince1970: Double(second)).formatted(.iso8601)) }
+            return cached.text
+        }
+        return text.dropLast() + "." + Self.threeDigits(now % 1000) + "Z"
     }
-}
 
-extension FormatStyle where Self == Date.ISO8601FormatStyle {
-    static var iso8601WithFraction: Date.ISO8601FormatStyle { Date.ISO8601FormatStyle(includingFractionalSeconds: true) }
+    private static func threeDigits(_ number: Int64) -> String {
+        number < 10 ? "00\(number)" : number < 100 ? "0\(number)" : "\(number)"
+    }
 }

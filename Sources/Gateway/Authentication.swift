@@ -44,7 +44,8 @@ extension Gateway {
     /// The SDKs send the same invocation id with each attempt at one call.
     private func retry(_ head: HTTPRequest, _ body: ByteBuffer) -> Change.Retry? {
         guard let id = head.headerFields[.invocationID], !id.isEmpty, id.utf8.count <= 128 else { return nil }
-        return Change.Retry(invocationID: id, bodyHash: String(decoding: SignatureVerifier.hexadecimalHash(of: body.readableBytesSpan), as: UTF8.self))
+        return Change.Retry(
+            invocationID: id, bodyHash: String(decoding: SignatureVerifier.hexadecimalHash(of: body.readableBytesSpan), as: UTF8.self))
     }
 
     /// Scheme and host that the client used, unless the host is none that a URL could hold.

@@ -17,6 +17,7 @@ public struct Gateway: Sendable {
     let metrics: Metrics
     let accessLog: AccessLog
     let readiness: Readiness
+    let bodyBudget = BodyBudget(bytes: 64 << 20)
     private let clock = GatewayClock()
 
     /// A gateway to the rules of `controlPlane`, for callers who sign with one of `keys`.
@@ -51,6 +52,7 @@ public struct Gateway: Sendable {
             reply.headers[.errorType] = error.code.rawValue
             exchange.error = error
         }
+        if exchange.heldBytes > 0 { bodyBudget.giveBack(exchange.heldBytes) }
         reply.headers[.requestID] = exchange.requestID
         addCORSHeaders(to: &reply, origin: request.head.headerFields[.origin])
         if exchange.mustClose { reply.headers[.connection] = "close" }
@@ -62,22 +64,20 @@ public struct Gateway: Sendable {
 
     /// The way of a request. Clients can observe the order, and a test pins it.
     private func answer(_ exchange: inout Exchange) async throws(OperationError) -> Reply {
-        try refuseMedia(exchange.request.head, &exchange)
         let body = try await read(&exchange)
         if let preflight = preflight(exchange.request.head) { return preflight }
         let caller = try await authenticate(&exchange, body)
-        let operation = try route(exchange.request.head)
-        exchange.operation = operation
+        let operation = try route(exchange.request.head, exchange.operation)
         let call = try body.withBytes { bytes throws(OperationError) in try controlPlane.prepare(operation, bytes, caller) }
         exchange.resourceName = call.resourceName
         try throttle.admit(operation, caller, resourceName: call.resourceName, now: exchange.start)
         return Reply(status: 200, body: try await call.perform())
     }
 
-    private func route(_ head: HTTPRequest) throws(OperationError) -> OperationID {
-        let path = String(head.pathWithoutQuery)
-        guard let operation = OperationID(path: path) else {
-            throw OperationError(.unknownOperation, "There is no operation at \(path.shortened): paths are case-sensitive, as in /describeStream.")
+    private func route(_ head: HTTPRequest, _ operation: OperationID?) throws(OperationError) -> OperationID {
+        guard let operation else {
+            let path = String(head.pathWithoutQuery).shortened
+            throw OperationError(.unknownOperation, "There is no operation at \(path): paths are case-sensitive, as in /describeStream.")
         }
         guard head.method == .post else {
             throw OperationError(.methodNotAllowed, "\(operation.rawValue) is called by POST, not \(head.method.rawValue.shortened).")
@@ -102,11 +102,14 @@ struct Exchange {
     let requestID: String
     /// Seconds of the monotonic clock.
     let start: Double
+    /// What the path names, if anything.
+    let operation: OperationID?
     /// Known once the signature is verified.
     var caller: Caller?
-    var operation: OperationID?
     var resourceName: String?
     var error: OperationError?
+    /// What of the budget for bodies this request has taken.
+    var heldBytes = 0
     /// True where the rest of the body will not be read.
     var mustClose = false
 
@@ -114,6 +117,7 @@ struct Exchange {
         self.request = request
         self.requestID = requestID
         self.start = start
+        operation = OperationID(path: String(request.head.pathWithoutQuery))
     }
 }
 

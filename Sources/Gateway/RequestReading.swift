@@ -14,9 +14,11 @@ extension Gateway {
     /// Reads the whole body, within the limits of size and time.
     func read(_ exchange: inout Exchange) async throws(OperationError) -> ByteBuffer {
         let head = exchange.request.head
+        if exchange.operation == nil { try refuseMedia(head, &exchange) }
         if let encoding = head.headerFields[.contentEncoding], encoding.lowercased() != "identity" {
             exchange.mustClose = true
-            throw OperationError(.malformedHTTPRequest, "The request has a Content-Encoding, which is not undone here: send the body as it is.")
+            throw OperationError(
+                .malformedHTTPRequest, "The request has a Content-Encoding, which is not undone here: send the body as it is.")
         }
         if isTooLarge(head) {
             try await discard(&exchange)
@@ -31,11 +33,22 @@ extension Gateway {
                 }
                 var part = part
                 if body.readableBytes == 0 { body = part } else { body.writeBuffer(&part) }
+                try hold(body.readableBytes, &exchange)
             }
         } catch {
             throw refusal(error, &exchange)
         }
         return body
+    }
+
+    /// Keeps account of the bodies that are larger than calls ever need.
+    private func hold(_ bytes: Int, _ exchange: inout Exchange) throws(OperationError) {
+        guard bytes > 65_536 else { return }
+        guard bodyBudget.take(bytes - exchange.heldBytes) else {
+            exchange.mustClose = true
+            throw OperationError(.serviceUnavailable, "Too many large requests are arriving at once. Try again.")
+        }
+        exchange.heldBytes = bytes
     }
 
     private var tooLarge: OperationError {
@@ -62,13 +75,14 @@ extension Gateway {
         if let error = error as? OperationError { return error }
         exchange.mustClose = true
         if error is RequestTimedOut {
-            return OperationError(.requestTimeout, "The request did not arrive within \(configuration.arrivalLimit.nanoseconds / 1_000_000_000) seconds.")
+            return OperationError(
+                .requestTimeout, "The request did not arrive within \(configuration.arrivalLimit.nanoseconds / 1_000_000_000) seconds.")
         }
         return OperationError(.malformedHTTPRequest, "The request body cannot be read as HTTP.")
     }
 
     /// A path of the data or signaling plane gets a plain word at once: such requests may stream a body without end.
-    func refuseMedia(_ head: HTTPRequest, _ exchange: inout Exchange) throws(OperationError) {
+    private func refuseMedia(_ head: HTTPRequest, _ exchange: inout Exchange) throws(OperationError) {
         switch head.pathWithoutQuery {
         case "/putMedia", "/getMedia", "/listFragments", "/getMediaForFragmentList", "/getHLSStreamingSessionURL",
             "/getDASHStreamingSessionURL", "/getClip", "/getImages", "/v1/get-ice-server-config", "/v1/send-alexa-offer-to-master",
@@ -76,7 +90,8 @@ extension Gateway {
             exchange.mustClose = true
             throw OperationError(
                 .unknownOperation,
-                "\(head.pathWithoutQuery) belongs to the data or signaling plane, and this deployment serves no media yet: only the control plane.")
+                "\(head.pathWithoutQuery) belongs to the data or signaling plane, and this deployment serves no media yet: only the control plane."
+            )
         default: return
         }
     }

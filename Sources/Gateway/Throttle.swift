@@ -60,7 +60,8 @@ public final class Throttle: Sendable {
         if let protective = rates.protective {
             let key = Key(account: caller.account, region: "", operation: nil, resource: nil)
             guard take(key, rate: protective, now) else {
-                throw OperationError(.throttling, "The account makes more than \(protective) requests a second, the most that this deployment takes.")
+                throw OperationError(
+                    .throttling, "The account makes more than \(protective) requests a second, the most that this deployment takes.")
             }
         }
         switch rates.profile {
@@ -75,7 +76,8 @@ public final class Throttle: Sendable {
             let resource = Key(account: caller.account, region: caller.region, operation: operation, resource: resourceName)
             guard take(resource, rate: rate, now) else {
                 throw OperationError(
-                    .clientLimitExceeded, "Limit exceeded on number of requests for \(operation.rawValue) API for resource '\(resourceName)'")
+                    .clientLimitExceeded,
+                    "Limit exceeded on number of requests for \(operation.rawValue) API for resource '\(resourceName)'")
             }
         }
     }

@@ -40,7 +40,9 @@ public struct Row: Sendable {
     }
 
     private mutating func take() throws(DatabaseError) -> SQLValue {
-        guard next < values.count else { throw DatabaseError(.mistake, "the decoder reads more than the \(values.count) columns there are") }
+        guard next < values.count else {
+            throw DatabaseError(.mistake, "the decoder reads more than the \(values.count) columns there are")
+        }
         defer { next += 1 }
         return values[next]
     }

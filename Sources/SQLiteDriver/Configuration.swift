@@ -13,6 +13,8 @@ extension SQLiteDatabase {
 
         /// What a committed batch survives.
         public var durability = Durability.full
+        /// Whether a second opener is refused. A short-lived command opens the file beside the server that owns it: SQLite keeps the two apart.
+        public var isAlone = true
         /// The number of connections for reading, so of reads at the same time; at least 1.
         public var readers = max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         /// How many reads may wait for a connection; any further one fails as `overloaded`.

@@ -8,19 +8,17 @@ import SQL
 final class FileLock: Sendable {
     private let descriptor: Int32
 
-    /// Takes the lock at once or fails as `unavailable`.
-    init(beside path: String) throws(DatabaseError) {
+    /// Takes the lock at once or fails as `unavailable`. Where `isTaken` is false it is left to whoever has it.
+    init(beside path: String, isTaken: Bool) throws(DatabaseError) {
         let lockPath = path + ".lock"
         try createPrivateFile(lockPath)
-        descriptor = open(lockPath, O_RDWR | O_CLOEXEC)
+        let descriptor = open(lockPath, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { throw unavailable("open", lockPath) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            let taken = errno == EWOULDBLOCK
-            let failure = unavailable("lock", lockPath)
-            close(descriptor)
-            throw taken
-                ? DatabaseError(.unavailable, "another weir already uses \(path): stop it first; several instances need Postgres")
-                : failure
+        self.descriptor = descriptor
+        guard !isTaken || flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            // The descriptor is closed by deinit, which runs since the object is complete. Closing it here too would close another's.
+            guard errno == EWOULDBLOCK else { throw unavailable("lock", lockPath) }
+            throw DatabaseError(.unavailable, "another weir already uses \(path): stop it first; several instances need Postgres")
         }
     }
 

@@ -34,7 +34,7 @@ final class SQLiteConnection: @unchecked Sendable {
         self.purpose = purpose
         self.lock = lock
         logFrames.initialize(to: 0)
-        try setUp(configuration)
+        try setUp(path, configuration)
     }
 
     deinit {
@@ -53,12 +53,12 @@ final class SQLiteConnection: @unchecked Sendable {
     /// Bytes to which SQLite cuts the log when it starts over: about what it holds between two checkpoints.
     private static let logSizeLimit = 16 << 20
 
-    private func setUp(_ configuration: SQLiteDatabase.Configuration) throws(DatabaseError) {
+    private func setUp(_ path: String, _ configuration: SQLiteDatabase.Configuration) throws(DatabaseError) {
         setBusyTimeout(purpose == .reading ? Self.readBusyTimeout : configuration.busyTimeout)
         try provideClock(configuration.clock)
         if purpose != .reading {
             let mode = try query("PRAGMA journal_mode = WAL").first?.values.first
-            guard mode == "wal" else { throw DatabaseError(.unavailable, "the file system of the database does not support SQLite's WAL mode") }
+            guard mode == "wal" else { throw DatabaseError(.unavailable, "the file system of \(path) does not support SQLite's WAL mode") }
         }
         let cache = purpose == .reading ? configuration.cacheSize * 2 / 3 / max(1, configuration.readers) : configuration.cacheSize / 3
         try execute(
@@ -277,7 +277,7 @@ final class SQLiteConnection: @unchecked Sendable {
         // The message of a constraint has the names of constraints and columns in it and no values.
         let explanation = code & 0xff == SQLITE_CONSTRAINT ? String(cString: sqlite3_errmsg(handle)) : explanation
         let message = explanation ?? String(cString: sqlite3_errstr(code))
-        return DatabaseError(Self.kind(code, message), "\(name): \(message)")
+        return DatabaseError(Self.kind(code, message), "\(name): \(message) (SQLite code \(code))")
     }
 
     private static func kind(_ code: Int32, _ message: String) -> DatabaseError.Kind {

@@ -1,7 +1,7 @@
 public import SQL
 import Synchronization
 
-/// A SQLite file as Weir's database, for one process alone.
+/// A SQLite file as Weir's database, for one process alone unless configured otherwise.
 ///
 /// The file is created with its owner's access only. A second process, or a second object, that opens the same file is refused.
 /// What `write` has answered survives the loss of power, unless configured otherwise. Reads see every batch answered before they began.
@@ -20,7 +20,7 @@ public final class SQLiteDatabase: Database {
     public init(path: String, configuration: Configuration = .init()) throws(DatabaseError) {
         try createPrivateFile(path)
         let path = try resolvedPath(path)
-        let lock = try FileLock(beside: path)
+        let lock = try FileLock(beside: path, isTaken: configuration.isAlone)
         // The writer first: it recovers the file after a crash and makes it a WAL database, which a reader cannot do.
         let writing = try SQLiteConnection(path: path, purpose: .writing, configuration: configuration, lock: lock)
         var reading: [SQLiteConnection] = []

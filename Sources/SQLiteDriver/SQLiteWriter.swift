@@ -40,6 +40,9 @@ final class SQLiteWriter: Sendable {
     /// How many batches wait.
     var waitingCount: Int { inbox.withLock { $0.jobs.count } }
 
+    /// Whether further batches are refused.
+    var isClosed: Bool { inbox.withLock { $0.isClosed } }
+
     /// Runs a batch. It is run even if the task is cancelled meanwhile: its outcome is always told.
     func submit(_ batch: Batch) async throws(DatabaseError) -> BatchResult {
         let deadline = ContinuousClock.now + configuration.writeDeadline
@@ -168,7 +171,8 @@ final class SQLiteWriter: Sendable {
             rows.append(try connection.run(step.statement, step.arguments) { row throws(DatabaseError) in row })
         }
         guard !connection.violatesForeignKey else {
-            throw DatabaseError(.constraint("foreign_key"), "\(batch.steps.last?.statement.name ?? "batch"): a deferred foreign key is violated")
+            let last = batch.steps.last?.statement.name ?? "batch"
+            throw DatabaseError(.constraint("foreign_key"), "\(last): a deferred foreign key is violated at the end of the batch")
         }
         return BatchResult(rows: rows)
     }

@@ -21,7 +21,8 @@ enum AccessKeyStatements {
     }
 
     static let find = Statement(
-        "access-key.find", "SELECT id, account, secret_sealed, status, description, created_at FROM access_key WHERE id = $1", decode: record)
+        "access-key.find", "SELECT id, account, secret_sealed, status, description, created_at FROM access_key WHERE id = $1",
+        decode: record)
 
     static let list = Statement(
         "access-key.list", "SELECT id, account, secret_sealed, status, description, created_at FROM access_key ORDER BY created_at, id",

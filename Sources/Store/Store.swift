@@ -40,7 +40,8 @@ public struct Store: Sendable {
     /// Where the change was refused but the same call had been answered before, the answer is that one: a client that lost the answer to a
     /// call makes it again. Where the connection was lost before the outcome was known, the change's token tells whether it is in; if that
     /// cannot be told either, `outcomeUnknown` is thrown.
-    func commit(_ batch: Batch, guarded: Batch.Reference<String>, _ change: Change, _ key: StreamKey) async throws(DatabaseError) -> Outcome {
+    func commit(_ batch: Batch, guarded: Batch.Reference<String>, _ change: Change, _ key: StreamKey) async throws(DatabaseError) -> Outcome
+    {
         do {
             let result = try await write(batch)
             if let arn = try result.rows(guarded).first { return .accepted(arn: arn) }
@@ -49,7 +50,9 @@ public struct Store: Sendable {
         } catch {
             switch error.kind {
             case .constraint(let reported):
-                guard let constraint = Constraint(reported: reported) else { throw DatabaseError(.mistake, "unknown constraint \(reported)") }
+                guard let constraint = Constraint(reported: reported) else {
+                    throw DatabaseError(.mistake, "unknown constraint \(reported)")
+                }
                 if let arn = try await answeredBefore(change) { return .accepted(arn: arn) }
                 return .violated(constraint)
             case .outcomeUnknown:

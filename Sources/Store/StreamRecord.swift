@@ -71,7 +71,8 @@ public struct StreamUpdate: Sendable {
     public let defaultStorageTier: String?
 
     public init(
-        expectedVersion: String, newVersion: String, deviceName: String? = nil, mediaType: String? = nil, retentionChangeInHours: Int64? = nil,
+        expectedVersion: String, newVersion: String, deviceName: String? = nil, mediaType: String? = nil,
+        retentionChangeInHours: Int64? = nil,
         defaultStorageTier: String? = nil
     ) {
         self.expectedVersion = expectedVersion

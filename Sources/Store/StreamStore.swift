@@ -26,7 +26,9 @@ extension Store {
 
     /// Creates a stream unless its name is in use or the account has `quota` streams in the region, and asks for its activation after `delay`
     /// milliseconds.
-    public func createStream(_ new: NewStream, quota: Int64, activationDelay delay: Int64, _ change: Change) async throws(DatabaseError) -> Creation {
+    public func createStream(_ new: NewStream, quota: Int64, activationDelay delay: Int64, _ change: Change) async throws(DatabaseError)
+        -> Creation
+    {
         let key = new.key
         var batch = Batch()
         batch.add(StreamStatements.count, [.text(key.account), .text(key.region), .text(change.token), .integer(quota)])
@@ -71,7 +73,8 @@ extension Store {
             StreamStatements.update,
             key.arguments + [
                 .text(change.token), .integer(key.creationTime), .text(update.expectedVersion), .text(update.newVersion),
-                .text(update.deviceName), .text(update.mediaType), .integer(update.retentionChangeInHours), .text(update.defaultStorageTier),
+                .text(update.deviceName), .text(update.mediaType), .integer(update.retentionChangeInHours),
+                .text(update.defaultStorageTier),
             ])
         batch.add(task: .activateStream, on: key, after: delay, change)
         batch.addRecord(of: change, on: key)

@@ -28,7 +28,9 @@ struct ConfigurationChecking {
 
     mutating func integer(_ key: String, in range: ClosedRange<Int64>) -> Int64 {
         let value = Int64(text(key))
-        require(value.map(range.contains) ?? false, "\(key): must be a whole number from \(range.lowerBound) to \(range.upperBound), not '\(text(key))'")
+        require(
+            value.map(range.contains) ?? false,
+            "\(key): must be a whole number from \(range.lowerBound) to \(range.upperBound), not '\(text(key))'")
         return value ?? range.lowerBound
     }
 

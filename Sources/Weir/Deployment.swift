@@ -32,9 +32,12 @@ struct Deployment {
         }
     }
 
-    /// Opens the deployment for as long as `body` takes. What was accepted is finished before the database is closed.
-    static func open(_ configuration: ServerConfiguration, _ logger: Logger, _ body: (Deployment) async throws -> Void) async throws {
-        let deployment = try Deployment(configuration, logger)
+    /// Opens the deployment for as long as `body` takes. What was accepted is finished before the database is closed. On SQLite a server and a
+    /// migration need the file for themselves; other commands work `beside` them.
+    static func open(
+        _ configuration: ServerConfiguration, _ logger: Logger, beside: Bool = false, _ body: (Deployment) async throws -> Void
+    ) async throws {
+        let deployment = try Deployment(configuration, logger, beside: beside)
         do {
             try await body(deployment)
         } catch {
@@ -45,10 +48,10 @@ struct Deployment {
     }
 
     /// Opens the database and reads the master key, which is made where there is none yet.
-    private init(_ configuration: ServerConfiguration, _ logger: Logger) throws {
+    private init(_ configuration: ServerConfiguration, _ logger: Logger, beside: Bool) throws {
         try PrivateFile.makeFolder(configuration.dataDirectory)
         masterKey = try Self.masterKey(configuration.masterKeyFile)
-        database = try Self.database(configuration, logger)
+        database = try Self.database(configuration, logger, beside: beside)
         store =
             switch database {
             case .sqlite(let database): Store(database)
@@ -58,11 +61,13 @@ struct Deployment {
         self.logger = logger
     }
 
-    private static func database(_ configuration: ServerConfiguration, _ logger: Logger) throws -> OpenDatabase {
+    private static func database(_ configuration: ServerConfiguration, _ logger: Logger, beside: Bool) throws -> OpenDatabase {
         do throws(DatabaseError) {
             switch configuration.database {
             case .sqlite(let path):
-                return .sqlite(try SQLiteDatabase(path: path))
+                var options = SQLiteDatabase.Configuration()
+                options.isAlone = !beside
+                return .sqlite(try SQLiteDatabase(path: path, configuration: options))
             case .postgres(let info):
                 var options = PostgresDatabase.Configuration()
                 options.connections = configuration.postgresConnections
@@ -98,7 +103,8 @@ struct Deployment {
                     let applied = try migrator.migrate(connection)
                     logger.notice("migrated", metadata: ["versions": "\(applied)"])
                 case .postgres:
-                    throw DatabaseError(.mistake, "The schema lacks the migrations \(versions). Run `weir migrate` with the same configuration.")
+                    throw DatabaseError(
+                        .mistake, "The schema lacks the migrations \(versions). Run `weir migrate` with the same configuration.")
                 }
             }
         } catch {

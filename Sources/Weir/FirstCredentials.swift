@@ -11,10 +11,10 @@ enum FirstCredentials {
     static func provide(_ configuration: ServerConfiguration, _ keys: AccessKeys, _ logger: Logger) async throws {
         if try await keys.hasFirst() { return }
         let path = configuration.dataDirectory + "/credentials"
-        let made = AccessKeys.random()
-        let isNew = try PrivateFile.write(text(id: made.id, secret: made.secret, configuration), to: path, replacing: false)
-        let key = isNew ? made : try read(path)
-        guard try await keys.addFirst(id: key.id, secret: key.secret, account: configuration.account) else {
+        let made = AccessKey.random(account: configuration.account)
+        let isNew = try PrivateFile.write(text(made, configuration), to: path, replacing: false)
+        let key = isNew ? made : try read(path, account: configuration.account)
+        guard try await keys.addFirst(key) else {
             // Another instance was first: its file has the key that is valid.
             if isNew { try FileManager.default.removeItem(atPath: path) }
             return
@@ -22,20 +22,20 @@ enum FirstCredentials {
         logger.notice("the first access key was made", metadata: ["account": "\(configuration.account)", "file": "\(path)"])
     }
 
-    private static func text(id: String, secret: String, _ configuration: ServerConfiguration) -> [UInt8] {
+    private static func text(_ key: AccessKey, _ configuration: ServerConfiguration) -> [UInt8] {
         let host = configuration.host == "0.0.0.0" ? "127.0.0.1" : configuration.host == "::" ? "[::1]" : configuration.host
         return Array(
             """
             [weir]
-            aws_access_key_id = \(id)
-            aws_secret_access_key = \(secret)
+            aws_access_key_id = \(key.id)
+            aws_secret_access_key = \(key.secret)
             region = \(configuration.region)
             endpoint_url = \(configuration.scheme)://\(host):\(configuration.port)
 
             """.utf8)
     }
 
-    private static func read(_ path: String) throws -> (id: String, secret: String) {
+    private static func read(_ path: String, account: String) throws -> AccessKey {
         let lines = String(decoding: try PrivateFile.read(path) ?? [], as: UTF8.self).split(separator: "\n")
         func value(_ name: String) -> String? {
             lines.first { $0.hasPrefix(name + " = ") }.map { String($0.dropFirst(name.count + 3)) }
@@ -43,6 +43,6 @@ enum FirstCredentials {
         guard let id = value("aws_access_key_id"), let secret = value("aws_secret_access_key") else {
             throw PrivateFile.Failure(description: "\(path) is there, but holds no access key. Move it away and start again.")
         }
-        return (id, secret)
+        return AccessKey(id: id, account: account, secret: secret)
     }
 }

@@ -3,7 +3,7 @@ import ControlPlane
 import FoundationEssentials
 import Store
 
-/// Makes, lists and disables access keys. Works beside running instances on Postgres; on SQLite while the server is stopped.
+/// Makes, lists and disables access keys, beside the instances that run.
 struct Keys: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys", abstract: "Make, list and disable access keys.", subcommands: [Create.self, List.self, Disable.self])
@@ -51,7 +51,9 @@ struct Keys: AsyncParsableCommand {
         var arguments: [String] = []
 
         func run() async throws {
-            guard let id = arguments.first, !id.hasPrefix("-") else { throw ValidationError("Name the key to disable: weir keys disable ID") }
+            guard let id = arguments.first, !id.hasPrefix("-") else {
+                throw ValidationError("Name the key to disable: weir keys disable ID")
+            }
             try await Keys.withDeployment(Array(arguments.dropFirst()), self) { deployment, _ in
                 guard try await deployment.keys.disable(id) else { throw ValidationError("There is no access key \(id).") }
                 print("Disabled \(id).")
@@ -63,7 +65,7 @@ struct Keys: AsyncParsableCommand {
         _ arguments: [String], _ command: Command, _ body: (Deployment, ServerConfiguration) async throws -> Void
     ) async throws {
         let configuration = try ConfigurationHelp.read(arguments, for: command)
-        try await Deployment.open(configuration, Log.make(level: configuration.logLevel)) { deployment in
+        try await Deployment.open(configuration, Log.make(level: configuration.logLevel), beside: true) { deployment in
             try deployment.prepareSchema()
             try await deployment.keys.checkMasterKey()
             try await body(deployment, configuration)

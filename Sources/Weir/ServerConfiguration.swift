@@ -63,10 +63,14 @@ struct ServerConfiguration: Sendable {
         Key(name: "host", fallback: "127.0.0.1", help: "Address to listen on."),
         Key(name: "port", fallback: "7080", help: "Port to listen on; 0 takes a free one."),
         Key(name: "data-dir", fallback: "./weir-data", help: "Folder of the database (SQLite), the master key and the first credentials."),
-        Key(name: "database", fallback: "sqlite", help: "sqlite, sqlite:PATH, or a libpq URL or key/value string for Postgres 15 or newer.", isSecret: true),
+        Key(
+            name: "database", fallback: "sqlite", help: "sqlite, sqlite:PATH, or a libpq URL or key/value string for Postgres 15 or newer.",
+            isSecret: true),
         Key(name: "postgres-connections", fallback: "4", help: "Connections to Postgres, each with a thread: 1 to 64."),
         Key(name: "postgres-prepared-statements", fallback: "true", help: "false for poolers in transaction mode."),
-        Key(name: "master-key-file", fallback: "", help: "32 random bytes, the same for all instances; empty: master.key in the data folder."),
+        Key(
+            name: "master-key-file", fallback: "",
+            help: "32 random bytes, the same for all instances; empty: master.key in the data folder."),
         Key(name: "account", fallback: "123456789012", help: "Account of the first access key, and of everybody with auth none."),
         Key(name: "region", fallback: "us-east-1", help: "Region of the first credentials, and of everybody with auth none."),
         Key(name: "allowed-regions", fallback: "", help: "Regions that signatures may name, separated by commas; empty: any."),
@@ -199,11 +203,13 @@ struct ServerConfiguration: Sendable {
     }
 
     private static func isRegion(_ text: String) -> Bool {
-        (1...32).contains(text.utf8.count) && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
+        (1...32).contains(text.utf8.count)
+            && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
     }
 
     private static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || (host.hasPrefix("127.") && host.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2E })
+        host == "localhost" || host == "::1"
+            || (host.hasPrefix("127.") && host.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2E })
     }
 }
 

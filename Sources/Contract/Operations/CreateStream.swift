@@ -19,7 +19,8 @@ public enum CreateStream: Operation {
     public static let input = structure(
         "CreateStreamInput", Input.init,
         optional(
-            "DataRetentionInHours", .integer(minimum: 0), \.dataRetentionInHours, "How long media is kept: 0 (the default: not at all) to 87600."
+            "DataRetentionInHours", .integer(minimum: 0), \.dataRetentionInHours,
+            "How long media is kept: 0 (the default: not at all) to 87600."
         ),
         optional("DeviceName", .deviceName, \.deviceName, "The device that writes to the stream."),
         optional("KmsKeyId", .kmsKeyID, \.kmsKeyID, "The key to encrypt media with; it cannot be changed later."),

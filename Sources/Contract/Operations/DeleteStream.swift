@@ -7,7 +7,9 @@ public enum DeleteStream: Operation {
 
     public static let input = structure(
         "DeleteStreamInput", Input.init,
-        optional("CurrentVersion", .version, \.currentVersion, "Deletes only if the stream still has this version. Absent: whatever its version."),
+        optional(
+            "CurrentVersion", .version, \.currentVersion, "Deletes only if the stream still has this version. Absent: whatever its version."
+        ),
         required("StreamARN", .resourceARN, \.streamARN, Text.streamARN))
 
     public static let output: Shape<Void>? = nil
@@ -21,5 +23,6 @@ public enum DeleteStream: Operation {
             """,
         errors: [.clientLimitExceeded, .invalidArgument, .notAuthorized, .resourceInUse, .resourceNotFound, .versionMismatch],
         exampleRequest:
-            #"{"StreamARN":"arn:aws:kinesisvideo:us-east-1:123456789012:stream/gate-7/1705489836421","CurrentVersion":"davN9FKg4vjyKdCSs0f4"}"#)
+            #"{"StreamARN":"arn:aws:kinesisvideo:us-east-1:123456789012:stream/gate-7/1705489836421","CurrentVersion":"davN9FKg4vjyKdCSs0f4"}"#
+    )
 }

@@ -23,7 +23,8 @@ public enum DescribeStream: Operation {
     public static let contract = OperationContract(
         .describeStream, of: Self.self,
         summary: "Describe a stream",
-        documentation: "Answers a stream in any status, DELETING included. Every acknowledged change is visible at once, on every instance.",
+        documentation:
+            "Answers a stream in any status, DELETING included. Every acknowledged change is visible at once, on every instance.",
         errors: [.clientLimitExceeded, .invalidArgument, .notAuthorized, .resourceNotFound],
         exampleRequest: #"{"StreamName":"gate-7"}"#,
         exampleResponse: """

@@ -27,7 +27,8 @@ public enum DescribeStreamStorageConfiguration: Operation {
         optional("StreamARN", .resourceARN, \.streamARN, "The ARN of the stream."),
         optional("StreamName", .resourceName, \.streamName, "The name of the stream."),
         optional(
-            "StreamStorageConfiguration", StreamStorageConfiguration.shape, \.streamStorageConfiguration, "The configuration as it is now."))
+            "StreamStorageConfiguration", StreamStorageConfiguration.shape, \.streamStorageConfiguration, "The configuration as it is now.")
+    )
 
     public static let contract = OperationContract(
         .describeStreamStorageConfiguration, of: Self.self,

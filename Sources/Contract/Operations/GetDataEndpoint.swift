@@ -32,7 +32,8 @@ public enum GetDataEndpoint: Operation {
 
     public static let output: Shape<Output>? = structure(
         "GetDataEndpointOutput", Output.init,
-        optional("DataEndpoint", .string(), \.dataEndpoint, "A URL without path or trailing slash; the caller appends the operation's path."))
+        optional(
+            "DataEndpoint", .string(), \.dataEndpoint, "A URL without path or trailing slash; the caller appends the operation's path."))
 
     public static let contract = OperationContract(
         .getDataEndpoint, of: Self.self,

@@ -10,7 +10,9 @@ public struct StreamNameCondition: Sendable {
 
     static let shape = structure(
         "StreamNameCondition", Self.init,
-        optional("ComparisonOperator", .enumeration(ComparisonOperator.self), \.comparisonOperator, "Only BEGINS_WITH, which is also the default."),
+        optional(
+            "ComparisonOperator", .enumeration(ComparisonOperator.self), \.comparisonOperator,
+            "Only BEGINS_WITH, which is also the default."),
         optional("ComparisonValue", .resourceName, \.comparisonValue, "What the name begins with; absent: any name."))
 }
 
@@ -34,7 +36,8 @@ public enum ListStreams: Operation {
 
     public static let input = structure(
         "ListStreamsInput", Input.init,
-        optional("MaxResults", .integer(minimum: 1, maximum: 10000), \.maxResults, "The most streams that a page may hold; 10000 unless given."),
+        optional(
+            "MaxResults", .integer(minimum: 1, maximum: 10000), \.maxResults, "The most streams that a page may hold; 10000 unless given."),
         optional("NextToken", .nextToken, \.nextToken, Text.nextToken),
         optional("StreamNameCondition", StreamNameCondition.shape, \.streamNameCondition, "Lists only streams whose names satisfy it."))
 

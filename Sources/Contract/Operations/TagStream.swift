@@ -22,7 +22,8 @@ public enum TagStream: Operation {
             Works while the stream is CREATING, ACTIVE or UPDATING and does not change its version.
             """,
         errors: [
-            .clientLimitExceeded, .invalidArgument, .invalidResourceFormat, .notAuthorized, .resourceNotFound, .tagsPerResourceExceededLimit,
+            .clientLimitExceeded, .invalidArgument, .invalidResourceFormat, .notAuthorized, .resourceNotFound,
+            .tagsPerResourceExceededLimit,
         ],
         exampleRequest: #"{"StreamName":"gate-7","Tags":{"site":"north"}}"#)
 }

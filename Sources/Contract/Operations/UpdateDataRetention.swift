@@ -18,7 +18,8 @@ public enum UpdateDataRetention: Operation {
         "UpdateDataRetentionInput", Input.init,
         required("CurrentVersion", .version, \.currentVersion, Text.currentVersion),
         required(
-            "DataRetentionChangeInHours", .integer(minimum: 1), \.dataRetentionChangeInHours, "By how many hours; not the new value but the change."),
+            "DataRetentionChangeInHours", .integer(minimum: 1), \.dataRetentionChangeInHours,
+            "By how many hours; not the new value but the change."),
         required("Operation", .enumeration(UpdateDataRetentionOperation.self), \.operation, "Whether the change is added or taken away."),
         optional("StreamARN", .resourceARN, \.streamARN, Text.streamARN),
         optional("StreamName", .resourceName, \.streamName, Text.streamName))

@@ -35,7 +35,8 @@ public struct StreamInfo: Sendable, Hashable {
 
     static let shape = structure(
         "StreamInfo", Self.init,
-        optional("CreationTime", .timestamp, \.creationTime, "When the stream was created; the ARN ends in the same moment in milliseconds."),
+        optional(
+            "CreationTime", .timestamp, \.creationTime, "When the stream was created; the ARN ends in the same moment in milliseconds."),
         optional("DataRetentionInHours", .integer(minimum: 0), \.dataRetentionInHours, "How long media is kept. 0 keeps none."),
         optional("DeviceName", .deviceName, \.deviceName, "The device that writes to the stream."),
         optional("KmsKeyId", .kmsKeyID, \.kmsKeyID, "The key that media is encrypted with, as it was given or the default key's ARN."),

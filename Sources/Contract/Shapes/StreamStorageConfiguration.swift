@@ -14,5 +14,6 @@ public struct StreamStorageConfiguration: Sendable, Hashable {
 
     static let shape = structure(
         "StreamStorageConfiguration", Self.init,
-        required("DefaultStorageTier", .enumeration(DefaultStorageTier.self), \.defaultStorageTier, "The tier for new media; HOT unless set."))
+        required(
+            "DefaultStorageTier", .enumeration(DefaultStorageTier.self), \.defaultStorageTier, "The tier for new media; HOT unless set."))
 }

@@ -10,7 +10,8 @@ extension CreateStream: Rule {
     static func answer(_ input: Input, _ subject: StreamSubject, _ call: Call) async throws(OperationError) -> Output {
         let retention = input.dataRetentionInHours ?? 0
         guard retention <= 87_600 else {
-            throw OperationError(.invalidArgument, "DataRetentionInHours is \(retention), which is more than 87600, the most that is possible.")
+            throw OperationError(
+                .invalidArgument, "DataRetentionInHours is \(retention), which is more than 87600, the most that is possible.")
         }
         if let kmsKeyID = input.kmsKeyID, kmsKeyID.utf8.contains(0) {
             throw OperationError(.invalidArgument, "KmsKeyId must not contain the character U+0000.")
@@ -40,11 +41,13 @@ extension CreateStream: Rule {
         case .nameInUse:
             throw OperationError(
                 .resourceInUse,
-                "The stream \(input.streamName) already exists in this account and region. A deleted stream's name is free once it is gone.")
+                "The stream \(input.streamName) already exists in this account and region. A deleted stream's name is free once it is gone."
+            )
         case .quotaReached:
             throw OperationError(
                 .accountStreamLimitExceeded,
-                "The account has \(rules.streamQuota) streams in \(caller.region), as many as it may have: delete some or have the quota raised.")
+                "The account has \(rules.streamQuota) streams in \(caller.region), as many as it may have: delete some or have the quota raised."
+            )
         }
     }
 }

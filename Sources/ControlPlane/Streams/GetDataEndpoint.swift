@@ -25,7 +25,8 @@ extension Call {
         case .fixed(let url): return url
         case .echo:
             guard let origin = caller.origin else {
-                throw OperationError(.invalidArgument, "The request has no Host header, and this deployment advertises the host that was called.")
+                throw OperationError(
+                    .invalidArgument, "The request has no Host header, and this deployment advertises the host that was called.")
             }
             return origin
         }

@@ -31,7 +31,8 @@ struct StreamSubject: CallSubject {
         }
         guard parts.region == caller.region, parts.partition == ResourceARN.partition(of: caller.region) else {
             throw OperationError(
-                wrongForm, "StreamARN \(arn) is not of the region \(caller.region), which the request was signed for: call the stream's own region.")
+                wrongForm,
+                "StreamARN \(arn) is not of the region \(caller.region), which the request was signed for: call the stream's own region.")
         }
         if let name, name != parts.name {
             throw OperationError(.invalidArgument, "StreamName \(name) and StreamARN \(arn) mean different streams: give one of them.")
@@ -51,7 +52,8 @@ extension OperationError {
         case .unavailable, .overloaded, .conflict, .outcomeUnknown:
             self.init(.serviceUnavailable, "The service is temporarily unavailable. Try again.", privateContext: error.description)
         case .constraint, .mistake:
-            self.init(.internalFailure, "The request cannot be processed because of an internal failure.", privateContext: error.description)
+            self.init(
+                .internalFailure, "The request cannot be processed because of an internal failure.", privateContext: error.description)
         }
     }
 }
@@ -100,7 +102,8 @@ extension Call {
             case .retentionOutOfRange(let found):
                 throw OperationError(
                     .invalidArgument,
-                    "The retention of the stream \(name) is \(found.dataRetentionInHours) hours: the change would take it out of 0 to 87600.")
+                    "The retention of the stream \(name) is \(found.dataRetentionInHours) hours: the change would take it out of 0 to 87600."
+                )
             case .refused(let found):
                 guard let status = StreamStatus(rawValue: found.status) else { continue }
                 guard StatusMachine.next(status, event) != .refused else {
@@ -111,7 +114,8 @@ extension Call {
                 if let expectedVersion, expectedVersion != found.version {
                     throw OperationError(
                         .versionMismatch,
-                        "The stream \(name) does not have the version \(expectedVersion) any more: describe it and use its present version.")
+                        "The stream \(name) does not have the version \(expectedVersion) any more: describe it and use its present version."
+                    )
                 }
             }
         }

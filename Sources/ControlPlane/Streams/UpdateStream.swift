@@ -11,7 +11,8 @@ extension UpdateStream: Rule {
         try await call.update(
             subject,
             StreamUpdate(
-                expectedVersion: input.currentVersion, newVersion: Token.random(), deviceName: input.deviceName, mediaType: input.mediaType))
+                expectedVersion: input.currentVersion, newVersion: Token.random(), deviceName: input.deviceName, mediaType: input.mediaType)
+        )
     }
 }
 

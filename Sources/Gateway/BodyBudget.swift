@@ -1,0 +1,24 @@
+import Synchronization
+
+/// How much of request bodies is held in memory at one time, over all connections: what a single body may be is bounded, but not how many
+/// clients send one.
+///
+/// Threads: any task may use it at any time.
+final class BodyBudget: Sendable {
+    private let left: Atomic<Int>
+
+    init(bytes: Int) {
+        left = Atomic(bytes)
+    }
+
+    /// Takes `bytes` out of the budget unless there are not so many left.
+    func take(_ bytes: Int) -> Bool {
+        if left.subtract(bytes, ordering: .relaxed).newValue >= 0 { return true }
+        giveBack(bytes)
+        return false
+    }
+
+    func giveBack(_ bytes: Int) {
+        left.add(bytes, ordering: .relaxed)
+    }
+}

@@ -1,0 +1,46 @@
+extension PostgresDatabase {
+    /// How the database is used. What the connection string says itself (`connect_timeout`, `keepalives_idle`, ...) goes before.
+    public struct Configuration: Sendable {
+        /// How many connections, each with a thread of its own. One serves several requests at once, so a few are enough.
+        public var connections = 4
+        /// How long one address may take to connect and to log in; whole seconds, two at least.
+        public var connectTimeout: Duration = .seconds(5)
+        /// How long the server may work on one statement; zero for no limit.
+        public var statementTimeout: Duration = .seconds(10)
+        /// How long a statement may wait for a lock; zero for no limit.
+        public var lockTimeout: Duration = .seconds(5)
+        /// How many requests may wait for a connection; one more is refused as `overloaded`.
+        public var queueLimit = 1024
+        /// How long a request may wait for a connection before it fails as `unavailable`.
+        public var queueDeadline: Duration = .seconds(2)
+        /// Whether statements are prepared once for each connection. Off for poolers in transaction mode, which share a server's
+        /// connection among clients.
+        public var preparedStatements = true
+        /// What `pg_stat_activity` shows.
+        public var applicationName = "weir"
+        /// How long a connection is silent before the kernel asks whether the other side is still there, and how long between
+        /// three such questions; whole seconds.
+        public var keepaliveIdle: Duration = .seconds(10)
+        /// Between two of those questions; whole seconds.
+        public var keepaliveInterval: Duration = .seconds(5)
+        /// How long sent data may stay unconfirmed by the other side's kernel before the connection counts as lost.
+        public var tcpUserTimeout: Duration = .seconds(15)
+
+        /// The defaults above.
+        public init() {}
+    }
+
+    /// A snapshot for metrics.
+    public struct Statistics: Sendable, Hashable {
+        /// How many connections there should be.
+        public var connections: Int
+        /// How many are open.
+        public var connectionsUp: Int
+        /// Requests that wait for a connection.
+        public var queued: Int
+        /// Requests that were handed to a connection and have not been answered.
+        public var inFlight: Int
+        /// Connections opened after the first ones, since start.
+        public var reconnects: Int
+    }
+}

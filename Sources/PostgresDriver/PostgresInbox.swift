@@ -1,0 +1,240 @@
+internal import SQL
+internal import Synchronization
+
+/// Work that somebody waits for.
+struct PostgresRequest: Sendable {
+    let id: UInt64
+    var work: PostgresWork
+    let deadline: ContinuousClock.Instant
+    let continuation: CheckedContinuation<PostgresOutcome, Never>
+}
+
+/// The requests that wait for a connection, in their order, and what is known of the connections.
+///
+/// Threads: any thread and any task may call any method. Continuations are resumed and threads woken outside the lock.
+final class PostgresInbox: Sendable {
+    /// What a connection's thread gets when it asks for work.
+    enum Delivery {
+        case requests([PostgresRequest])
+        /// None wait: the caller is registered, and its wake will be signalled.
+        case nothing
+        case closed
+    }
+
+    /// More in one go would make the last wait for the first without making either faster.
+    fileprivate static let mostAtOnce = 16
+    /// What one go may send, one larger request apart.
+    fileprivate static let mostBytesAtOnce = 65_536
+
+    fileprivate struct State {
+        var queue: [PostgresRequest] = []
+        var idle: [PostgresWake] = []
+        // Threads that were woken and have not asked yet: they get their share too.
+        var woken = 0
+        var up = 0
+        var opened = 0
+        var inFlight = 0
+        // Why there is no connection, while none is up and the last attempt has failed.
+        var outage: DatabaseError?
+        var watchIsParked = false
+        var isClosed = false
+    }
+
+    private let configuration: PostgresDatabase.Configuration
+    private let state = Mutex(State())
+    private let watch: PostgresWake
+
+    init(_ configuration: PostgresDatabase.Configuration) throws(DatabaseError) {
+        self.configuration = configuration
+        watch = try PostgresWake()
+    }
+
+    // MARK: Callers
+
+    /// Takes a request, or ends it at once: after `close`, while there is no connection to be had, or with the queue full.
+    func submit(_ request: PostgresRequest) {
+        let (refusal, wake, watchWasParked) = state.withLock { state -> (DatabaseError?, PostgresWake?, Bool) in
+            if state.isClosed { return (Self.closed, nil, false) }
+            if let outage = state.outage { return (outage, nil, false) }
+            guard state.queue.count < configuration.queueLimit else {
+                return (DatabaseError(.overloaded, "\(state.queue.count) requests wait for a Postgres connection already"), nil, false)
+            }
+            state.queue.append(request)
+            let watchWasParked = state.watchIsParked
+            state.watchIsParked = false
+            return (nil, state.wakeOne(), watchWasParked)
+        }
+        if let refusal { request.continuation.resume(returning: .failure(refusal)) }
+        wake?.signal()
+        if watchWasParked { watch.signal() }
+    }
+
+    /// Ends a request that still waits; one that a connection has is left alone.
+    func cancel(_ id: UInt64) {
+        let request = state.withLock { state -> PostgresRequest? in
+            guard let place = state.queue.firstIndex(where: { $0.id == id }) else { return nil }
+            return state.queue.remove(at: place)
+        }
+        request?.continuation.resume(returning: .failure(Self.cancelled))
+    }
+
+    /// Refuses requests from now on and ends those that wait; the threads find out when they next ask.
+    func close() {
+        let (requests, idle) = state.withLock { state in
+            state.isClosed = true
+            state.woken += state.idle.count
+            defer {
+                state.queue = []
+                state.idle = []
+            }
+            return (state.queue, state.idle)
+        }
+        fail(requests, Self.closed)
+        for wake in idle { wake.signal() }
+        watch.signal()
+    }
+
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
+    var statistics: PostgresDatabase.Statistics {
+        state.withLock { state in
+            PostgresDatabase.Statistics(
+                connections: configuration.connections, connectionsUp: state.up, queued: state.queue.count, inFlight: state.inFlight,
+                reconnects: max(0, state.opened - configuration.connections))
+        }
+    }
+
+    // MARK: Connections
+
+    /// A fair share of what waits: as much as leaves the same for every other thread that has nothing to do.
+    func take(_ wake: PostgresWake, isRegistered: Bool) -> Delivery {
+        let now = ContinuousClock.now
+        let (delivery, expired, next) = state.withLock { state -> (Delivery, [PostgresRequest], PostgresWake?) in
+            if isRegistered { state.unregister(wake) }
+            if state.isClosed { return (.closed, [], nil) }
+            let expired = state.removeExpired(now)
+            let share = state.share(among: state.idle.count + state.woken + 1)
+            guard share > 0 else {
+                state.idle.append(wake)
+                return (.nothing, expired, nil)
+            }
+            let requests = Array(state.queue.prefix(share))
+            state.queue.removeFirst(share)
+            state.inFlight += share
+            return (.requests(requests), expired, state.queue.isEmpty ? nil : state.wakeOne())
+        }
+        fail(expired, Self.late)
+        next?.signal()
+        return delivery
+    }
+
+    /// Some of what was taken has been answered.
+    func finished(_ count: Int) {
+        state.withLock { $0.inFlight -= count }
+    }
+
+    /// A connection is ready for work.
+    func connectionOpened() {
+        state.withLock { state in
+            state.up += 1
+            state.opened += 1
+            state.outage = nil
+        }
+    }
+
+    /// A connection is no longer ready. Its thread was perhaps woken for a request that another has to take now.
+    func connectionClosed(_ wake: PostgresWake, isRegistered: Bool) {
+        let next = state.withLock { state -> PostgresWake? in
+            state.up -= 1
+            if isRegistered { state.unregister(wake) }
+            return state.queue.isEmpty ? nil : state.wakeOne()
+        }
+        next?.signal()
+    }
+
+    /// An attempt to connect failed. With no other connection up, whoever waits is told so at once, and whoever comes.
+    func connectionFailed(_ error: DatabaseError) {
+        let outage = DatabaseError(.unavailable, "no connection to Postgres: \(error.message)")
+        let requests = state.withLock { state -> [PostgresRequest] in
+            guard state.up == 0 else { return [] }
+            state.outage = outage
+            defer { state.queue = [] }
+            return state.queue
+        }
+        fail(requests, outage)
+    }
+
+    // MARK: Deadlines
+
+    private enum Pause: Equatable {
+        case untilSignalled
+        case upTo(Duration)
+    }
+
+    /// Ends requests whose deadline passes while every connection is busy or connecting. Runs until `close`, on a thread of its own.
+    func watchDeadlines() {
+        var pause: Pause? = .upTo(.zero)
+        while let last = pause {
+            let now = ContinuousClock.now
+            let expired: [PostgresRequest]
+            (expired, pause) = state.withLock { state in
+                if state.isClosed { return ([], nil) }
+                let expired = state.removeExpired(now)
+                if let first = state.queue.first { return (expired, .upTo(now.duration(to: first.deadline))) }
+                // The request that woke this thread is served already, and the next one has at least this long. Sleeping it
+                // out keeps a quick succession of requests from waking this thread for each.
+                if last == .untilSignalled { return (expired, .upTo(configuration.queueDeadline)) }
+                state.watchIsParked = true
+                return (expired, .untilSignalled)
+            }
+            fail(expired, Self.late)
+            switch pause {
+            case .untilSignalled: watch.wait(upTo: nil)
+            case .upTo(let duration): watch.wait(upTo: duration)
+            case nil: break
+            }
+        }
+    }
+
+    private func fail(_ requests: [PostgresRequest], _ error: DatabaseError) {
+        for request in requests { request.continuation.resume(returning: .failure(error)) }
+    }
+
+    static let closed = DatabaseError(.unavailable, "the database was closed")
+    static let cancelled = DatabaseError(.unavailable, "the caller was cancelled before the request was sent")
+    private static let late = DatabaseError(.unavailable, "no Postgres connection took the request before its deadline")
+}
+
+extension PostgresInbox.State {
+    fileprivate mutating func wakeOne() -> PostgresWake? {
+        guard let wake = idle.popLast() else { return nil }
+        woken += 1
+        return wake
+    }
+
+    // Whoever is no longer in the list was taken out to be woken.
+    fileprivate mutating func unregister(_ wake: PostgresWake) {
+        if let place = idle.firstIndex(where: { $0 === wake }) { idle.remove(at: place) } else { woken -= 1 }
+    }
+
+    // All requests may wait equally long, so the first in the queue are the first to expire.
+    fileprivate mutating func removeExpired(_ now: ContinuousClock.Instant) -> [PostgresRequest] {
+        guard let first = queue.first, first.deadline <= now else { return [] }
+        let end = queue.firstIndex { $0.deadline > now } ?? queue.endIndex
+        defer { queue.removeFirst(end) }
+        return Array(queue[..<end])
+    }
+
+    fileprivate func share(among threads: Int) -> Int {
+        guard !queue.isEmpty else { return 0 }
+        let most = min(PostgresInbox.mostAtOnce, max(1, queue.count / threads))
+        var bytes = queue[0].work.size
+        var share = 1
+        while share < most {
+            bytes += queue[share].work.size
+            if bytes > PostgresInbox.mostBytesAtOnce { break }
+            share += 1
+        }
+        return share
+    }
+}

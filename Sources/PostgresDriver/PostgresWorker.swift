@@ -1,0 +1,99 @@
+internal import Logging
+internal import SQL
+
+/// One connection and the thread it lives on: connects, takes requests from the inbox, answers them, and connects again when it must.
+///
+/// Threads: `run` is called once and returns after the inbox was closed; everything it makes stays on its thread.
+final class PostgresWorker: Sendable {
+    private static let shortestPause: Duration = .milliseconds(50)
+    private static let longestPause: Duration = .seconds(5)
+
+    private let inbox: PostgresInbox
+    private let settings: PostgresSettings
+    private let logger: Logger
+    private let wake: PostgresWake
+
+    init(_ inbox: PostgresInbox, _ settings: PostgresSettings, _ logger: Logger) throws(DatabaseError) {
+        self.inbox = inbox
+        self.settings = settings
+        self.logger = logger
+        wake = try PostgresWake()
+    }
+
+    /// Interrupts a pause between attempts to connect.
+    func interrupt() {
+        wake.signal()
+    }
+
+    /// Serves requests until the inbox is closed.
+    func run() {
+        var pause = Self.shortestPause
+        var isOutage = false
+        // Reads whose connection was lost: they go first on the next one.
+        var again: [PostgresRequest] = []
+        while !inbox.isClosed {
+            do throws(DatabaseError) {
+                let logger = self.logger
+                var connection = try PostgresConnection.open(settings) { logger.debug("Postgres notice", metadata: ["notice": "\($0)"]) }
+                if isOutage { logger.notice("Postgres is back") }
+                (pause, isOutage) = (Self.shortestPause, false)
+                again = serve(&connection, again)
+            } catch {
+                if !isOutage { logger.warning("cannot connect to Postgres", metadata: ["error": "\(error.message)"]) }
+                isOutage = true
+                inbox.connectionFailed(error)
+                finish(again, .failure(DatabaseError(.unavailable, "the connection was lost and not to be had again: \(error.message)")))
+                again = []
+                // Jitter, so that many clients of a server that comes back do not come all at once.
+                wake.wait(upTo: pause * Double.random(in: 0.5...1))
+                pause = min(pause * 2, Self.longestPause)
+            }
+        }
+        finish(again, .failure(PostgresInbox.closed))
+    }
+
+    // Answers what has to be sent again once the connection has ended.
+    private func serve(_ connection: inout PostgresConnection, _ first: [PostgresRequest]) -> [PostgresRequest] {
+        inbox.connectionOpened()
+        var again = exchange(first, &connection)
+        var isRegistered = false
+        while connection.isUsable {
+            guard again.isEmpty else {
+                again = exchange(again, &connection)
+                continue
+            }
+            switch inbox.take(wake, isRegistered: isRegistered) {
+            case .requests(let requests):
+                isRegistered = false
+                again = exchange(requests, &connection)
+            case .nothing:
+                isRegistered = true
+                connection.waitWhileIdle(wake)
+            case .closed:
+                inbox.connectionClosed(wake, isRegistered: false)
+                return []
+            }
+        }
+        logger.info("a Postgres connection was lost")
+        inbox.connectionClosed(wake, isRegistered: isRegistered)
+        return again
+    }
+
+    private func exchange(_ requests: [PostgresRequest], _ connection: inout PostgresConnection) -> [PostgresRequest] {
+        guard !requests.isEmpty else { return [] }
+        let again = connection.exchange(requests.map(\.work)) { place, outcome in
+            inbox.finished(1)
+            requests[place].continuation.resume(returning: outcome)
+        }
+        return again.map { place in
+            var request = requests[place]
+            request.work.isRetry = true
+            return request
+        }
+    }
+
+    private func finish(_ requests: [PostgresRequest], _ outcome: PostgresOutcome) {
+        inbox.finished(requests.count)
+        for request in requests { request.continuation.resume(returning: outcome) }
+    }
+}

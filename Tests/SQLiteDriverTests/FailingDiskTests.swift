@@ -1,0 +1,71 @@
+import CSQLite
+import SQL
+import Synchronization
+import Testing
+
+@testable import SQLiteDriver
+
+@Suite("A failing disk", .serialized)
+struct FailingDiskTests {
+    @Test(arguments: [
+        (SQLITE_IOERR | 4 << 8, true, DatabaseError.Kind.outcomeUnknown),
+        (SQLITE_IOERR | 3 << 8, false, .outcomeUnknown),
+        (SQLITE_FULL, false, .unavailable),
+    ])
+    func `at the commit fails the whole group and nothing after it`(code: Int32, isFlush: Bool, expected: DatabaseError.Kind) async throws {
+        FailingFileSystem.register
+        let gate = Gate()
+        let temporary = try TemporaryDatabase { configuration in
+            configuration.fileSystem = FailingFileSystem.name
+            configuration.clock = gate.pass
+        }
+        let database = temporary.database
+        _ = try await database.write(Items.insert(1, "one"))
+        gate.shut()
+        async let held = database.write(one(Items.now))
+        try await eventually("the writer is held") { gate.waiting == 1 }
+        let kinds = try await withThrowingTaskGroup(of: DatabaseError.Kind?.self) { group in
+            // One of them would fail by itself: what it met is gone with the others.
+            for id: Int64 in [2, 2, 3, 4, 5] {
+                group.addTask { await kind { _ = try await database.write(Items.insert(id, "item \(id)")) } }
+            }
+            try await eventually("all wait") { database.writer.waitingCount == 5 }
+            FailingFileSystem.failure.withLock { $0 = .init(code: code, isFlush: isFlush, allowed: isFlush ? 0 : 1) }
+            gate.open()
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        FailingFileSystem.failure.withLock { $0 = nil }
+        _ = try await held
+        #expect(kinds == Array(repeating: expected, count: 5))
+        #expect(try await temporary.items() == ["one"])
+        _ = try await database.write(Items.insert(2, "two"))
+        #expect(try await temporary.items() == ["one", "two"])
+        database.close()
+        let again = try SQLiteDatabase(path: temporary.directory.database)
+        #expect(try await again.read(Items.names, []) == ["one", "two"])
+    }
+
+    @Test func `that is full fails one batch of a group, and works again when there is room`() async throws {
+        let gate = Gate()
+        let temporary = try TemporaryDatabase { $0.clock = gate.pass }
+        let database = temporary.database
+        let limit = Statement<Void>("limit", "PRAGMA max_page_count = 20")
+        let noLimit = Statement<Void>("noLimit", "PRAGMA max_page_count = 1000000")
+        _ = try await database.write(one(limit))
+        gate.shut()
+        async let held = database.write(one(Items.now))
+        try await eventually("the writer is held") { gate.waiting == 1 }
+        async let small: BatchResult = database.write(Items.insert(1, "small"))
+        try await eventually("the first waits") { database.writer.waitingCount == 1 }
+        async let large = kind { _ = try await database.write(Items.insert(2, String(repeating: "x", count: 1_000_000))) }
+        try await eventually("the second waits") { database.writer.waitingCount == 2 }
+        gate.open()
+        _ = try await (held, small)
+        let outcome = await large
+        #expect(outcome == .unavailable)
+        #expect(try await temporary.items() == ["small"])
+        _ = try await database.write(one(noLimit))
+        _ = try await database.write(Items.insert(2, String(repeating: "x", count: 1_000_000)))
+        #expect(try await temporary.items().count == 2)
+    }
+}
