@@ -1,0 +1,118 @@
+import itertools
+import os
+
+import pytest
+
+from deployment import Deployments, until
+from slow import SlowClients
+
+_numbers = itertools.count(1)
+
+
+def pytest_configure(config):
+    # Nothing of the caller's own configuration may reach the SDK.
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            del os.environ[name]
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def engine(request):
+    return request.param
+
+
+@pytest.fixture
+def deployments(engine, tmp_path):
+    """Servers that only this test uses."""
+    made = Deployments(engine, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sqlite_deployments(tmp_path):
+    """For what has nothing to do with the engine."""
+    made = Deployments("sqlite", tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def postgres_deployments(tmp_path):
+    """For what only Postgres can meet."""
+    made = Deployments("postgres", tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def server(engine, tmp_path_factory):
+    """A server with the default configuration that the tests of a module share; each uses names of its own."""
+    made = Deployments(engine, tmp_path_factory.mktemp("shared"))
+    yield made.server()
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    client = server.client()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def sender(server):
+    with server.sender() as sender:
+        yield sender
+
+
+@pytest.fixture
+def name():
+    return f"stream-{next(_numbers)}"
+
+
+@pytest.fixture
+def new_stream(client):
+    """Creates a stream and waits until it is ACTIVE; answers its description."""
+
+    def create(name=None, client=client, **members):
+        name = name or f"stream-{next(_numbers)}"
+        client.create_stream(StreamName=name, **members)
+        return wait_active(client, name)
+
+    return create
+
+
+def wait_active(client, name):
+    def look():
+        info = client.describe_stream(StreamName=name)["StreamInfo"]
+        return info if info["Status"] == "ACTIVE" else None
+
+    return until(look, f"{name} is ACTIVE")
+
+
+_slow_clients = None
+
+
+def pytest_collection_modifyitems(items):
+    # They are watched for as long as the other tests take.
+    items.sort(key=lambda item: "slow_clients" in getattr(item, "fixturenames", ()))
+
+
+def pytest_collection_finish(session):
+    global _slow_clients
+    wanted = any("slow_clients" in getattr(item, "fixturenames", ()) for item in session.items)
+    if wanted and not session.config.option.collectonly and os.environ.get("WEIR_BINARY"):
+        _slow_clients = SlowClients()
+
+
+def pytest_sessionfinish():
+    if _slow_clients:
+        _slow_clients.close()
+
+
+@pytest.fixture
+def slow_clients():
+    assert _slow_clients, "WEIR_BINARY is not set: run these tests through ops/test"
+    return _slow_clients.wait()

@@ -1,0 +1,110 @@
+"""The API as botocore's installed model states it: the oracle that the server is compared with, which shares nothing with it."""
+
+import functools
+
+import botocore.session
+import regex
+
+OPERATIONS = [
+    "CreateStream", "DeleteStream", "DescribeStream", "DescribeStreamStorageConfiguration", "GetDataEndpoint", "ListStreams",
+    "ListTagsForStream", "TagStream", "UntagStream", "UpdateDataRetention", "UpdateStream", "UpdateStreamStorageConfiguration",
+]
+
+
+@functools.cache
+def service():
+    return botocore.session.get_session().get_service_model("kinesisvideo")
+
+
+def operation(name):
+    return service().operation_model(name)
+
+
+def path(name):
+    return operation(name).http["requestUri"]
+
+
+@functools.cache
+def compiled(pattern):
+    """The pattern as the service means it, which is Java's way: ASCII classes, and a dot that stops at five line terminators."""
+    if pattern == ".+":
+        return regex.compile("[^\n\r\u0085\u2028\u2029]+")
+    text = pattern.removeprefix("^").removesuffix("$")
+    return regex.compile(text.replace(r"\w", "a-zA-Z0-9_").replace(r"\d", "0-9"))
+
+
+def matches(pattern, text):
+    return compiled(pattern).fullmatch(text) is not None
+
+
+def rules(shape, value):
+    """The rules of the model that a value of the right type breaks itself, in the words of the service."""
+    limits = shape.metadata
+    found = []
+    if shape.type_name in ("string", "list", "map"):
+        if len(value) < limits.get("min", 0):
+            found.append(f"Member must have length greater than or equal to {limits['min']}")
+        if "max" in limits and len(value) > limits["max"]:
+            found.append(f"Member must have length less than or equal to {limits['max']}")
+    if shape.type_name == "string":
+        if "pattern" in limits and not matches(limits["pattern"], value):
+            found.append(f"Member must satisfy regular expression pattern: {limits['pattern']}")
+        if shape.enum and value not in shape.enum:
+            found.append(f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
+    if shape.type_name == "integer":
+        if value < limits.get("min", value):
+            found.append(f"Member must have value greater than or equal to {limits['min']}")
+        if value > limits.get("max", value):
+            found.append(f"Member must have value less than or equal to {limits['max']}")
+    return found
+
+
+def lower_first(name):
+    return name[:1].lower() + name[1:]
+
+
+def violations(shape, value, at=()):
+    """Everything that the value breaks, as (path, rule); the value has the right JSON types."""
+    here = ".".join(at)
+    if value is None:
+        return [(here, "Member must not be null")]
+    found = [(here, rule) for rule in rules(shape, value)]
+    if shape.type_name == "structure":
+        for name, member in shape.members.items():
+            if value.get(name) is not None or name in shape.required_members:
+                found += violations(member, value.get(name), (*at, lower_first(name)))
+    elif shape.type_name == "list":
+        for index, element in enumerate(value, 1):
+            found += violations(shape.member, element, (*at, str(index), "member"))
+    elif shape.type_name == "map":
+        for key, element in value.items():
+            found += violations(shape.key, key, (*at, "key"))
+            found += violations(shape.value, element, (*at, key, "value"))
+    return found
+
+
+def check_output(name, output):
+    """Fails unless a parsed JSON body is exactly an output that the model allows, without members that it does not know or nulls."""
+    shape = operation(name).output_shape
+    _check_types(shape, output, name)
+    # The model's own map of tags wants at least one, which a stream without tags does not have.
+    broken = [(at, rule) for at, rule in violations(shape, output) if not (at == "tags" and output["Tags"] == {})]
+    assert not broken, broken
+
+
+_TYPES = {"string": str, "integer": int, "timestamp": (int, float), "list": list, "map": dict, "structure": dict}
+
+
+def _check_types(shape, value, at):
+    assert isinstance(value, _TYPES[shape.type_name]) and not isinstance(value, bool), f"{at} is {value!r}"
+    if shape.type_name == "structure":
+        unknown = set(value) - set(shape.members)
+        assert not unknown, f"{at} has members that the model does not know: {unknown}"
+        for name, member in value.items():
+            _check_types(shape.members[name], member, f"{at}.{name}")
+    elif shape.type_name == "list":
+        for element in value:
+            _check_types(shape.member, element, f"{at}[]")
+    elif shape.type_name == "map":
+        for key, element in value.items():
+            _check_types(shape.value, element, f"{at}[{key}]")

@@ -1,0 +1,165 @@
+"""kill -9 in the middle of creates, updates and deletes: what was acknowledged is there, once, and comes to rest.
+
+WEIR_KILL_ROUNDS says how often; the default is short.
+"""
+
+import os
+import random
+import threading
+import time
+
+import pytest
+
+from deployment import until
+from signing import connect, read_response
+
+ROUNDS = int(os.environ.get("WEIR_KILL_ROUNDS", "10"))
+CREATORS = 6
+CHANGERS = 2
+
+
+class Ledger:
+    """What was asked of the server and what it acknowledged, over all its lives."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.asked = set()
+        # Acknowledged, or seen after a restart: from then on they may not vanish.
+        self.arns = {}
+        self.delete_asked, self.deleted = set(), set()
+        self.version_before, self.updated = {}, set()
+        self.refused = []
+
+    def check(self, infos):
+        names = [info["StreamName"] for info in infos]
+        assert len(set(names)) == len(names)
+        assert len({info["StreamARN"] for info in infos}) == len(infos)
+        found = {info["StreamName"]: info for info in infos}
+        assert set(found) <= self.asked
+        lost = [name for name in self.arns if name not in found and name not in self.delete_asked]
+        assert not lost
+        for name, info in found.items():
+            assert self.arns.setdefault(name, info["StreamARN"]) == info["StreamARN"]
+            assert name not in self.deleted or info["Status"] == "DELETING", name
+            values = info.get("DeviceName"), info.get("MediaType")
+            if name in self.version_before:
+                changed = info["Version"] != self.version_before[name]
+                assert values == (("camera", "video/h264") if changed else (None, None)), name
+                assert changed or name not in self.updated, name
+            else:
+                assert values == (None, None)
+
+
+class Storm:
+    """Creates streams, and changes those that earlier storms left ACTIVE, until the server goes away."""
+
+    def __init__(self, server, credentials, ledger, round, active):
+        self._server, self._credentials, self._ledger = server, credentials, ledger
+        self.acknowledged = 0
+        self._threads = [
+            threading.Thread(target=self._run, args=(self._creations(f"r{round:03}-w{writer}"),)) for writer in range(CREATORS)
+        ] + [threading.Thread(target=self._run, args=(self._changes(active[start::CHANGERS]),)) for start in range(CHANGERS)]
+
+    def _creations(self, prefix):
+        for number in range(100_000):
+            name = f"{prefix}-{number:05}"
+            self._ledger.asked.add(name)
+
+            def keep(answer, name=name):
+                self._ledger.arns[name] = answer.json["StreamARN"]
+
+            yield "/createStream", {"StreamName": name, "Tags": {"name": name}}, keep
+
+    def _changes(self, infos):
+        for index, info in enumerate(infos):
+            name = info["StreamName"]
+            if index % 2:
+                self._ledger.delete_asked.add(name)
+                yield "/deleteStream", {"StreamARN": info["StreamARN"]}, lambda _, name=name: self._ledger.deleted.add(name)
+            elif name not in self._ledger.version_before:
+                self._ledger.version_before[name] = info["Version"]
+                body = {"StreamName": name, "CurrentVersion": info["Version"], "DeviceName": "camera", "MediaType": "video/h264"}
+                yield "/updateStream", body, lambda _, name=name: self._ledger.updated.add(name)
+
+    def _run(self, calls):
+        sender = self._server.sender(self._credentials)
+        with connect(sender.port) as connection:
+            for path, body, keep in calls:
+                raw = sender.raw(path, body)
+                try:
+                    connection.sendall(raw)
+                    answer = read_response(connection)
+                except Exception:
+                    # The server was killed: the connection ends in one of many ways, at any place of an answer.
+                    return
+                with self._ledger.lock:
+                    if answer.status == 200:
+                        keep(answer)
+                        self.acknowledged += 1
+                    else:
+                        self._ledger.refused.append((path, body, answer.status, answer.body))
+
+    def kill_after(self, count):
+        for thread in self._threads:
+            thread.start()
+        until(lambda: self.acknowledged >= count, f"{count} calls were acknowledged")
+        self._server.process.kill()
+        for thread in self._threads:
+            thread.join(30)
+            assert not thread.is_alive()
+        self._server.wait()
+
+
+def listed(client):
+    return [info for page in client.get_paginator("list_streams").paginate() for info in page["StreamInfoList"]]
+
+
+def test_kill_in_a_storm(deployments):
+    chance = random.Random(20171115)
+    server = deployments.server()
+    credentials = server.credentials
+    ledger = Ledger()
+    active = []
+    for round in range(ROUNDS):
+        Storm(server, credentials, ledger, round, active).kill_after(chance.randint(1, 150))
+        assert not ledger.refused
+        server = deployments.again(server)
+        client = server.client(credentials)
+        infos = listed(client)
+        client.close()
+        ledger.check(infos)
+        active = [info for info in infos if info["Status"] == "ACTIVE" and info["StreamName"] not in ledger.version_before]
+        chance.shuffle(active)
+        active = active[:40]
+    assert ledger.deleted and ledger.updated or ROUNDS < 5
+
+    # Work that a killed server had taken up is taken up by another when its lease ends.
+    client = server.client(credentials)
+    infos = until(lambda: (lambda all: all if {info["Status"] for info in all} == {"ACTIVE"} else None)(listed(client)), "all is at rest")
+    client.close()
+    ledger.check(infos)
+    assert not ledger.deleted & {info["StreamName"] for info in infos}
+    with server.sender(credentials) as sender:
+        for info in chance.sample(infos, min(50, len(infos))):
+            answer = sender.call("/listTagsForStream", {"StreamARN": info["StreamARN"]})
+            assert answer.json == {"Tags": {"name": info["StreamName"]}}
+    assert server.database.query("SELECT stream_count FROM account_usage") == [str(len(infos))]
+    assert server.database.query("SELECT count(*) FROM tag") == [str(len(infos))]
+    assert server.database.query("SELECT count(*) FROM task") == ["0"]
+
+
+@pytest.mark.parametrize("way", ["kill", "terminate"])
+def test_a_restart_keeps_everything_and_is_ready_soon(deployments, way):
+    server = deployments.server()
+    client = server.client()
+    client.create_stream(StreamName="kept", DeviceName="d", MediaType="a/b", DataRetentionInHours=7, Tags={"a": "1"})
+    before = until(lambda: (lambda info: info if info["Status"] == "ACTIVE" else None)(client.describe_stream(StreamName="kept")["StreamInfo"]), "ACTIVE")
+    client.close()
+    getattr(server, way)()
+    begun = time.monotonic()
+    server = deployments.again(server)
+    client = server.client()
+    assert client.describe_stream(StreamName="kept")["StreamInfo"] == before
+    assert time.monotonic() - begun < 5
+    assert client.list_tags_for_stream(StreamName="kept")["Tags"] == {"a": "1"}
+    client.close()

@@ -1,0 +1,90 @@
+"""Endpoints as advertised, quotas and rates."""
+
+import pytest
+
+from deployment import until
+from signing import at_once
+
+REFUSED = (400, "ClientLimitExceededException")
+
+
+def test_configured_endpoints(sqlite_deployments):
+    server = sqlite_deployments.server("--advertised-data", "https://media.example.com", "--advertised-archive", "http://archive.example.com:8443")
+    with server.sender() as sender:
+        sender.call("/createStream", {"StreamName": "s"})
+        for api in ("PUT_MEDIA", "GET_MEDIA"):
+            answer = sender.call("/getDataEndpoint", {"StreamName": "s", "APIName": api})
+            assert answer.json == {"DataEndpoint": "https://media.example.com"}
+        for api in ("LIST_FRAGMENTS", "GET_MEDIA_FOR_FRAGMENT_LIST", "GET_HLS_STREAMING_SESSION_URL", "GET_DASH_STREAMING_SESSION_URL", "GET_CLIP", "GET_IMAGES"):
+            answer = sender.call("/getDataEndpoint", {"StreamName": "s", "APIName": api})
+            assert answer.json == {"DataEndpoint": "http://archive.example.com:8443"}
+
+
+@pytest.mark.parametrize("host", ["kvs.example.com", "kvs.example.com:8443", "[::1]:80", "127.0.0.1"])
+def test_the_host_that_the_client_used_is_echoed(server, sender, new_stream, host):
+    name = new_stream()["StreamName"]
+    sender_of_host = server.sender()
+    sender_of_host.host = host
+    with sender_of_host as other:
+        answer = other.call("/getDataEndpoint", {"StreamName": name, "APIName": "PUT_MEDIA"})
+    assert answer.json == {"DataEndpoint": f"http://{host}"}
+
+
+def answers(server, sender, path, body, count):
+    return [(answer.status, answer.error, answer) for answer in at_once([(server.port, sender.raw(path, body)) for _ in range(count)])]
+
+
+def test_documented_rates_in_profile_aws(sqlite_deployments):
+    """A bucket holds one second's worth; 200 in well under a second overflow it."""
+    server = sqlite_deployments.server("--profile", "aws")
+    with server.sender() as sender:
+        for name in ("one", "two"):
+            assert sender.call("/createStream", {"StreamName": name}).status == 200
+        per_stream = answers(server, sender, "/describeStream", {"StreamName": "one"}, 40)
+        refused = [answer for status, error, answer in per_stream if (status, error) == REFUSED]
+        assert len(refused) >= 25 and sum(status == 200 for status, _, _ in per_stream) == 40 - len(refused) >= 5
+        assert {answer.message for answer in refused} == {"Limit exceeded on number of requests for DescribeStream API for resource 'one'"}
+        assert sender.call("/describeStream", {"StreamName": "two"}).status == 200
+        per_account = answers(server, sender, "/listStreams", {}, 200)
+        refused = [answer for status, error, answer in per_account if (status, error) == REFUSED]
+        assert refused and sum(status == 200 for status, _, _ in per_account) == 200 - len(refused) >= 50
+        assert {answer.message for answer in refused} == {"Limit exceeded on number of requests for ListStreams API"}
+
+
+def test_no_documented_rates_otherwise(server, sender, new_stream):
+    name = new_stream()["StreamName"]
+    assert {status for status, _, _ in answers(server, sender, "/describeStream", {"StreamName": name}, 200)} == {200}
+
+
+def test_protective_rate(sqlite_deployments):
+    server = sqlite_deployments.server("--protective-rate", "10")
+    with server.sender() as sender:
+        found = answers(server, sender, "/listStreams", {}, 100)
+        refused = [answer for status, error, answer in found if (status, error) == (400, "ThrottlingException")]
+        assert refused and sum(status == 200 for status, _, _ in found) == 100 - len(refused) >= 10
+        assert list(refused[0].json) == ["Message"] and "10" in refused[0].message
+    # The SDKs wait and try again.
+    client = server.client(retries={"mode": "standard", "max_attempts": 10})
+    for _ in range(30):
+        client.list_streams()
+    client.close()
+
+
+@pytest.mark.parametrize("flags, quota", [(["--stream-quota", "3"], 3), (["--stream-quota", "1", "--profile", "aws"], 1)])
+def test_stream_quota(deployments, flags, quota):
+    server = deployments.server(*flags)
+    with server.sender() as sender:
+        for index in range(quota):
+            assert sender.call("/createStream", {"StreamName": f"s{index}"}).status == 200
+        answer = sender.call("/createStream", {"StreamName": "more"})
+        assert (answer.status, answer.error) == (400, "AccountStreamLimitExceededException")
+        assert str(quota) in answer.message
+        assert sender.call("/describeStream", {"StreamName": "more"}).status == 404
+        # A name in use is told as such, and another region has a quota of its own.
+        with server.sender(region="eu-west-1") as other:
+            assert other.call("/createStream", {"StreamName": "more"}).status == 200
+        # What is deleted makes room once it is gone.
+        until(lambda: sender.call("/describeStream", {"StreamName": "s0"}).json["StreamInfo"]["Status"] == "ACTIVE", "ACTIVE")
+        arn = sender.call("/describeStream", {"StreamName": "s0"}).json["StreamInfo"]["StreamARN"]
+        assert sender.call("/deleteStream", {"StreamARN": arn}).status == 200
+        until(lambda: sender.call("/createStream", {"StreamName": "more"}).status == 200, "room")

@@ -1,0 +1,231 @@
+"""The OpenAPI document: valid, current, and the same API as botocore's model, but for differences that are listed with their reasons."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import openapi_spec_validator
+import pytest
+import regex
+
+import cases
+import model
+from deployment import run_weir
+
+COMMITTED = Path(__file__).resolve().parents[2] / "openapi" / "kinesisvideo.json"
+
+# What differs from the model, and why. An entry that no longer applies fails the test, so the list can only shrink by itself.
+DIFFERENCES = {
+    "ListTagsForStream output Tags: minProperties 0, not 1":
+        "a stream without tags is answered with {}, as the real service does; the model uses the map that requests use",
+    "CreateStream output StreamARN: required, not optional": "always sent",
+    "DescribeStream output StreamInfo: required, not optional": "always sent",
+    "ListStreams output StreamInfoList: required, not optional": "always sent",
+    "ListTagsForStream output Tags: required, not optional": "always sent",
+}
+
+# Answered by any operation, so no operation's own list in the model has them.
+COMMON_ERRORS = {
+    "ValidationException", "SerializationException", "ThrottlingException", "AccessDeniedException", "MissingAuthenticationTokenException",
+    "IncompleteSignatureException", "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException",
+    "MalformedHttpRequestException", "RequestTimeoutException", "RequestEntityTooLargeException", "InternalFailure", "ServiceUnavailable",
+}
+
+
+@pytest.fixture(scope="module")
+def text():
+    done = run_weir("openapi")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def document(text):
+    return json.loads(text)
+
+
+def test_the_committed_document_is_current(text):
+    assert COMMITTED.read_text() == text, "stale: run `weir openapi > openapi/kinesisvideo.json`"
+    assert run_weir("openapi").stdout == text
+
+
+def test_the_document_is_valid(document):
+    assert document["openapi"].startswith("3.1")
+    # JSON Schema's patterns are ECMA's, where \p{L} is a class; this validator reads them by Python's re, which has none.
+    readable = json.loads(json.dumps(document).replace(r"\\p{L}\\p{Z}\\p{N}", r"\\w"))
+    openapi_spec_validator.OpenAPIV31SpecValidator(readable).validate()
+    for pattern in patterns(document):
+        regex.compile(pattern)
+
+
+def patterns(value):
+    """Every pattern of the document."""
+    if isinstance(value, dict):
+        if isinstance(value.get("pattern"), str):
+            yield value["pattern"]
+        for inner in value.values():
+            yield from patterns(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from patterns(inner)
+
+
+def resolved(document, schema):
+    while "$ref" in schema:
+        inner = document
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            inner = inner[step]
+        schema = {name: value for name, value in schema.items() if name != "$ref"} | inner
+    return schema
+
+
+def anchored(pattern):
+    return pattern if pattern.startswith("^") else f"^(?:{pattern})$"
+
+
+def compare(document, schema, shape, at):
+    """The differences of a schema from a shape of the model, as lines."""
+    schema = resolved(document, schema)
+    limits = shape.metadata
+    match shape.type_name:
+        case "structure":
+            expected = {"type": "object"}
+            names, members = set(schema.get("properties", {})), set(shape.members)
+            yield from (f"{at} {name}: not in the model" for name in sorted(names - members))
+            yield from (f"{at} {name}: missing" for name in sorted(members - names))
+            required = set(schema.get("required", ()))
+            for name in sorted(names & members):
+                if (name in required) != (name in shape.required_members):
+                    words = ("required", "optional") if name in required else ("optional", "required")
+                    yield f"{at} {name}: {words[0]}, not {words[1]}"
+                yield from compare(document, schema["properties"][name], shape.members[name], f"{at} {name}")
+        case "string":
+            expected = {"type": "string", "minLength": limits.get("min"), "maxLength": limits.get("max"), "enum": list(shape.enum) or None}
+            expected["pattern"] = anchored(limits["pattern"]) if "pattern" in limits else None
+        case "integer":
+            expected = {"type": "integer", "minimum": limits.get("min"), "maximum": limits.get("max"), "format": "int32"}
+        case "timestamp":
+            expected = {"type": "number"}
+        case "list":
+            expected = {"type": "array", "minItems": limits.get("min"), "maxItems": limits.get("max")}
+            yield from compare(document, schema["items"], shape.member, f"{at}[]")
+        case "map":
+            expected = {"type": "object", "minProperties": limits.get("min"), "maxProperties": limits.get("max")}
+            yield from compare(document, schema["propertyNames"], shape.key, f"{at} key")
+            yield from compare(document, schema["additionalProperties"], shape.value, f"{at} value")
+    described = {"description", "properties", "required", "items", "propertyNames", "additionalProperties"}
+    for keyword in sorted(set(expected) | (set(schema) - described)):
+        if schema.get(keyword) != expected.get(keyword):
+            yield f"{at}: {keyword} {schema.get(keyword)}, not {expected.get(keyword)}"
+
+
+def operations(document):
+    return {methods["post"]["operationId"]: (path, methods) for path, methods in document["paths"].items()}
+
+
+def differences(document):
+    found = []
+    for name, (path, methods) in operations(document).items():
+        operation = model.operation(name)
+        if path != operation.http["requestUri"] or set(methods) != {operation.http["method"].lower()}:
+            found.append(f"{name}: {path} {sorted(methods)}")
+        post = methods["post"]
+        found += compare(document, post["requestBody"]["content"]["application/json"]["schema"], operation.input_shape, f"{name} input")
+        success = post["responses"]["200"].get("content")
+        if operation.output_shape.members:
+            found += compare(document, success["application/json"]["schema"], operation.output_shape, f"{name} output")
+        elif success:
+            found.append(f"{name}: a body, where the model has none")
+        errors = {error for response in post["responses"].values() if "headers" in response and "x-amzn-ErrorType" in response["headers"]
+                  for error in response["headers"]["x-amzn-ErrorType"]["schema"]["enum"]}
+        modelled = {shape.name for shape in operation.error_shapes}
+        found += [f"{name} error {error}: not in the model" for error in sorted(errors - modelled - COMMON_ERRORS)]
+        found += [f"{name} error {error}: missing" for error in sorted(modelled - errors)]
+        found += [f"{name} error {error}: common, but missing" for error in sorted(COMMON_ERRORS - errors)]
+    return found
+
+
+def test_the_operations(document):
+    assert sorted(operations(document)) == model.OPERATIONS
+
+
+def test_the_document_is_the_model(document):
+    found = differences(document)
+    unexpected = [line for line in found if line not in DIFFERENCES]
+    assert not unexpected, "differs from botocore's model:\n" + "\n".join(unexpected)
+    gone = [line for line in DIFFERENCES if line not in found]
+    assert not gone, "no longer applies, so take it off the list:\n" + "\n".join(gone)
+
+
+def test_the_comparison_can_fail(document):
+    """Each kind of difference is seen."""
+    for spoil in (
+        lambda d: d["components"]["schemas"]["CreateStreamInput"]["properties"].pop("DeviceName"),
+        lambda d: d["components"]["schemas"]["CreateStreamInput"]["required"].append("DeviceName"),
+        lambda d: d["components"]["schemas"]["UpdateStreamInput"]["properties"]["MediaType"].update(maxLength=129),
+        lambda d: d["components"]["schemas"]["UpdateStreamInput"]["properties"]["MediaType"].pop("pattern"),
+        lambda d: d["components"]["schemas"]["GetDataEndpointInput"]["properties"]["APIName"]["enum"].pop(),
+        lambda d: d["components"]["schemas"]["ListStreamsInput"]["properties"]["MaxResults"].update(minimum=0),
+        lambda d: d["components"]["schemas"]["ListStreamsInput"]["properties"].update(Other={"type": "string"}),
+        lambda d: d["paths"].update({"/createstream": d["paths"].pop("/createStream")}),
+        lambda d: d["paths"]["/createStream"]["post"]["responses"].pop("404", None) or d["paths"]["/describeStream"]["post"]["responses"].pop("404"),
+    ):
+        spoiled = json.loads(json.dumps(document))
+        spoil(spoiled)
+        assert differences(spoiled) != differences(document)
+
+
+def test_statuses_of_errors(document):
+    """The model's, but 403 for a denial, as on the wire of the real service."""
+    for name, (_, methods) in operations(document).items():
+        statuses = {
+            error: int(status) for status, response in methods["post"]["responses"].items() if status != "200"
+            for error in response["headers"]["x-amzn-ErrorType"]["schema"]["enum"]}
+        for shape in model.operation(name).error_shapes:
+            expected = 403 if shape.name == "AccessDeniedException" else shape.metadata["error"]["httpStatusCode"]
+            assert statuses[shape.name] == expected, (name, shape.name)
+
+
+def test_examples_keep_to_the_model(document):
+    for name, (_, methods) in operations(document).items():
+        body = methods["post"]["requestBody"]
+        example = body["content"]["application/json"]["example"]
+        assert model.violations(model.operation(name).input_shape, example) == []
+        assert body.get("required", False) == bool(model.operation(name).input_shape.required_members)
+        if content := methods["post"]["responses"]["200"].get("content"):
+            model.check_output(name, content["application/json"]["example"])
+
+
+def test_examples_are_accepted(deployments, document):
+    """Every request that the document shows is understood; its stream is of another time, so it may not be found."""
+    server = deployments.server()
+    with server.sender() as sender:
+        for path, methods in document["paths"].items():
+            example = methods["post"]["requestBody"]["content"]["application/json"]["example"]
+            answer = sender.call(path, example)
+            assert answer.status in (200, 404) or answer.error in ("ResourceInUseException", "VersionMismatchException"), answer.body
+            declared = methods["post"]["responses"][str(answer.status)]
+            if answer.error:
+                assert answer.error in declared["headers"]["x-amzn-ErrorType"]["schema"]["enum"]
+
+
+def test_answers_keep_to_the_document(deployments, document):
+    """The schemas of the document accept what the server sends, by a validator that knows nothing of either."""
+    server = deployments.server()
+
+    def check(answer, path):
+        declared = document["paths"][path]["post"]["responses"][str(answer.status)]
+        content = declared.get("content")
+        if content is None:
+            assert answer.body == b""
+            return
+        # The document's patterns are of ECMA's kind, which Python's re cannot all read; the model's own are checked elsewhere.
+        schema = json.loads(json.dumps(content["application/json"]["schema"]))
+        components = json.loads(json.dumps(document["components"]), object_hook=lambda o: {k: v for k, v in o.items() if k != "pattern"})
+        jsonschema.Draft202012Validator(schema | {"components": components}).validate(answer.json)
+
+    with server.sender() as sender:
+        bases = {name: cases.sample(model.operation(name).input_shape) for name in model.OPERATIONS}
+        for name in ["CreateStream", *model.OPERATIONS]:
+            for body in (bases[name], {key: value for key, value in bases[name].items() if key != "StreamARN"}, {}, b"{"):
+                check(sender.call(model.path(name), body), model.path(name))

@@ -1,0 +1,402 @@
+"""The program as an operator meets it: pages, signals, files, configuration, TLS, browsers, and what the log must not hold."""
+
+import json
+import os
+import re
+import socket
+import ssl
+import stat
+import subprocess
+
+import botocore.exceptions
+import pytest
+
+from conftest import wait_active
+from deployment import ACCOUNT, DEADLINE, Database, run_weir, until
+from signing import Credentials, connect, read_response
+
+
+def get(server, path, method="GET"):
+    with connect(server.port) as connection:
+        connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        return read_response(connection, method)
+
+
+def test_pages_for_operators(server, sender):
+    live, ready = get(server, "/live"), get(server, "/ready")
+    assert (live.status, live.body) == (200, b"live\n")
+    assert (ready.status, ready.body) == (200, b"ready\n")
+    sender.call("/describeStream", {"StreamName": "nobody"})
+
+    def count():
+        text = get(server, "/metrics").body.decode()
+        found = re.search(r'^weir_requests_total\{operation="DescribeStream",status="404"\} (\d+)$', text, re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    before = until(count, "counted")
+    sender.call("/describeStream", {"StreamName": "nobody"})
+    until(lambda: count() == before + 1, "counted")
+    metrics = get(server, "/metrics")
+    assert metrics.headers["Content-Type"].startswith("text/plain")
+    for line in metrics.body.decode().splitlines():
+        assert re.fullmatch(r'#.*|[a-z_]+(\{([a-z_]+="[^"]*",?)*\})? [0-9.e+-]+', line), line
+    assert "nobody" not in metrics.body.decode() and server.credentials.access_key not in metrics.body.decode()
+
+
+def test_names_that_clients_make_up_are_no_labels(server, sender):
+    for index in range(20):
+        sender.call(f"/made-up-{index}")
+    assert b"made-up" not in get(server, "/metrics").body
+
+
+def test_ready_says_so_when_the_database_is_away(postgres_deployments):
+    server = postgres_deployments.server()
+    server.database._sql(f"ALTER DATABASE {server.database.name} WITH ALLOW_CONNECTIONS false")
+    server.database._sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{server.database.name}'")
+    until(lambda: get(server, "/ready").status == 503, "not ready")
+    assert get(server, "/live").status == 200
+    with server.sender() as sender:
+        answer = until(lambda: (lambda answer: answer if answer.status == 503 else None)(sender.call("/listStreams")), "unavailable")
+        assert answer.error == "ServiceUnavailable" and list(answer.json) == ["Message"]
+        assert server.database.name not in answer.message
+        server.database._sql(f"ALTER DATABASE {server.database.name} WITH ALLOW_CONNECTIONS true")
+        until(lambda: get(server, "/ready").status == 200, "ready again")
+        until(lambda: sender.call("/listStreams").status == 200, "available again")
+
+
+def test_terminate_finishes_what_is_in_flight(deployments):
+    server = deployments.server("--stop-seconds", "10")
+    sender = server.sender()
+    raw = sender.raw("/createStream", {"StreamName": "late"})
+    with connect(server.port) as connection, connect(server.port) as idle:
+        connection.sendall(raw[:-1])
+        # The server has the request: it answers this one, which was sent after it.
+        assert sender.call("/listStreams").status == 200
+        sender.close()
+        server.process.terminate()
+        server.logged("draining")
+
+        def is_closed():
+            try:
+                connect(server.port).close()
+            except ConnectionError:
+                return True
+
+        until(is_closed, "no new connections", deadline=5)
+        connection.sendall(raw[-1:])
+        answer = read_response(connection)
+        assert answer.status == 200
+        assert server.wait() == 0
+        assert idle.recv(1) == b""
+    assert "stopped" in server.log
+    server = deployments.again(server)
+    client = server.client()
+    assert wait_active(client, "late")["StreamARN"] == answer.json["StreamARN"]
+    client.close()
+
+
+def test_terminate_does_not_wait_for_ever(deployments):
+    server = deployments.server("--stop-seconds", "1")
+    sender = server.sender()
+    with connect(server.port) as connection:
+        connection.sendall(sender.raw("/listStreams", {})[:-1])
+        until(lambda: get(server, "/live").status == 200, "live")
+        server.process.terminate()
+        try:
+            server.process.wait(8)
+        finally:
+            server.kill()
+
+
+def test_draining(deployments):
+    """While it drains the server answers as before, but is not ready."""
+    server = deployments.server("--drain-seconds", "2")
+    server.process.terminate()
+    server.logged("draining")
+    until(lambda: get(server, "/ready").status == 503, "not ready", deadline=1.5)
+    assert get(server, "/ready").body == b"not ready: draining\n"
+    with server.sender() as sender:
+        assert sender.call("/listStreams").status == 200
+    assert server.wait() == 0
+
+
+def test_a_second_server_on_the_same_file(sqlite_deployments):
+    server = sqlite_deployments.server()
+    done = run_weir("serve", "--data-dir", server.folder, "--port", "0", *server.database.flags)
+    assert done.returncode not in (0, None)
+    assert "weir.db" in done.stderr and re.search(r"another|in use|already|locked", done.stderr), done.stderr
+    assert "listening" not in done.stderr
+    with server.sender() as sender:
+        assert sender.call("/createStream", {"StreamName": "still"}).status == 200
+
+
+def test_a_port_in_use(sqlite_deployments):
+    server = sqlite_deployments.server()
+    folder = sqlite_deployments.folder()
+    done = run_weir("serve", "--data-dir", folder, "--port", server.port)
+    assert done.returncode != 0
+    assert re.search(r"in use|EADDRINUSE", done.stderr, re.IGNORECASE), done.stderr
+
+
+def test_files_are_the_owners_alone(deployments):
+    old = os.umask(0)
+    try:
+        server = deployments.server()
+    finally:
+        os.umask(old)
+    names = {path.name for path in server.folder.iterdir()}
+    assert {"master.key", "credentials"} <= names
+    assert ("weir.db" in names) == (deployments.engine == "sqlite")
+    for path in server.folder.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert (server.folder / "master.key").stat().st_size == 32
+
+
+def test_the_folder_is_made_for_the_owner_alone(tmp_path):
+    folder = tmp_path / "a" / "b"
+    assert run_weir("migrate", "--data-dir", folder).returncode == 0
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_master_key_that_others_can_read(sqlite_deployments):
+    server = sqlite_deployments.server()
+    server.terminate()
+    (server.folder / "master.key").chmod(0o644)
+    done = run_weir("serve", "--data-dir", server.folder, "--port", "0", *server.database.flags)
+    assert done.returncode != 0 and "master.key" in done.stderr and "chmod 600" in done.stderr
+
+
+def test_another_master_key(deployments):
+    server = deployments.server()
+    server.terminate()
+    (server.folder / "master.key").write_bytes(os.urandom(32))
+    done = run_weir("serve", "--data-dir", server.folder, "--port", "0", *server.database.flags)
+    assert done.returncode != 0 and "master key" in done.stderr
+    (server.folder / "master.key").write_bytes(os.urandom(31))
+    done = run_weir("serve", "--data-dir", server.folder, "--port", "0", *server.database.flags)
+    assert done.returncode != 0 and "32 bytes" in done.stderr
+
+
+def test_postgres_is_not_migrated_by_serve(tmp_path):
+    database = Database("postgres", tmp_path)
+    try:
+        done = run_weir("serve", "--data-dir", tmp_path, "--port", "0", *database.flags)
+        assert done.returncode != 0 and "weir migrate" in done.stderr
+        assert "Applied 1" in run_weir("migrate", "--data-dir", tmp_path, *database.flags).stdout
+        assert "current" in run_weir("migrate", "--data-dir", tmp_path, *database.flags).stdout
+    finally:
+        database.drop()
+
+
+def test_a_database_that_is_not_there(tmp_path):
+    for url in ("postgres://nobody:hunter2secret@127.0.0.1:1/none", "host=127.0.0.1 port=1 password=hunter2secret"):
+        done = run_weir("serve", "--data-dir", tmp_path, "--port", "0", "--database", url)
+        assert done.returncode != 0 and done.stderr
+        assert "hunter2secret" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("flags, environment, file, words", [
+    (["--prot", "1"], {}, None, "--prot"),
+    (["stray"], {}, None, "stray"),
+    (["--port"], {}, None, "--port"),
+    ([], {"WEIR_PROT": "1"}, None, "WEIR_PROT"),
+    ([], {}, {"prot": 1}, "prot"),
+    ([], {}, {"port": [1]}, "port"),
+    (["--port", "65536"], {}, None, "port"),
+    (["--port", "x"], {}, None, "port"),
+    ([], {"WEIR_PORT": "-1"}, None, "port"),
+    ([], {}, {"port": "seven"}, "port"),
+    (["--account", "12"], {}, None, "account"),
+    (["--region", "US EAST"], {}, None, "region"),
+    (["--allowed-regions", "us-east-1,NO"], {}, None, "allowed-regions"),
+    (["--auth", "maybe"], {}, None, "auth"),
+    (["--database", "mysql://x:hunter2secret@y"], {}, None, "database"),
+    (["--tls-key", "k"], {}, None, "tls-key"),
+    (["--advertised-data", "ftp://a"], {}, None, "advertised-data"),
+    (["--advertised-archive", "https://a/b"], {}, None, "advertised-archive"),
+    (["--profile", "gcp"], {}, None, "profile"),
+    (["--protective-rate", "0"], {}, None, "protective-rate"),
+    (["--stream-quota", "none"], {}, None, "stream-quota"),
+    (["--minimum-creating-ms", "-1"], {}, None, "minimum-creating-ms"),
+    (["--log-level", "loud"], {}, None, "log-level"),
+    (["--log-requests", "yes"], {}, None, "log-requests"),
+    (["--auth", "none", "--host", "0.0.0.0"], {}, None, "loopback"),
+    (["--auth", "none", "--host", "192.0.2.1"], {}, None, "loopback"),
+    (["--auth", "none", "--host", "::"], {}, None, "loopback"),
+    (["--config", "/nonexistent"], {}, None, "/nonexistent"),
+])
+def test_wrong_configuration_is_refused_by_name(tmp_path, flags, environment, file, words):
+    if file:
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(file))
+        flags = [*flags, "--config", path]
+    data = tmp_path / "data"
+    done = run_weir("serve", "--data-dir", data, *flags, environment=environment)
+    assert done.returncode not in (0, None), done.stderr
+    assert words in done.stderr
+    assert "hunter2secret" not in done.stderr
+    assert not data.exists()
+
+
+def test_every_fault_of_a_configuration_is_told(tmp_path):
+    done = run_weir("serve", "--data-dir", tmp_path / "data", "--prot", "1", "--port", "x", "--account", "1", environment={"WEIR_REGOIN": "x"})
+    for words in ("--prot", "port", "account", "WEIR_REGOIN"):
+        assert words in done.stderr
+
+
+def test_flags_win_over_the_environment_over_the_file(sqlite_deployments, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"stream-quota": 1, "protective-rate": 1000, "log-requests": False, "account": "000000000003"}))
+    server = sqlite_deployments.server(
+        "--stream-quota", "3", environment={"WEIR_CONFIG": str(path), "WEIR_STREAM_QUOTA": "2", "WEIR_ACCOUNT": "000000000002"})
+    with server.sender() as sender:
+        statuses = [sender.call("/createStream", {"StreamName": f"s{index}"}).status for index in range(4)]
+        assert statuses == [200, 200, 200, 400]
+        assert ":000000000002:" in sender.call("/listStreams").json["StreamInfoList"][0]["StreamARN"]
+    server.terminate()
+    assert "CreateStream" not in server.log
+
+
+def test_help_lists_the_configuration():
+    for command in ("serve", "migrate"):
+        done = run_weir(command, "--help")
+        assert done.returncode == 0
+        for key in ("--data-dir", "--database", "--auth", "--tls-certificate", "--stop-seconds", "WEIR_DATA_DIR"):
+            assert key in done.stdout
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """A certificate authority and a certificate for 127.0.0.1 and kvs.localhost."""
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def openssl(*arguments):
+        done = subprocess.run(["openssl", *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=DEADLINE)
+        assert done.returncode == 0, done.stderr
+
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
+            "-subj", "/CN=Test authority", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=weir")
+    (folder / "extensions").write_text("subjectAltName=IP:127.0.0.1,DNS:kvs.localhost\nbasicConstraints=CA:FALSE\n")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "extensions",
+            "-out", "server.pem")
+    return folder
+
+
+def test_tls(sqlite_deployments, certificates):
+    server = sqlite_deployments.server("--tls-certificate", certificates / "server.pem", "--tls-key", certificates / "server.key")
+    assert server.scheme == "https" and "https://" in server.credentials_file.read_text()
+    client = server.client(verify=str(certificates / "ca.pem"))
+    client.create_stream(StreamName="safe")
+    assert client.get_data_endpoint(StreamName="safe", APIName="PUT_MEDIA")["DataEndpoint"] == server.endpoint
+    client.close()
+    untrusting = server.client()
+    with pytest.raises(botocore.exceptions.SSLError):
+        untrusting.list_streams()
+    untrusting.close()
+    context = ssl.create_default_context(cafile=certificates / "ca.pem")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with socket.create_connection(("127.0.0.1", server.port)) as plain, context.wrap_socket(plain, server_hostname="kvs.localhost") as secure:
+        assert secure.version() == "TLSv1.2"
+    # Who speaks no TLS gets no answer in the clear.
+    with connect(server.port) as connection:
+        connection.sendall(b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n")
+        try:
+            assert b"live" not in connection.recv(100)
+        except ConnectionError:
+            pass
+    assert server.is_running
+
+
+def test_tls_files_that_cannot_be_used(tmp_path, certificates):
+    for flags in (["--tls-certificate", "/nonexistent.pem", "--tls-key", "/nonexistent.key"],
+                  ["--tls-certificate", certificates / "server.pem", "--tls-key", certificates / "extensions"]):
+        done = run_weir("serve", "--data-dir", tmp_path / "data", "--port", "0", *flags)
+        assert done.returncode != 0 and "tls-certificate" in done.stderr
+
+
+ORIGIN = "https://console.example.com"
+ASKED = "authorization,content-type,x-amz-date,x-amz-user-agent"
+
+
+def preflight(server, origin, path="/listStreams"):
+    with connect(server.port) as connection:
+        connection.sendall(
+            f"OPTIONS {path} HTTP/1.1\r\nHost: a\r\nOrigin: {origin}\r\nAccess-Control-Request-Method: POST\r\n"
+            f"Access-Control-Request-Headers: {ASKED}\r\n\r\n".encode())
+        return read_response(connection, "OPTIONS")
+
+
+@pytest.mark.parametrize("configured", [ORIGIN, f"https://other.example.com,{ORIGIN}", "*"])
+def test_browsers_of_allowed_origins(sqlite_deployments, configured):
+    server = sqlite_deployments.server("--cors-origins", configured)
+    answer = preflight(server, ORIGIN)
+    assert answer.status == 204 and answer.body == b""
+    assert answer.headers["Access-Control-Allow-Origin"] in (ORIGIN, "*")
+    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+    assert answer.headers["Access-Control-Allow-Headers"] == ASKED
+    with server.sender() as sender:
+        for path, status in (("/listStreams", 200), ("/describeStream", 400)):
+            answer = sender.call(path, {}, {"Origin": ORIGIN})
+            assert answer.status == status and answer.headers["Access-Control-Allow-Origin"] in (ORIGIN, "*")
+            exposed = answer.headers["Access-Control-Expose-Headers"].lower()
+            assert {"x-amzn-requestid", "x-amzn-errortype", "date"} <= {name.strip() for name in exposed.split(",")}
+        unsigned = sender.send("POST", "/listStreams", {"Host": sender.host, "Origin": ORIGIN})
+        assert unsigned.status == 403 and unsigned.headers["Access-Control-Allow-Origin"]
+    if configured != "*":
+        assert preflight(server, "https://evil.example.com").headers["Access-Control-Allow-Origin"] is None
+
+
+def test_no_origin_is_allowed_by_default(server, sender):
+    answer = preflight(server, ORIGIN)
+    assert answer.status >= 400 and answer.headers["Access-Control-Allow-Origin"] is None
+    assert sender.call("/listStreams", {}, {"Origin": ORIGIN}).headers["Access-Control-Allow-Origin"] is None
+
+
+def test_the_log_tells_requests_and_no_secrets(deployments):
+    server = deployments.server("--log-level", "trace")
+    secret = server.credentials.secret_key
+    sender = server.sender()
+    signatures = []
+
+    def call(path, body, **how):
+        method, target, headers, body = sender.signed(path, body, **how)
+        authorization = headers.get("Authorization") or target
+        signatures.append(re.search(r"Signature=([0-9a-f]{64})", authorization)[1])
+        return sender.send(method, target, headers, body)
+
+    marks = ["tagvaluemark1", "devicemark2", "kmsmark3", "brokenmark4", "sessionmark5", "tagkeymark6", "badtagmark7"]
+    created = call("/createStream", {"StreamName": "logged", "DeviceName": marks[1], "KmsKeyId": marks[2], "Tags": {marks[5]: marks[0]}})
+    assert created.status == 200
+    assert call("/createStream", {"StreamName": "logged", "Tags": {marks[5]: marks[0]}}).status == 400
+    assert call("/tagStream", {"StreamName": "logged", "Tags": {"k": marks[6] + "*"}}).status == 400
+    assert call("/createStream", b'{"StreamName": "' + marks[3].encode()).status == 400
+    assert call("/listStreams", {}, query=True).status == 200
+    with server.sender(Credentials(server.credentials.access_key, "wrongsecret8", marks[4])) as other:
+        refused = other.call("/listStreams")
+        assert refused.status == 403
+    sender.close()
+    assert server.terminate() == 0
+    log = server.log
+    line = next(line for line in log.splitlines() if created.headers["x-amzn-RequestId"] in line)
+    for part in ("status=200", "operation=CreateStream", f"account={ACCOUNT}", "resource=logged", f"key={server.credentials.access_key}"):
+        assert part in line
+    assert refused.headers["x-amzn-RequestId"] in log and "error=InvalidSignatureException" in log
+    for hidden in [secret, "wrongsecret8", *marks, *signatures]:
+        assert hidden not in log, hidden
+    if server.database.engine == "sqlite":
+        stored = b"".join(path.read_bytes() for path in server.folder.glob("weir.db*"))
+        assert secret.encode() not in stored
+    else:
+        assert secret not in "".join(server.database.query("SELECT * FROM access_key"))
+
+
+def test_a_name_cannot_forge_a_line_of_the_log(sqlite_deployments):
+    server = sqlite_deployments.server()
+    with server.sender() as sender:
+        sender.call("/createStream", {"StreamName": "a\n2020-01-01T00:00:00Z request status=200 forged"})
+        sender.call("/a%0Aforged")
+    with server.sender(Credentials("A\u00e9forged", "x")) as sender:
+        sender.call("/listStreams")
+    server.terminate()
+    assert not [line for line in server.log.splitlines() if line.startswith("forged") or line.endswith(" forged")]
