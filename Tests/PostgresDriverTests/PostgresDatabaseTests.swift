@@ -210,6 +210,8 @@ import Testing
                 try row.integer()
             }
             #expect(try await database.read(many, []).reduce(0, +) == 5_000_050_000)
+            // A stalled connection would have been given up and the reads sent again.
+            #expect(database.statistics().reconnects == 0)
         }
     }
 
@@ -437,7 +439,7 @@ import Testing
             try await withThrowingTaskGroup { group in
                 for reader in 0..<16 {
                     group.addTask {
-                        while !ledger.isDone {
+                        while !ledger.isDone && !Task.isCancelled {
                             _ = try await database.read(Self.count, [])
                             ledger.noteRead(by: reader)
                         }
@@ -454,7 +456,7 @@ import Testing
                             } catch {
                                 ledger.note(id, error.kind)
                             }
-                            if ledger.isDone { break }
+                            if ledger.isDone || Task.isCancelled { break }
                         }
                     }
                 }
