@@ -86,7 +86,7 @@ extension MigrationConnection {
 
 /// Waits until a level is reached; the deadline only bounds a failure.
 func eventually(_ what: String, _ isReached: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation) async throws {
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(60)
     while try await !isReached() {
         guard ContinuousClock.now < deadline else {
             Issue.record("not reached: \(what)", sourceLocation: sourceLocation)
