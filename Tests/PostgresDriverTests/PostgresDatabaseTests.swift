@@ -210,6 +210,11 @@ import Testing
                 try row.integer()
             }
             #expect(try await database.read(many, []).reduce(0, +) == 5_000_050_000)
+            // More than the kernel takes at once, with nothing to read before all of it has arrived.
+            let length = Statement("length", "SELECT octet_length(CAST($1 AS TEXT))") { row throws(DatabaseError) in try row.integer() }
+            #expect(try await database.read(length, [.text(String(repeating: "v", count: 60_000_000))]) == [60_000_000])
+            // A stalled connection would have been given up and the reads sent again.
+            #expect(database.statistics().reconnects == 0)
         }
     }
 
@@ -363,8 +368,10 @@ import Testing
             ("postgres://someone:wrong-hunter2@127.0.0.1:1/postgres", "127.0.0.1"),
             ("postgres://someone:wrong-hunter2@no-such-host.invalid/postgres", "no-such-host.invalid"),
         ]
+        var patient = PostgresDatabase.Configuration()
+        patient.queueDeadline = .seconds(60)
         for (url, text) in cases {
-            let database = try server.database(url)
+            let database = try server.database(url, patient)
             try await eventually("the first attempt has failed") {
                 let error = try await failure { () throws(DatabaseError) in try await database.read(Self.count, []) }
                 #expect(error.kind == .unavailable)
@@ -374,7 +381,7 @@ import Testing
             // From now on nobody waits for the queue's deadline.
             let start = ContinuousClock.now
             for _ in 0..<100 { _ = try await failure { () throws(DatabaseError) in try await database.read(Self.count, []) } }
-            #expect(ContinuousClock.now - start < .seconds(2))
+            #expect(ContinuousClock.now - start < .seconds(30))
             #expect { try database.migrationConnection() } throws: {
                 guard let error = $0 as? DatabaseError else { return false }
                 return error.kind == .unavailable && error.message.contains(text) && !error.message.contains("hunter2")
@@ -437,7 +444,7 @@ import Testing
             try await withThrowingTaskGroup { group in
                 for reader in 0..<16 {
                     group.addTask {
-                        while !ledger.isDone {
+                        while !ledger.isDone && !Task.isCancelled {
                             _ = try await database.read(Self.count, [])
                             ledger.noteRead(by: reader)
                         }
@@ -454,23 +461,23 @@ import Testing
                             } catch {
                                 ledger.note(id, error.kind)
                             }
-                            if ledger.isDone { break }
+                            if ledger.isDone || Task.isCancelled { break }
                         }
                     }
                 }
-                for _ in 0..<10 {
+                for round in 1...10 {
                     try admin.terminateConnections()
                     let before = ledger.progress
                     // Every reader has finished whatever the kill could have hit.
                     try await eventually("everyone goes on") {
-                        database.statistics().connectionsUp == 4 && ledger.hasAdvanced(since: before)
+                        let statistics = database.statistics()
+                        return statistics.connectionsUp == 4 && statistics.reconnects == 4 * round && ledger.hasAdvanced(since: before)
                     }
                 }
                 ledger.finish()
                 try await group.waitForAll()
             }
             let present = Set(try admin.query("SELECT id FROM item").map(\.values))
-            #expect(database.statistics().reconnects == 40)
             var counts: [String: Int] = [:]
             for (id, kind) in ledger.outcomes {
                 let (first, second) = (present.contains([.text(id)]), present.contains([.text("\(id)+")]))

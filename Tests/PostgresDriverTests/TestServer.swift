@@ -33,6 +33,18 @@ struct TestServer {
         return try #require(components.string)
     }
 
+    /// The port it listens on.
+    var port: UInt16 {
+        get throws { UInt16(try #require(URLComponents(string: url)?.port)) }
+    }
+
+    /// The URL by way of another port, with a schema of its own.
+    func url(port: UInt16, schema: String) throws -> String {
+        var components = try #require(URLComponents(string: url("options=-csearch_path%3D\(schema)")))
+        components.port = Int(port)
+        return try #require(components.string)
+    }
+
     func database(_ connectionInfo: String, _ configuration: PostgresDatabase.Configuration = .init()) throws -> PostgresDatabase {
         try PostgresDatabase(connectionInfo: connectionInfo, configuration: configuration, logger: .quiet)
     }
@@ -74,7 +86,7 @@ extension MigrationConnection {
 
 /// Waits until a level is reached; the deadline only bounds a failure.
 func eventually(_ what: String, _ isReached: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation) async throws {
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(60)
     while try await !isReached() {
         guard ContinuousClock.now < deadline else {
             Issue.record("not reached: \(what)", sourceLocation: sourceLocation)
