@@ -47,10 +47,15 @@ public struct AccessKeys: Sendable {
         public let description: String
     }
 
+    /// Whether the deployment was set up with a master key already.
+    public static func haveMasterKey(in store: Store) async throws(DatabaseError) -> Bool {
+        try await store.fact(masterKeyFact) != nil
+    }
+
     /// Sees to it that the deployment uses this master key: writes down a sealed proof the first time, opens it ever after. Throws where the
     /// deployment was set up with another one.
     public func checkMasterKey() async throws {
-        let fact = "master-key-proof"
+        let fact = Self.masterKeyFact
         let proof = "weir"
         _ = try await store.addFact(fact, sealer.seal(proof, owner: fact))
         guard let sealed = try await store.fact(fact), sealer.open(sealed, owner: fact) == proof else {
@@ -101,6 +106,7 @@ public struct AccessKeys: Sendable {
         }
     }
 
+    private static let masterKeyFact = "master-key-proof"
     private static let firstKeyFact = "first-access-key"
 
     private func add(_ key: AccessKey, description: String, unlessFact fact: String?) async throws -> Bool {

@@ -10,8 +10,9 @@ import Store
 struct Deployment {
     let database: OpenDatabase
     let store: Store
-    let masterKey: MasterKey
-    let keys: AccessKeys
+    /// Whether another process may serve this deployment at the same time from the same SQLite file.
+    private let isBeside: Bool
+    private let masterKeyFile: String
     private let logger: Logger
 
     /// Why a deployment cannot be opened. The text is for operators.
@@ -47,17 +48,16 @@ struct Deployment {
         await deployment.close()
     }
 
-    /// Opens the database and reads the master key, which is made where there is none yet.
     private init(_ configuration: ServerConfiguration, _ logger: Logger, beside: Bool) throws {
         try PrivateFile.makeFolder(configuration.dataDirectory)
-        masterKey = try Self.masterKey(configuration.masterKeyFile)
         database = try Self.database(configuration, logger, beside: beside)
         store =
             switch database {
             case .sqlite(let database): Store(database)
             case .postgres(let database): Store(database)
             }
-        keys = AccessKeys(store: store, masterKey: masterKey)
+        isBeside = beside
+        masterKeyFile = configuration.masterKeyFile
         self.logger = logger
     }
 
@@ -79,15 +79,26 @@ struct Deployment {
         }
     }
 
-    private static func masterKey(_ path: String) throws -> MasterKey {
-        _ = try PrivateFile.read(path) == nil ? PrivateFile.write(MasterKey.randomBytes(), to: path, replacing: false) : false
-        guard let bytes = try PrivateFile.read(path), let key = MasterKey(bytes) else {
-            throw Failure(description: "\(path) does not hold a master key of 32 bytes.")
+    /// Reads the master key and checks that it is this deployment's. It is made where neither the file nor the deployment has one yet; a
+    /// deployment that was set up with one is never given another.
+    func masterKey() async throws -> MasterKey {
+        if try PrivateFile.read(masterKeyFile) == nil {
+            guard try await !AccessKeys.haveMasterKey(in: store) else {
+                throw Failure(
+                    description:
+                        "\(masterKeyFile) is missing, and this database was set up with a master key: copy it from a backup or from "
+                        + "another instance, or name it with --master-key-file.")
+            }
+            _ = try PrivateFile.write(MasterKey.randomBytes(), to: masterKeyFile, replacing: false)
         }
+        guard let bytes = try PrivateFile.read(masterKeyFile), let key = MasterKey(bytes) else {
+            throw Failure(description: "\(masterKeyFile) does not hold a master key of 32 bytes.")
+        }
+        try await AccessKeys(store: store, masterKey: key).checkMasterKey()
         return key
     }
 
-    /// Sees to it that the schema is the one of this program: on SQLite by migrating, on Postgres by refusing where it is not.
+    /// Sees to it that the schema is the one of this program: on a SQLite file of its own by migrating, else by refusing where it is not.
     func prepareSchema() throws {
         let migrator = Migrator(Migration.all)
         do throws(DatabaseError) {
@@ -98,14 +109,12 @@ struct Deployment {
                 logger.notice("the schema is newer than this program, and compatible", metadata: ["version": "\(version)"])
             case .refused(let why): throw DatabaseError(.mistake, why)
             case .pending(let versions):
-                switch connection.engine {
-                case .sqlite:
-                    let applied = try migrator.migrate(connection)
-                    logger.notice("migrated", metadata: ["versions": "\(applied)"])
-                case .postgres:
+                guard connection.engine == .sqlite, !isBeside else {
                     throw DatabaseError(
                         .mistake, "The schema lacks the migrations \(versions). Run `weir migrate` with the same configuration.")
                 }
+                let applied = try migrator.migrate(connection)
+                logger.notice("migrated", metadata: ["versions": "\(applied)"])
             }
         } catch {
             throw Failure(description: error.message)

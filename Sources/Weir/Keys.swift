@@ -17,8 +17,8 @@ struct Keys: AsyncParsableCommand {
         var arguments: [String] = []
 
         func run() async throws {
-            try await Keys.withDeployment(arguments, self) { deployment, configuration in
-                let key = try await deployment.keys.create(account: configuration.account, description: "made by weir keys create")
+            try await Keys.open(arguments, self) { keys, configuration in
+                let key = try await keys.create(account: configuration.account, description: "made by weir keys create")
                 print("[weir-\(configuration.account)]\naws_access_key_id = \(key.id)\naws_secret_access_key = \(key.secret)")
             }
         }
@@ -33,8 +33,8 @@ struct Keys: AsyncParsableCommand {
         var arguments: [String] = []
 
         func run() async throws {
-            try await Keys.withDeployment(arguments, self) { deployment, _ in
-                for key in try await deployment.keys.list() {
+            try await Keys.open(arguments, self) { keys, _ in
+                for key in try await keys.list() {
                     let made = Date(timeIntervalSince1970: Double(key.createdAt) / 1000).formatted(.iso8601)
                     print("\(key.id)  \(key.account)  \(key.isActive ? "ACTIVE  " : "DISABLED")  \(made)  \(key.description)")
                 }
@@ -54,21 +54,20 @@ struct Keys: AsyncParsableCommand {
             guard let id = arguments.first, !id.hasPrefix("-") else {
                 throw ValidationError("Name the key to disable: weir keys disable ID")
             }
-            try await Keys.withDeployment(Array(arguments.dropFirst()), self) { deployment, _ in
-                guard try await deployment.keys.disable(id) else { throw ValidationError("There is no access key \(id).") }
+            try await Keys.open(Array(arguments.dropFirst()), self) { keys, _ in
+                guard try await keys.disable(id) else { throw ValidationError("There is no access key \(id).") }
                 print("Disabled \(id).")
             }
         }
     }
 
-    private static func withDeployment<Command: ParsableCommand>(
-        _ arguments: [String], _ command: Command, _ body: (Deployment, ServerConfiguration) async throws -> Void
+    private static func open<Command: ParsableCommand>(
+        _ arguments: [String], _ command: Command, _ body: (AccessKeys, ServerConfiguration) async throws -> Void
     ) async throws {
         let configuration = try ConfigurationHelp.read(arguments, for: command)
         try await Deployment.open(configuration, Log.make(level: configuration.logLevel), beside: true) { deployment in
             try deployment.prepareSchema()
-            try await deployment.keys.checkMasterKey()
-            try await body(deployment, configuration)
+            try await body(AccessKeys(store: deployment.store, masterKey: deployment.masterKey()), configuration)
         }
     }
 }

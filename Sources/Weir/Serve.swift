@@ -15,6 +15,12 @@ import Store
 import UnixSignals
 import Workers
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Serves the API until it is told to stop.
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,22 +35,24 @@ struct Serve: AsyncParsableCommand {
         let logger = Log.make(level: configuration.logLevel)
         try await Deployment.open(configuration, logger) { deployment in
             try deployment.prepareSchema()
-            try await deployment.keys.checkMasterKey()
-            if configuration.isSigned { try await FirstCredentials.provide(configuration, deployment.keys, logger) }
-            try await serve(configuration, deployment, logger)
+            let masterKey = try await deployment.masterKey()
+            let keys = AccessKeys(store: deployment.store, masterKey: masterKey)
+            if configuration.isSigned { try await FirstCredentials.provide(configuration, keys, logger) }
+            try await serve(configuration, deployment.store, masterKey, keys, logger)
         }
         logger.notice("stopped")
     }
 
-    private func serve(_ configuration: ServerConfiguration, _ deployment: Deployment, _ logger: Logger) async throws {
-        let store = deployment.store
+    private func serve(
+        _ configuration: ServerConfiguration, _ store: Store, _ masterKey: MasterKey, _ keys: AccessKeys, _ logger: Logger
+    ) async throws {
         let signal = WorkSignal()
         let readiness = Readiness { await store.isReachable() ? nil : "the database does not answer" }
         let accessLog = AccessLog(isEnabled: configuration.logsRequests, write: Log.write)
         let gateway = Gateway(
             controlPlane: ControlPlane(
-                store: store, rules: configuration.rules, masterKey: deployment.masterKey, workIsWaiting: { signal.raise() }),
-            keys: deployment.keys,
+                store: store, rules: configuration.rules, masterKey: masterKey, workIsWaiting: { signal.raise() }),
+            keys: keys,
             throttle: Throttle(Throttle.Rates(profile: configuration.profile, protective: configuration.protectiveRate)),
             metrics: Metrics(), accessLog: accessLog, readiness: readiness, configuration: configuration.gateway)
         let server = try configuration.serverBuilder().buildServer(
@@ -67,7 +75,13 @@ struct Serve: AsyncParsableCommand {
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: Log.quiet)
         group.maximumGracefulShutdownDuration = .seconds(configuration.drainSeconds + configuration.stopSeconds)
-        try await ServiceGroup(configuration: group).run()
+        do {
+            try await ServiceGroup(configuration: group).run()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            throw Deployment.Failure(
+                description:
+                    "Port \(configuration.port) of \(configuration.host) is in use: stop what uses it, or choose another with --port.")
+        }
     }
 }
 
