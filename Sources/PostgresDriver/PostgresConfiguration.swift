@@ -1,7 +1,8 @@
 extension PostgresDatabase {
     /// How the database is used. What the connection string says itself (`connect_timeout`, `keepalives_idle`, ...) goes before.
     public struct Configuration: Sendable {
-        /// How many connections, each with a thread of its own. One serves several requests at once, so a few are enough.
+        /// How many connections, each with a thread of its own. One serves several requests at once, so a few are enough for
+        /// reads; commits on different connections share one flush of the server's log, so a slow disk rewards more of them.
         public var connections = 4
         /// How long one address may take to connect and to log in; whole seconds, two at least.
         public var connectTimeout: Duration = .seconds(5)
@@ -18,8 +19,8 @@ extension PostgresDatabase {
         public var preparedStatements = true
         /// What `pg_stat_activity` shows.
         public var applicationName = "weir"
-        /// How long a connection is silent before the kernel asks whether the other side is still there, and how long between
-        /// three such questions; whole seconds.
+        /// How long a connection is silent before the kernel asks, three times at most, whether the other side is still there;
+        /// whole seconds.
         public var keepaliveIdle: Duration = .seconds(10)
         /// Between two of those questions; whole seconds.
         public var keepaliveInterval: Duration = .seconds(5)
