@@ -67,6 +67,10 @@ let package = Package(
         .target(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
             resources: [.embedInCode("postgres"), .embedInCode("sqlite")], swiftSettings: strict),
+        tests("ContractTests", ["Contract"]),
+        tests("GatewayTests", ["Gateway", crypto]),
+        tests("SQLiteDriverTests", ["SQL", "SQLiteDriver", "CSQLite"]),
+        tests("PostgresDriverTests", ["SQL", "PostgresDriver", logging]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     ]
