@@ -50,6 +50,12 @@ enum TaskStatements {
             resourceARN: try row.text(), keyID: try row.text(), requestID: try row.text(), attempt: try row.integer())
     }
 
+    /// Keeps the activations under the lease $1 from being claimed by others until they are finished: between two statements of a batch,
+    /// a lease that has ended could be taken over.
+    static let lockActivations = Statement<Void>(
+        "task.lock-activations",
+        "SELECT resource_arn FROM task WHERE lease_token = $1 AND kind = 'activate-stream' /*postgres FOR UPDATE */")
+
     /// Every activation under the lease $1 is done, or was done by another.
     static let removeActivations = Statement<Void>(
         "task.remove-activations", "DELETE FROM task WHERE lease_token = $1 AND kind = 'activate-stream'")
@@ -61,5 +67,7 @@ enum TaskStatements {
         "task.next-due", "SELECT available_at - now_ms() FROM task ORDER BY available_at LIMIT 1"
     ) { row throws(DatabaseError) in try row.integer() }
 
-    static let all: [StatementText] = [insertForStream.text, claim.text, removeActivations.text, remove.text, nextDue.text]
+    static let all: [StatementText] = [
+        insertForStream.text, claim.text, lockActivations.text, removeActivations.text, remove.text, nextDue.text,
+    ]
 }

@@ -17,6 +17,7 @@ extension Store {
     /// Makes every stream whose activation is leased ACTIVE, tells so, and ends the tasks. Answers how many it was that did so here.
     public func activateStreams(leaseToken: String, changeToken: String) async throws(DatabaseError) -> Int {
         var batch = Batch()
+        batch.add(TaskStatements.lockActivations, [.text(leaseToken)])
         let activated = batch.add(StreamStatements.activateLeased, [.text(leaseToken), .text(changeToken)])
         batch.add(EventStatements.insertForActivated, [.text(leaseToken), .text(changeToken)])
         batch.add(TaskStatements.removeActivations, [.text(leaseToken)])
