@@ -23,12 +23,13 @@ enum EventStatements {
         WHERE task.lease_token = $1 AND task.kind = 'activate-stream' AND stream.change_token = $2
         """)
 
-    /// At most $2 of the events that are older than $1 milliseconds.
+    /// At most $2 of the events that are older than $1 milliseconds. The clock is asked once, as in `TaskStatements.claim`.
     static let removeOld = Statement(
         "event.remove-old",
         """
         DELETE FROM event WHERE (resource_arn, sequence) IN
-            (SELECT resource_arn, sequence FROM event WHERE occurred_at < now_ms() - CAST($1 AS BIGINT) ORDER BY occurred_at LIMIT CAST($2 AS BIGINT))
+            (SELECT resource_arn, sequence FROM event WHERE occurred_at < (SELECT now_ms()) - CAST($1 AS BIGINT)
+            ORDER BY occurred_at LIMIT CAST($2 AS BIGINT))
         RETURNING sequence
         """
     ) { row throws(DatabaseError) in try row.integer() }

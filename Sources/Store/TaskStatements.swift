@@ -31,11 +31,12 @@ enum TaskStatements {
         """)
 
     /// Claims at most $3 tasks that are due, under the lease $1 for $2 milliseconds. Instances that claim at once get different tasks.
+    /// The clock is asked in a subquery: once, so that the index is searched; asked for each row, it would have to be read in full.
     static let claim = Statement(
         "task.claim",
         """
         WITH due AS MATERIALIZED (
-            SELECT resource_arn, kind FROM task WHERE available_at <= now_ms() ORDER BY available_at LIMIT CAST($3 AS BIGINT)
+            SELECT resource_arn, kind FROM task WHERE available_at <= (SELECT now_ms()) ORDER BY available_at LIMIT CAST($3 AS BIGINT)
             /*postgres FOR UPDATE SKIP LOCKED */
         )
         UPDATE task SET lease_token = $1, available_at = now_ms() + CAST($2 AS BIGINT), attempt = task.attempt + 1
