@@ -52,6 +52,34 @@ import Testing
         }
     }
 
+    /// A connection on which another migrator is done just before each transaction begins.
+    private struct Overtaken: MigrationConnection {
+        let connection: any MigrationConnection
+        let other: any MigrationConnection
+        let migrations: [Migration]
+
+        var engine: Engine { connection.engine }
+
+        func execute(_ script: String) throws(DatabaseError) {
+            if script.hasPrefix("BEGIN") { _ = try Migrator(migrations).migrate(other) }
+            try connection.execute(script)
+        }
+
+        func query(_ sql: String) throws(DatabaseError) -> [Row] { try connection.query(sql) }
+    }
+
+    // On Postgres nobody gets that far: the lock is taken before the first look.
+    @Test func `on SQLite what another has applied meanwhile is not applied again`() async throws {
+        try await TestDatabase.with(.sqlite, .empty) { database in
+            let migrations = [Self.one, Self.two, Self.three]
+            let connection = Overtaken(
+                connection: try database.migrationConnection(), other: try database.migrationConnection(), migrations: migrations)
+            #expect(try Migrator(migrations).migrate(connection) == [])
+            #expect(try Migrator(migrations).state(of: connection) == .current)
+            #expect(try database.rows("SELECT a FROM two") == [[2]])
+        }
+    }
+
     @Test(arguments: Engine.allCases) func `an edited migration is refused`(_ engine: Engine) async throws {
         try await TestDatabase.with(engine, .empty) { database in
             let connection = try database.migrationConnection()

@@ -2,7 +2,7 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Runs services until `body` is done, then asks them to stop and waits until they have.
+/// Runs services until `body` is done, then asks them to stop and waits until they have, or until the test's time is up.
 func running(_ services: [any Service], _ body: () async throws -> Void) async throws {
     let group = ServiceGroup(services: services, logger: .quiet)
     let run = Task { try await group.run() }
@@ -14,7 +14,11 @@ func running(_ services: [any Service], _ body: () async throws -> Void) async t
         throw error
     }
     await group.triggerGracefulShutdown()
-    try await run.value
+    try await withTaskCancellationHandler {
+        try await run.value
+    } onCancel: {
+        run.cancel()
+    }
 }
 
 extension Logger {

@@ -58,6 +58,19 @@ import Testing
         }
     }
 
+    @Test func `more than one claim holds is worked off at once too`() async throws {
+        try await TestDatabase.with(.sqlite) { database in
+            let store = Store(database.database)
+            try Fixture.bulk(10_000, in: database)
+            try await running([TransitionWorker(store: store, signal: WorkSignal(), logger: .quiet)]) {
+                let start = ContinuousClock.now
+                try await eventually("all is done") { try await store.nextTaskDue() == nil }
+                // A claim is a few hundred tasks: a worker that waited for the next look after each would need half a second for each.
+                #expect(ContinuousClock.now - start < .seconds(15))
+            }
+        }
+    }
+
     @Test(arguments: Engine.allCases) func `work is found without a hint, also once it becomes due`(_ engine: Engine) async throws {
         try await TestDatabase.with(engine) { database in
             let faults = FaultInjectingDatabase(database.database)
