@@ -71,6 +71,10 @@ let package = Package(
         tests("GatewayTests", ["Gateway", crypto]),
         tests("SQLiteDriverTests", ["SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["SQL", "PostgresDriver", logging]),
+        // The bare server that ops/bench compares with: never shipped, and no part of `swift build --product weir`.
+        .executableTarget(
+            name: "EchoReference", dependencies: [.product(name: "Hummingbird", package: "hummingbird"), logging],
+            path: "ops/benchmark/echo", swiftSettings: strict),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     ]
