@@ -35,11 +35,11 @@ enum TaskStatements {
         "task.claim",
         """
         WITH due AS MATERIALIZED (
-            SELECT resource_arn, kind FROM task WHERE available_at <= now_ms() ORDER BY available_at LIMIT CAST($3 AS BIGINT)
+            SELECT available_at, resource_arn, kind FROM task WHERE available_at <= now_ms() ORDER BY available_at LIMIT CAST($3 AS BIGINT)
             /*postgres FOR UPDATE SKIP LOCKED */
         )
         UPDATE task SET lease_token = $1, available_at = now_ms() + CAST($2 AS BIGINT), attempt = task.attempt + 1
-        FROM due WHERE task.resource_arn = due.resource_arn AND task.kind = due.kind
+        FROM due WHERE task.available_at = due.available_at AND task.resource_arn = due.resource_arn AND task.kind = due.kind
         RETURNING task.kind, task.account, task.region, task.name, task.resource_arn, task.key_id, task.request_id, task.attempt
         """
     ) { row throws(DatabaseError) in
@@ -56,10 +56,5 @@ enum TaskStatements {
 
     static let remove = Statement<Void>("task.remove", "DELETE FROM task WHERE resource_arn = $1 AND kind = $2 AND lease_token = $3")
 
-    /// How many milliseconds until the next task is due; zero or less where one is.
-    static let nextDue = Statement(
-        "task.next-due", "SELECT available_at - now_ms() FROM task ORDER BY available_at LIMIT 1"
-    ) { row throws(DatabaseError) in try row.integer() }
-
-    static let all: [StatementText] = [insertForStream.text, claim.text, removeActivations.text, remove.text, nextDue.text]
+    static let all: [StatementText] = [insertForStream.text, claim.text, removeActivations.text, remove.text]
 }

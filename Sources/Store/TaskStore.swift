@@ -9,11 +9,6 @@ extension Store {
         return try await write(batch).rows(claimed)
     }
 
-    /// Milliseconds until the next task is due; nil where none waits.
-    public func nextTaskDue() async throws(DatabaseError) -> Int64? {
-        try await database.read(TaskStatements.nextDue, []).first
-    }
-
     /// Makes every stream whose activation is leased ACTIVE, tells so, and ends the tasks. Answers how many it was that did so here.
     public func activateStreams(leaseToken: String, changeToken: String) async throws(DatabaseError) -> Int {
         var batch = Batch()
