@@ -71,6 +71,13 @@ let package = Package(
         tests("GatewayTests", ["Gateway", crypto]),
         tests("SQLiteDriverTests", ["SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["SQL", "PostgresDriver", logging]),
+        tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
+        tests("StoreConformanceTests", ["SQL", "Store", "TestSupport"]),
+        tests("ControlPlaneTests", ["Contract", "ControlPlane", "SQL", "Store", "TestSupport"]),
+        tests("WorkersTests", ["SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
+        .target(
+            name: "TestSupport", dependencies: ["Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],
+            path: "Tests/TestSupport", swiftSettings: strict),
         // The bare server that ops/bench compares with: never shipped, and no part of `swift build --product weir`.
         .executableTarget(
             name: "EchoReference", dependencies: [.product(name: "Hummingbird", package: "hummingbird"), logging],

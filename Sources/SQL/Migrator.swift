@@ -157,6 +157,11 @@ public struct Migrator {
                 )
             }
         }
+        let newestApplied = applied.last?.version ?? 0
+        let missing = migrations.map(\.version).filter { version in !applied.contains { $0.version == version } }
+        if let gap = missing.first, gap < newestApplied {
+            return .refused("The database lacks migration \(gap) but has migration \(newestApplied): it was not made by any release.")
+        }
         if let newest = applied.last, newest.version > own {
             guard newest.oldestCompatible <= own else {
                 return .refused(
@@ -165,7 +170,6 @@ public struct Migrator {
             }
             return .newerButCompatible(version: newest.version)
         }
-        let missing = migrations.map(\.version).filter { version in !applied.contains { $0.version == version } }
         return missing.isEmpty ? .current : .pending(missing)
     }
 }

@@ -28,7 +28,7 @@ enum EventStatements {
         "event.remove-old",
         """
         DELETE FROM event WHERE (occurred_at, resource_arn, sequence) IN
-            (SELECT occurred_at, resource_arn, sequence FROM event WHERE occurred_at < now_ms() - CAST($1 AS BIGINT)
+            (SELECT occurred_at, resource_arn, sequence FROM event WHERE occurred_at < (SELECT now_ms()) - CAST($1 AS BIGINT)
             ORDER BY occurred_at LIMIT CAST($2 AS BIGINT))
         RETURNING sequence
         """

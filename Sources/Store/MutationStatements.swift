@@ -14,13 +14,13 @@ enum MutationStatements {
         "SELECT answer FROM answered_mutation WHERE key_id = $1 AND invocation_id = $2 AND operation = $3 AND body_hash = $4"
     ) { row throws(DatabaseError) in try row.text() }
 
-    /// At most $2 of those that are older than $1 milliseconds.
+    /// At most $2 of those that are older than $1 milliseconds. The clock is asked once, as in `TaskStatements.claim`.
     static let removeOld = Statement(
         "mutation.remove-old",
         """
         DELETE FROM answered_mutation WHERE (key_id, invocation_id, operation, body_hash) IN
             (SELECT key_id, invocation_id, operation, body_hash FROM answered_mutation
-            WHERE answered_at < now_ms() - CAST($1 AS BIGINT) ORDER BY answered_at LIMIT CAST($2 AS BIGINT))
+            WHERE answered_at < (SELECT now_ms()) - CAST($1 AS BIGINT) ORDER BY answered_at LIMIT CAST($2 AS BIGINT))
         RETURNING answered_at
         """
     ) { row throws(DatabaseError) in try row.integer() }

@@ -111,7 +111,7 @@ enum StreamStatements {
         "stream.changed",
         """
         SELECT stream.arn FROM event JOIN stream ON stream.arn = event.resource_arn
-        WHERE event.occurred_at >= now_ms() - 60000 AND event.change_token = $4
+        WHERE event.occurred_at >= (SELECT now_ms()) - 60000 AND event.change_token = $4
             AND stream.account = $1 AND stream.region = $2 AND stream.name = $3
         """,
         decode: arn)

@@ -31,11 +31,12 @@ enum TaskStatements {
         """)
 
     /// Claims at most $3 tasks that are due, under the lease $1 for $2 milliseconds. Instances that claim at once get different tasks.
+    /// The clock is asked in a subquery: once, so that the index is searched; asked for each row, it would have to be read in full.
     static let claim = Statement(
         "task.claim",
         """
         WITH due AS MATERIALIZED (
-            SELECT available_at, resource_arn, kind FROM task WHERE available_at <= now_ms() ORDER BY available_at LIMIT CAST($3 AS BIGINT)
+            SELECT available_at, resource_arn, kind FROM task WHERE available_at <= (SELECT now_ms()) ORDER BY available_at LIMIT CAST($3 AS BIGINT)
             /*postgres FOR UPDATE SKIP LOCKED */
         )
         UPDATE task SET lease_token = $1, available_at = now_ms() + CAST($2 AS BIGINT), attempt = task.attempt + 1
@@ -50,11 +51,24 @@ enum TaskStatements {
             resourceARN: try row.text(), keyID: try row.text(), requestID: try row.text(), attempt: try row.integer())
     }
 
+    /// Keeps the activations under the lease $1 from being claimed by others until they are finished: between two statements of a batch,
+    /// a lease that has ended could be taken over.
+    static let lockActivations = Statement<Void>(
+        "task.lock-activations",
+        "SELECT resource_arn FROM task WHERE lease_token = $1 AND kind = 'activate-stream' /*postgres FOR UPDATE */")
+
     /// Every activation under the lease $1 is done, or was done by another.
     static let removeActivations = Statement<Void>(
         "task.remove-activations", "DELETE FROM task WHERE lease_token = $1 AND kind = 'activate-stream'")
 
     static let remove = Statement<Void>("task.remove", "DELETE FROM task WHERE resource_arn = $1 AND kind = $2 AND lease_token = $3")
 
-    static let all: [StatementText] = [insertForStream.text, claim.text, removeActivations.text, remove.text]
+    /// How many milliseconds until the next task is due; zero or less where one is.
+    static let nextDue = Statement(
+        "task.next-due", "SELECT available_at - now_ms() FROM task ORDER BY available_at LIMIT 1"
+    ) { row throws(DatabaseError) in try row.integer() }
+
+    static let all: [StatementText] = [
+        insertForStream.text, claim.text, lockActivations.text, removeActivations.text, remove.text, nextDue.text,
+    ]
 }

@@ -9,9 +9,15 @@ extension Store {
         return try await write(batch).rows(claimed)
     }
 
+    /// Milliseconds until the next task is due, zero or less where one is; nil where none waits.
+    public func nextTaskDue() async throws(DatabaseError) -> Int64? {
+        try await database.read(TaskStatements.nextDue, []).first
+    }
+
     /// Makes every stream whose activation is leased ACTIVE, tells so, and ends the tasks. Answers how many it was that did so here.
     public func activateStreams(leaseToken: String, changeToken: String) async throws(DatabaseError) -> Int {
         var batch = Batch()
+        batch.add(TaskStatements.lockActivations, [.text(leaseToken)])
         let activated = batch.add(StreamStatements.activateLeased, [.text(leaseToken), .text(changeToken)])
         batch.add(EventStatements.insertForActivated, [.text(leaseToken), .text(changeToken)])
         batch.add(TaskStatements.removeActivations, [.text(leaseToken)])

@@ -18,7 +18,7 @@ public struct TransitionWorker: Service {
     /// How many tasks are claimed at once. The activations among them are finished by one batch.
     private static let claimLimit = 256
     /// Milliseconds after which the tasks of a worker that died are claimed by another.
-    private static let lease: Int64 = 15_000
+    private static let lease: Int64 = 5_000
 
     /// A worker on a store, woken by a signal besides looking by itself about once a second.
     public init(store: Store, signal: WorkSignal, logger: Logger) {
@@ -46,9 +46,19 @@ public struct TransitionWorker: Service {
         }
     }
 
-    /// Raises the signal about once a second: for tasks that became due, and for those that other instances left.
+    /// Raises the signal when a task becomes due, and about once a second for what other instances leave.
     private func poll() async {
-        repeat { signal.raise() } while await pause(milliseconds: 500...1000)
+        repeat { signal.raise() } while await pause(milliseconds: untilNextLook())
+    }
+
+    private func untilNextLook() async -> ClosedRange<Int> {
+        let usual = 500...1000
+        do throws(DatabaseError) {
+            guard let due = try await store.nextTaskDue(), due > 0, due < usual.lowerBound else { return usual }
+            return Int(due)...Int(due) + 10
+        } catch {
+            return usual
+        }
     }
 
     /// Claims and finishes until nothing is due.

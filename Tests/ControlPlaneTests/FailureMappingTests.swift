@@ -1,0 +1,116 @@
+import Contract
+import SQL
+import Store
+import TestSupport
+import Testing
+
+@testable import ControlPlane
+
+/// What clients see of a database that fails, and of one that is busy with others.
+@Suite struct FailureMappingTests {
+    private static let bodies: [(OperationID, String)] = [
+        (.createStream, #"{"StreamName":"new"}"#),
+        (.describeStream, #"{"StreamName":"gate"}"#),
+        (.describeStreamStorageConfiguration, #"{"StreamName":"gate"}"#),
+        (.listStreams, "{}"),
+        (.listTagsForStream, #"{"StreamName":"gate"}"#),
+        (.getDataEndpoint, #"{"StreamName":"gate","APIName":"PUT_MEDIA"}"#),
+        (.tagStream, #"{"StreamName":"gate","Tags":{"a":"1"}}"#),
+        (.untagStream, #"{"StreamName":"gate","TagKeyList":["a"]}"#),
+        (.updateStream, #"{"StreamName":"gate","CurrentVersion":"VERSION"}"#),
+        (
+            .updateDataRetention,
+            #"{"StreamName":"gate","CurrentVersion":"VERSION","Operation":"INCREASE_DATA_RETENTION","DataRetentionChangeInHours":1}"#
+        ),
+        (
+            .updateStreamStorageConfiguration,
+            #"{"StreamName":"gate","CurrentVersion":"VERSION","StreamStorageConfiguration":{"DefaultStorageTier":"HOT"}}"#
+        ),
+        (.deleteStream, #"{"StreamARN":"arn:aws:kinesisvideo:eu-west-1:111122223333:stream/gate/1705489836421"}"#),
+    ]
+
+    private static let kinds: [(DatabaseError.Kind, ErrorCode)] = [
+        (.unavailable, .serviceUnavailable), (.overloaded, .serviceUnavailable), (.conflict, .serviceUnavailable),
+        (.outcomeUnknown, .serviceUnavailable), (.mistake, .internalFailure), (.constraint("secret_constraint"), .internalFailure),
+    ]
+
+    @Test func `every operation is among those that fail here`() {
+        #expect(Set(Self.bodies.map(\.0)) == Set(OperationID.allCases))
+    }
+
+    @Test(arguments: bodies) func `a failure is 503 where a repetition may help and 500 where it may not, and tells nothing`(
+        _ operation: OperationID, _ body: String
+    ) async throws {
+        try await Plane.with { plane in
+            let version = try await plane.active().version
+            for (kind, code) in Self.kinds {
+                plane.faults.reset()
+                plane.faults.inject(.failBefore(kind), times: 100)
+                let error = try await plane.refusal(operation, body.replacing("VERSION", with: version))
+                #expect(error.code == code, "\(kind)")
+                #expect(code.status == (code == .serviceUnavailable ? 503 : 500))
+                let sent = error.publicMessage + String(decoding: error.body, as: UTF8.self)
+                for secret in ["injected", "db-7", "secret_constraint", "outcomeUnknown", "mistake", "stream."] {
+                    #expect(!sent.contains(secret))
+                }
+                #expect(error.privateContext?.isEmpty == false)
+                if kind != .constraint("secret_constraint") {
+                    #expect(error.privateContext?.contains(FaultInjectingDatabase.message) == true)
+                }
+                #expect(plane.hintCount == 0)
+            }
+            plane.faults.reset()
+            _ = try await plane.call(operation, body.replacing("VERSION", with: version))
+        }
+    }
+
+    @Test func `no client is told what only operators may know`() async throws {
+        try await Plane.with { plane in
+            _ = try await plane.active()
+            plane.faults.inject(.failBefore(.unavailable), on: "stream.find")
+            let error = try await plane.refusal(.describeStream, #"{"StreamName":"gate"}"#)
+            #expect(String(decoding: error.body, as: UTF8.self) == #"{"Message":"The service is temporarily unavailable. Try again."}"#)
+        }
+    }
+
+    private static let update = #"{"StreamName":"gate","CurrentVersion":"VERSION"}"#
+
+    @Test func `a stream that became ACTIVE while it was looked at is changed after all`() async throws {
+        try await Plane.with { plane in
+            let version = try await plane.active().version
+            try plane.setStatus(.updating)
+            let gate = Gate()
+            plane.faults.inject(.hold(gate), on: "stream.find")
+            async let answer = plane.call(.updateStream, Self.update.replacing("VERSION", with: version))
+            try await eventually("the update was refused") { gate.arrived == 1 }
+            try plane.setStatus(.active)
+            gate.open()
+            #expect(try await answer == "")
+            #expect(plane.faults.writes.filter { $0.contains("stream.update") }.count == 2)
+        }
+    }
+
+    @Test func `a stream that others keep changing is in use`() async throws {
+        try await Plane.with { plane in
+            let version = try await plane.active().version
+            try plane.setStatus(.updating)
+            let lookedAt = [Gate(), Gate(), Gate()]
+            let triedAgain = [Gate(), Gate()]
+            for gate in lookedAt { plane.faults.inject(.hold(gate), on: "stream.find") }
+            for gate in triedAgain { plane.faults.inject(.hold(gate), on: "stream.update", skipping: 1) }
+            async let refusal = plane.refusal(.updateStream, Self.update.replacing("VERSION", with: version))
+            for (index, gate) in lookedAt.enumerated() {
+                try await eventually("refusal \(index)") { gate.arrived == 1 }
+                try plane.setStatus(.active)
+                gate.open()
+                guard index < triedAgain.count else { break }
+                try await eventually("attempt \(index)") { triedAgain[index].arrived == 1 }
+                try plane.setStatus(.updating)
+                triedAgain[index].open()
+            }
+            let error = try await refusal
+            #expect(error.code == .resourceInUse)
+            #expect(error.publicMessage == "The stream gate is being changed by others: try again.")
+        }
+    }
+}

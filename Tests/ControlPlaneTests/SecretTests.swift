@@ -1,0 +1,140 @@
+import Contract
+import FoundationEssentials
+import SQL
+import Store
+import TestSupport
+import Testing
+
+@testable import ControlPlane
+
+@Suite struct TokenTests {
+    @Test func `a token is twenty letters and digits that begin with a small letter, and never comes again`() {
+        var seen: Set<String> = []
+        var characters: Set<Character> = []
+        var firsts: Set<Character> = []
+        for _ in 0..<20_000 {
+            let token = Token.random()
+            #expect(token.wholeMatch(of: /[a-z][A-Za-z0-9]{19}/) != nil)
+            #expect(seen.insert(token).inserted)
+            characters.formUnion(token)
+            token.first.map { _ = firsts.insert($0) }
+        }
+        #expect(characters.count == 62)
+        #expect(firsts.count == 26)
+    }
+}
+
+@Suite struct SealerTests {
+    private static func sealer(_ byte: UInt8) throws -> Sealer { Sealer(try #require(MasterKey(Array(repeating: byte, count: 32)))) }
+
+    @Test func `a master key has 32 bytes`() {
+        #expect(MasterKey.randomBytes().count == 32)
+        #expect(MasterKey.randomBytes() != MasterKey.randomBytes())
+        #expect(MasterKey(MasterKey.randomBytes()) != nil)
+        for count in [0, 31, 33] { #expect(MasterKey(Array(repeating: 0, count: count)) == nil) }
+    }
+
+    @Test func `a secret is opened by its owner alone, under its master key alone`() throws {
+        let sealer = try Self.sealer(1)
+        for secret in ["", "secret", "ünï 🎏", String(repeating: "x", count: 1000)] {
+            let sealed = try sealer.seal(secret, owner: "AKIA1")
+            #expect(secret.isEmpty || !sealed.contains(secret))
+            #expect(sealer.open(sealed, owner: "AKIA1") == secret)
+            #expect(sealer.open(sealed, owner: "AKIA2") == nil)
+            #expect(sealer.open(sealed, owner: "") == nil)
+            #expect(try Self.sealer(2).open(sealed, owner: "AKIA1") == nil)
+            #expect(try sealer.seal(secret, owner: "AKIA1") != sealed)
+        }
+    }
+
+    @Test func `a sealed secret does not open with any bit turned over`() throws {
+        let sealer = try Self.sealer(1)
+        let bytes = try #require(Data(base64Encoded: sealer.seal("secret", owner: "AKIA")))
+        for bit in 0..<bytes.count * 8 {
+            var changed = bytes
+            changed[bit / 8] ^= 1 << (bit % 8)
+            #expect(sealer.open(changed.base64EncodedString(), owner: "AKIA") == nil, "bit \(bit)")
+        }
+        for length in 0..<bytes.count { #expect(sealer.open(bytes.prefix(length).base64EncodedString(), owner: "AKIA") == nil) }
+        #expect(sealer.open("not base64!", owner: "AKIA") == nil)
+    }
+
+    @Test func `keys for different purposes differ`() throws {
+        let key = try #require(MasterKey(Array(repeating: 1, count: 32)))
+        #expect(key.derived(for: "a") == key.derived(for: "a"))
+        #expect(key.derived(for: "a") != key.derived(for: "b"))
+    }
+}
+
+@Suite struct AccessKeysTests {
+    private static func masterKey(_ byte: UInt8) throws -> MasterKey { try #require(MasterKey(Array(repeating: byte, count: 32))) }
+
+    @Test func `a key that was made signs calls until it is disabled`() async throws {
+        try await TestDatabase.with(.sqlite) { database in
+            let store = Store(database.database)
+            let keys = AccessKeys(store: store, masterKey: try Self.masterKey(1))
+            let made = try await keys.create(account: "111122223333", description: "for a test")
+            #expect(made.account == "111122223333")
+            #expect(made.id.wholeMatch(of: /AKIA[A-Z2-7]{16}/) != nil)
+            #expect(made.secret.wholeMatch(of: /[A-Za-z0-9]{40}/) != nil)
+            let active = try #require(try await keys.active(made.id))
+            #expect(active.id == made.id && active.secret == made.secret && active.account == "111122223333")
+            #expect(try await keys.active("AKIAUNKNOWN") == nil)
+            let listed = try await keys.list()
+            #expect(listed.map(\.id) == [made.id])
+            #expect(listed.map(\.description) == ["for a test"])
+            #expect(listed.allSatisfy { !$0.secretSealed.contains(made.secret) })
+            #expect(try await AccessKeys(store: store, masterKey: Self.masterKey(2)).active(made.id) == nil)
+            // A sealed secret is of no use under another id.
+            try database.execute("INSERT INTO access_key SELECT 'AKIACOPY', account, secret_sealed, status, description, 0 FROM access_key")
+            #expect(try await keys.active("AKIACOPY") == nil)
+            #expect(try await keys.disable(made.id))
+            #expect(try await keys.active(made.id) == nil)
+            #expect(try await !keys.disable("AKIAUNKNOWN"))
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `the first key is added once, whoever starts at once`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let keys = AccessKeys(store: Store(database.database), masterKey: try Self.masterKey(1))
+            #expect(try await !keys.hasFirst())
+            let added = try await withThrowingTaskGroup(of: String?.self) { group in
+                for _ in 0..<10 {
+                    group.addTask {
+                        let made = AccessKey.random(account: "111122223333")
+                        return try await keys.addFirst(made) ? made.id : nil
+                    }
+                }
+                return try await group.reduce(into: [String]()) { added, id in if let id { added.append(id) } }
+            }
+            #expect(added.count == 1)
+            #expect(try await keys.list().map(\.id) == added)
+            #expect(try await keys.hasFirst())
+            _ = try await keys.create(account: "111122223333", description: "")
+            #expect(try await keys.list().count == 2)
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `a deployment keeps its master key`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let keys = AccessKeys(store: store, masterKey: try Self.masterKey(1))
+            try await keys.checkMasterKey()
+            try await keys.checkMasterKey()
+            let other = AccessKeys(store: store, masterKey: try Self.masterKey(2))
+            let failure = await #expect(throws: AccessKeys.Failure.self) { try await other.checkMasterKey() }
+            #expect(failure?.description.hasPrefix("The master key is not the one") == true)
+            try await keys.checkMasterKey()
+        }
+    }
+
+    @Test func `a failing database is no unknown key`() async throws {
+        try await TestDatabase.with(.sqlite) { database in
+            let faults = FaultInjectingDatabase(database.database)
+            let keys = AccessKeys(store: Store(faults), masterKey: try Self.masterKey(1))
+            faults.inject(.failBefore(.unavailable))
+            let error = await #expect(throws: OperationError.self) { _ = try await keys.active("AKIA") }
+            #expect(error?.code == .serviceUnavailable)
+        }
+    }
+}

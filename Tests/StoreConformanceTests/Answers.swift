@@ -1,0 +1,50 @@
+import SQL
+import Store
+
+extension Store.Creation {
+    /// The creation's end in a word, for comparison; a created stream's ARN is not in it.
+    var word: String {
+        switch self {
+        case .created: "created"
+        case .nameInUse: "name in use"
+        case .quotaReached: "quota reached"
+        }
+    }
+
+    /// The ARN of what was created.
+    var arn: String? {
+        switch self {
+        case .created(let arn): arn
+        case .nameInUse, .quotaReached: nil
+        }
+    }
+}
+
+extension Store.StreamChange {
+    /// The change's end in a word or two, for comparison.
+    var word: String {
+        switch self {
+        case .accepted: "accepted"
+        case .notFound: "not found"
+        case .refused(let stream): "refused: \(stream.status)"
+        case .retentionOutOfRange(let stream): "retention out of range: \(stream.dataRetentionInHours)"
+        case .tooManyTags: "too many tags"
+        }
+    }
+}
+
+extension Store {
+    /// The types of what happened to a resource, each with the status after it, in order; only if the sequence numbers have no gap.
+    func history(_ arn: String) async throws -> [String] {
+        let events = try await events(of: arn)
+        guard events.map(\.sequence) == events.indices.map({ Int64($0) + 1 }) else {
+            return ["a gap: \(events.map(\.sequence))"]
+        }
+        return events.map { "\($0.type) \($0.status)" }
+    }
+
+    /// The tags of a stream as `key=value`, in the order of the answer.
+    func tagList(_ key: StreamKey) async throws -> [String]? {
+        try await tags(key)?.tags.map { "\($0.key)=\($0.value)" }
+    }
+}

@@ -1,0 +1,205 @@
+import SQL
+import Store
+import TestSupport
+import Testing
+
+/// Claims, leases, and finishing late.
+@Suite struct TaskTests {
+    @Test(arguments: Engine.allCases) func `tasks are claimed once due, the longest due first, and not twice within a lease`(
+        _ engine: Engine
+    ) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            #expect(try await store.nextTaskDue() == nil)
+            for (name, delay) in [("late", 300), ("soon", 100), ("middle", 200)] {
+                _ = try await store.createStream(.named(name), quota: .max, activationDelay: Int64(delay), .fresh("CreateStream"))
+            }
+            #expect(try await store.nextTaskDue() == 100)
+            try database.clock.advance(by: 99)
+            #expect(try await store.claimTasks(leaseToken: "l0", lease: 1000, limit: 10).isEmpty)
+            try database.clock.advance(by: 501)
+            #expect(try await store.nextTaskDue() == -500)
+            #expect(try await store.claimTasks(leaseToken: "l1", lease: 1000, limit: 1).map(\.key.name) == ["soon"])
+            #expect(try await store.claimTasks(leaseToken: "l2", lease: 2000, limit: 10).map(\.key.name).sorted() == ["late", "middle"])
+            #expect(try await store.claimTasks(leaseToken: "l3", lease: 1000, limit: 10).isEmpty)
+            #expect(try await store.nextTaskDue() == 1000)
+            try database.clock.advance(by: 999)
+            #expect(try await store.claimTasks(leaseToken: "l3", lease: 1000, limit: 10).isEmpty)
+            try database.clock.advance(by: 1)
+            let again = try await store.claimTasks(leaseToken: "l3", lease: 1000, limit: 10)
+            #expect(again.map(\.key.name) == ["soon"])
+            #expect(again.map(\.attempt) == [2])
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `a claimed task says what it is about and who asked for it`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let arn = try await store.create(.named("gate"))
+            let task = try #require(try await store.claimTasks(leaseToken: "l", lease: 1, limit: 1).first)
+            #expect(task.kind == .activateStream)
+            #expect(task.key == .named("gate"))
+            #expect(task.resourceARN == arn)
+            #expect(task.keyID == "AKIATEST")
+            #expect(task.requestID == "request")
+            #expect(task.attempt == 1)
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `who claims at once gets different tasks`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            try Fixture.bulk(300, in: database)
+            let claimed = try await withThrowingTaskGroup(of: [String].self) { group in
+                for number in 0..<8 {
+                    group.addTask { try await store.claimTasks(leaseToken: "l\(number)", lease: 1000, limit: 30).map(\.key.name) }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+            #expect(claimed.count == 240)
+            #expect(Set(claimed).count == 240)
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `a worker that finishes after its lease changes nothing and tells nothing`(_ engine: Engine)
+        async throws
+    {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let arn = try await store.create(.named("gate"))
+            #expect(try await store.claimTasks(leaseToken: "late", lease: 100, limit: 1).count == 1)
+            try database.clock.advance(by: 100)
+            #expect(try await store.claimTasks(leaseToken: "quick", lease: 100, limit: 1).count == 1)
+            // Another has the lease, and has not finished.
+            #expect(try await store.activateStreams(leaseToken: "late", changeToken: Fixture.token()) == 0)
+            #expect(try await store.stream(.named("gate"))?.status == "CREATING")
+            #expect(try await store.activateStreams(leaseToken: "quick", changeToken: Fixture.token()) == 1)
+            // Another has finished.
+            #expect(try await store.activateStreams(leaseToken: "late", changeToken: Fixture.token()) == 0)
+            #expect(try await store.activateStreams(leaseToken: "quick", changeToken: Fixture.token()) == 0)
+            #expect(try await store.history(arn) == ["CreateStream CREATING", "StreamStatusChange ACTIVE"])
+            #expect(try await store.nextTaskDue() == nil)
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `a lease that nobody took over can be finished late`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let arn = try await store.create(.named("gate"))
+            _ = try await store.claimTasks(leaseToken: "late", lease: 100, limit: 1)
+            try database.clock.advance(by: 5000)
+            #expect(try await store.activateStreams(leaseToken: "late", changeToken: Fixture.token()) == 1)
+            #expect(try await store.history(arn) == ["CreateStream CREATING", "StreamStatusChange ACTIVE"])
+            #expect(try await store.nextTaskDue() == nil)
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `an activation leaves a stream alone that is not CREATING or UPDATING`(_ engine: Engine)
+        async throws
+    {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            for status in ["ACTIVE", "DELETING"] {
+                let arn = try await store.create(.named(status))
+                try database.execute("UPDATE stream SET status = '\(status)' WHERE name = '\(status)'")
+                _ = try await store.claimTasks(leaseToken: status, lease: 100, limit: 1)
+                #expect(try await store.activateStreams(leaseToken: status, changeToken: Fixture.token()) == 0)
+                #expect(try await store.stream(.named(status))?.status == status)
+                #expect(try await store.history(arn).count == 1)
+                #expect(try await store.nextTaskDue() == nil)
+            }
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `an activation ends its own tasks only`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            _ = try await store.createActive("gone")
+            _ = try await store.deleteStream(.named("gone"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            _ = try await store.create(.named("mine"))
+            _ = try await store.createStream(.named("other"), quota: .max, activationDelay: 10, .fresh("CreateStream"))
+            #expect(try await store.claimTasks(leaseToken: "l", lease: 100, limit: 10).count == 2)
+            #expect(try await store.activateStreams(leaseToken: "l", changeToken: Fixture.token()) == 1)
+            #expect(try await store.stream(.named("gone"))?.status == "DELETING")
+            #expect(try await store.stream(.named("other"))?.status == "CREATING")
+            #expect(try database.rows("SELECT name FROM task ORDER BY name") == [["gone"], ["other"]])
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `a removal is done once, whoever finishes late`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            _ = try await store.createActive("stays")
+            let gate = try await store.createActive("gate", tags: [TagRecord(key: "a", value: "1")])
+            _ = try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            let late = try #require(try await store.claimTasks(leaseToken: "late", lease: 100, limit: 1).first)
+            try database.clock.advance(by: 100)
+            let quick = try #require(try await store.claimTasks(leaseToken: "quick", lease: 100, limit: 1).first)
+            #expect(try await !store.removeStream(late, leaseToken: "late", changeToken: Fixture.token()))
+            #expect(try await store.tagList(.named("gate")) == ["a=1"])
+            #expect(try await store.removeStream(quick, leaseToken: "quick", changeToken: Fixture.token()))
+            #expect(try await !store.removeStream(quick, leaseToken: "quick", changeToken: Fixture.token()))
+            #expect(try await !store.removeStream(late, leaseToken: "late", changeToken: Fixture.token()))
+            #expect(try await store.nextTaskDue() == nil)
+            #expect(try await store.history(gate.arn).suffix(2) == ["DeleteStream DELETING", "StreamStatusChange DELETED"])
+            #expect(try database.rows("SELECT stream_count FROM account_usage") == [[1]])
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `a removal leaves alone what is not DELETING, and the stream that took the name`(
+        _ engine: Engine
+    ) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            _ = try await store.createActive("gate")
+            _ = try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            let old = try #require(try await store.claimTasks(leaseToken: "old", lease: 1000, limit: 1).first)
+            #expect(try await !store.removeStream(old, leaseToken: "another", changeToken: Fixture.token()))
+            for status in ["CREATING", "ACTIVE", "UPDATING"] {
+                try database.execute("UPDATE stream SET status = '\(status)'")
+                #expect(try await !store.removeStream(old, leaseToken: "old", changeToken: Fixture.token()))
+                #expect(try await store.stream(.named("gate"))?.status == status)
+                // A removal that cannot be is over: the task is put back for the next round.
+                try database.execute(
+                    """
+                    INSERT INTO task SELECT '\(old.resourceARN)', 'remove-stream', '\(Fixture.account)', '\(Fixture.region)', 'gate', 'k', 'r', 0, 0, 1, 'old'
+                    """)
+            }
+            try database.execute("UPDATE stream SET status = 'DELETING'")
+            #expect(try await store.removeStream(old, leaseToken: "old", changeToken: Fixture.token()))
+            // The same name again, also on its way out: the old task must not take it along.
+            let second = try await store.createActive("gate")
+            _ = try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            #expect(try await store.claimTasks(leaseToken: "old", lease: 1000, limit: 1).count == 1)
+            #expect(try await !store.removeStream(old, leaseToken: "old", changeToken: Fixture.token()))
+            #expect(try await store.stream(.named("gate"))?.arn == second.arn)
+        }
+    }
+
+    /// On Postgres statements of one batch see what others committed between them. Here the lease ends, and another worker claims the task,
+    /// while an activation is halfway: it must not come in between.
+    @Test func `a task cannot be claimed while it is being finished`() async throws {
+        try await TestDatabase.with(.postgres) { database in
+            let store = Store(database.database)
+            let arn = try await store.create(.named("gate"))
+            _ = try await store.claimTasks(leaseToken: "first", lease: 100, limit: 1)
+            // Stops the activation after it has looked for its tasks.
+            let blocker = try database.migrationConnection()
+            try blocker.execute("BEGIN; SELECT name FROM stream FOR UPDATE")
+            var row = try #require(try blocker.query("SELECT pg_backend_pid()").first)
+            let pid = try row.integer()
+            try database.clock.advance(by: 100)
+            async let finished = store.activateStreams(leaseToken: "first", changeToken: Fixture.token())
+            try await eventually("the activation waits for the lock") {
+                try database.rows("SELECT count(*) FROM pg_stat_activity WHERE \(pid) = ANY (pg_blocking_pids(pid))") == [[1]]
+            }
+            let claimed = try await store.claimTasks(leaseToken: "second", lease: 100, limit: 1)
+            try blocker.execute("COMMIT")
+            #expect(claimed.isEmpty)
+            #expect(try await finished == 1)
+            #expect(try await store.activateStreams(leaseToken: "second", changeToken: Fixture.token()) == 0)
+            #expect(try await store.history(arn) == ["CreateStream CREATING", "StreamStatusChange ACTIVE"])
+            #expect(try await store.nextTaskDue() == nil)
+        }
+    }
+}

@@ -1,0 +1,202 @@
+import SQL
+import ServiceLifecycle
+import Store
+import TestSupport
+import Testing
+
+@testable import Workers
+
+@Suite struct TransitionWorkerTests {
+    private static func status(_ store: Store, _ name: String = "gate") async throws -> String? {
+        try await store.stream(.named(name))?.status
+    }
+
+    private static func claims(_ faults: FaultInjectingDatabase) -> Int {
+        faults.writes.filter { $0.contains("task.claim") }.count
+    }
+
+    @Test(arguments: Engine.allCases) func `streams are created, updated and removed after a hint`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let signal = WorkSignal()
+            try await running([TransitionWorker(store: store, signal: signal, logger: .quiet)]) {
+                let arn = try await store.create(.named("gate"))
+                signal.raise()
+                try await eventually("ACTIVE") { try await Self.status(store) == "ACTIVE" }
+                let version = try #require(try await store.stream(.named("gate"))?.version)
+                _ = try await store.updateStream(.named("gate"), .expecting(version), activationDelay: 0, .fresh("UpdateStream"))
+                signal.raise()
+                try await eventually("ACTIVE again") { try await Self.status(store) == "ACTIVE" }
+                _ = try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+                signal.raise()
+                try await eventually("gone") { try await store.stream(.named("gate")) == nil }
+                #expect(
+                    try await store.events(of: arn).map { "\($0.sequence) \($0.type) \($0.status)" } == [
+                        "1 CreateStream CREATING", "2 StreamStatusChange ACTIVE", "3 UpdateStream UPDATING", "4 StreamStatusChange ACTIVE",
+                        "5 DeleteStream DELETING", "6 StreamStatusChange DELETED",
+                    ])
+                #expect(try await store.nextTaskDue() == nil)
+            }
+        }
+    }
+
+    @Test func `a hint is taken at once`() async throws {
+        try await TestDatabase.with(.sqlite) { database in
+            let store = Store(database.database)
+            let signal = WorkSignal()
+            try await running([TransitionWorker(store: store, signal: signal, logger: .quiet)]) {
+                let rounds = 60
+                let start = ContinuousClock.now
+                for number in 0..<rounds {
+                    _ = try await store.create(.named("gate-\(number)"))
+                    signal.raise()
+                    try await eventually("ACTIVE") { try await Self.status(store, "gate-\(number)") == "ACTIVE" }
+                }
+                // A worker that only looks by itself looks every half second at most, so needs as much for each round.
+                #expect(ContinuousClock.now - start < .milliseconds(400 * rounds))
+            }
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `work is found without a hint, also once it becomes due`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let faults = FaultInjectingDatabase(database.database)
+            let store = Store(faults)
+            try await running([TransitionWorker(store: store, signal: WorkSignal(), logger: .quiet)]) {
+                try await eventually("the worker looks by itself") { Self.claims(faults) > 0 }
+                _ = try await store.create(.named("gate"))
+                _ = try await store.createStream(.named("slow"), quota: .max, activationDelay: 60_000, .fresh("CreateStream"))
+                try await eventually("ACTIVE") { try await Self.status(store) == "ACTIVE" }
+                let seen = Self.claims(faults)
+                try await eventually("the worker looks again") { Self.claims(faults) > seen }
+                #expect(try await Self.status(store, "slow") == "CREATING")
+                try database.clock.advance(by: 60_000)
+                try await eventually("ACTIVE") { try await Self.status(store, "slow") == "ACTIVE" }
+            }
+        }
+    }
+
+    @Test func `a failing database is waited for, and reported once`() async throws {
+        try await TestDatabase.with(.sqlite) { database in
+            let faults = FaultInjectingDatabase(database.database)
+            let store = Store(faults)
+            let signal = WorkSignal()
+            let book = LogBook()
+            _ = try await store.create(.named("gate"))
+            faults.inject(.failBefore(.unavailable), on: "task.claim", times: 3)
+            try await running([TransitionWorker(store: store, signal: signal, logger: book.logger)]) {
+                for failure in 1...3 {
+                    signal.raise()
+                    try await eventually("failure \(failure)") { Self.claims(faults) >= failure }
+                }
+                signal.raise()
+                try await eventually("ACTIVE") { try await Self.status(store) == "ACTIVE" }
+                try await eventually("the recovery is reported") { book.lines.count == 2 }
+                #expect(book.lines == ["warning: transitions wait", "notice: transitions are worked off again"])
+            }
+        }
+    }
+
+    @Test(
+        arguments: [FaultInjectingDatabase.Fault.failBefore(.unavailable), .loseAnswer, .loseCall],
+        ["task.remove-activations", "stream.claim-removal"])
+    func `what failed halfway is done once its lease ends, and once only`(
+        _ fault: FaultInjectingDatabase.Fault, _ statement: String
+    ) async throws {
+        try await TestDatabase.with(.sqlite) { database in
+            let faults = FaultInjectingDatabase(database.database)
+            let store = Store(faults)
+            let signal = WorkSignal()
+            let removed = try await store.createActive("removed")
+            _ = try await store.deleteStream(.named("removed"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            let created = try await store.create(.named("created"))
+            faults.inject(fault, on: statement)
+            try await running([TransitionWorker(store: store, signal: signal, logger: .quiet)]) {
+                try await eventually("the fault") { faults.isSpent }
+                // What the same claim held besides may have to wait for the lease too.
+                try await eventually("all is done") {
+                    try database.clock.advance(by: 15_000)
+                    signal.raise()
+                    return try await store.nextTaskDue() == nil
+                }
+                #expect(try await Self.status(store, "created") == "ACTIVE")
+                #expect(try await store.stream(.named("removed")) == nil)
+                #expect(try await store.events(of: created).map(\.status) == ["CREATING", "ACTIVE"])
+                #expect(try await store.events(of: removed.arn).map(\.status) == ["CREATING", "ACTIVE", "DELETING", "DELETED"])
+            }
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `many workers on thousands of tasks make each transition once`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let (created, removed) = (3000, 400)
+            try Fixture.bulk(created, in: database)
+            try Fixture.bulk(removed, in: database, account: "444455556666")
+            try database.execute(
+                """
+                UPDATE stream SET status = 'DELETING' WHERE account = '444455556666';
+                UPDATE task SET kind = 'remove-stream' WHERE account = '444455556666'
+                """)
+            let workers = (0..<4).map { _ in TransitionWorker(store: store, signal: WorkSignal(), logger: .quiet) }
+            try await running(workers) {
+                try await eventually("all is done") { try await store.nextTaskDue() == nil }
+            }
+            #expect(
+                try database.rows("SELECT account, status, count(*) FROM stream GROUP BY account, status")
+                    == [[.text(Fixture.account), "ACTIVE", .integer(Int64(created))]])
+            #expect(
+                try database.rows(
+                    "SELECT type, status, count(*), count(DISTINCT resource_arn) FROM event GROUP BY type, status ORDER BY type, status")
+                    == [
+                        ["CreateStream", "CREATING", .integer(Int64(created + removed)), .integer(Int64(created + removed))],
+                        ["StreamStatusChange", "ACTIVE", .integer(Int64(created)), .integer(Int64(created))],
+                        ["StreamStatusChange", "DELETED", .integer(Int64(removed)), .integer(Int64(removed))],
+                    ])
+            #expect(try database.rows("SELECT count(*) FROM event WHERE sequence NOT IN (1, 2)") == [[0]])
+            #expect(try database.rows("SELECT stream_count FROM account_usage ORDER BY account") == [[.integer(Int64(created))], [0]])
+            #expect(try database.rows("SELECT count(*) FROM tag") == [[.integer(Int64(2 * created))]])
+        }
+    }
+
+    @Test(arguments: ["task.remove-activations", "stream.claim-removal"])
+    func `a worker that is asked to stop finishes what it has claimed`(
+        _ statement: String
+    ) async throws {
+        try await TestDatabase.with(.sqlite) { database in
+            let faults = FaultInjectingDatabase(database.database)
+            let store = Store(faults)
+            _ = try await store.createActive("removed")
+            _ = try await store.deleteStream(.named("removed"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            _ = try await store.create(.named("created"))
+            let gate = Gate()
+            faults.inject(.hold(gate), on: statement)
+            let group = ServiceGroup(services: [TransitionWorker(store: store, signal: WorkSignal(), logger: .quiet)], logger: .quiet)
+            async let stopped: Void = group.run()
+            try await eventually("the worker is at it") { gate.arrived == 1 }
+            await group.triggerGracefulShutdown()
+            gate.open()
+            try await stopped
+            #expect(try await Self.status(store, "created") == "ACTIVE")
+            #expect(try await store.stream(.named("removed")) == nil)
+            // Nothing runs on: what comes later stays.
+            let seen = Self.claims(faults)
+            _ = try await store.create(.named("later"))
+            #expect(try await Self.status(store, "later") == "CREATING")
+            #expect(Self.claims(faults) == seen)
+        }
+    }
+
+    @Test func `hints that nobody has taken are one`() async {
+        let signal = WorkSignal()
+        for _ in 0..<5 { signal.raise() }
+        var hints = signal.hints.makeAsyncIterator()
+        #expect(await hints.next() != nil)
+        let more = Task {
+            var hints = signal.hints.makeAsyncIterator()
+            return await hints.next() != nil
+        }
+        more.cancel()
+        #expect(await !more.value)
+    }
+}
