@@ -14,6 +14,8 @@ public struct TransitionWorker: Service {
     private let store: Store
     private let signal: WorkSignal
     private let logger: Logger
+    /// Milliseconds between two looks without a hint.
+    private let lookInterval: ClosedRange<Int>
 
     /// How many tasks are claimed at once. The activations among them are finished by one batch.
     private static let claimLimit = 256
@@ -22,9 +24,14 @@ public struct TransitionWorker: Service {
 
     /// A worker on a store, woken by a signal besides looking by itself about once a second.
     public init(store: Store, signal: WorkSignal, logger: Logger) {
+        self.init(store: store, signal: signal, logger: logger, lookInterval: 500...1000)
+    }
+
+    init(store: Store, signal: WorkSignal, logger: Logger, lookInterval: ClosedRange<Int>) {
         self.store = store
         self.signal = signal
         self.logger = logger
+        self.lookInterval = lookInterval
     }
 
     /// Works until the process is asked to stop; what was claimed by then is finished first.
@@ -52,12 +59,11 @@ public struct TransitionWorker: Service {
     }
 
     private func untilNextLook() async -> ClosedRange<Int> {
-        let usual = 500...1000
         do throws(DatabaseError) {
-            guard let due = try await store.nextTaskDue(), due > 0, due < usual.lowerBound else { return usual }
+            guard let due = try await store.nextTaskDue(), due > 0, due < lookInterval.lowerBound else { return lookInterval }
             return Int(due)...Int(due) + 10
         } catch {
-            return usual
+            return lookInterval
         }
     }
 
