@@ -172,6 +172,13 @@ import Testing
             _ = try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
             #expect(try await store.claimTasks(leaseToken: "old", lease: 1000, limit: 1).count == 1)
             #expect(try await !store.removeStream(old, leaseToken: "old", changeToken: Fixture.token()))
+            // Not even where it is leased: a lease that ends while the removal is under way leaves such a task behind.
+            try database.execute(
+                """
+                INSERT INTO task SELECT '\(old.resourceARN)', 'remove-stream', account, region, name, 'k', 'r', 0, 0, 1, 'old' FROM stream
+                """)
+            #expect(try await !store.removeStream(old, leaseToken: "old", changeToken: Fixture.token()))
+            #expect(try database.rows("SELECT resource_arn FROM task") == [[.text(second.arn)]])
             #expect(try await store.stream(.named("gate"))?.arn == second.arn)
         }
     }
@@ -184,22 +191,58 @@ import Testing
             let arn = try await store.create(.named("gate"))
             _ = try await store.claimTasks(leaseToken: "first", lease: 100, limit: 1)
             // Stops the activation after it has looked for its tasks.
-            let blocker = try database.migrationConnection()
-            try blocker.execute("BEGIN; SELECT name FROM stream FOR UPDATE")
-            var row = try #require(try blocker.query("SELECT pg_backend_pid()").first)
-            let pid = try row.integer()
+            let blocker = try Blocker(database, "SELECT name FROM stream FOR UPDATE")
             try database.clock.advance(by: 100)
             async let finished = store.activateStreams(leaseToken: "first", changeToken: Fixture.token())
-            try await eventually("the activation waits for the lock") {
-                try database.rows("SELECT count(*) FROM pg_stat_activity WHERE \(pid) = ANY (pg_blocking_pids(pid))") == [[1]]
-            }
+            try await blocker.blocksOne(in: database)
             let claimed = try await store.claimTasks(leaseToken: "second", lease: 100, limit: 1)
-            try blocker.execute("COMMIT")
+            try blocker.release()
             #expect(claimed.isEmpty)
             #expect(try await finished == 1)
             #expect(try await store.activateStreams(leaseToken: "second", changeToken: Fixture.token()) == 0)
             #expect(try await store.history(arn) == ["CreateStream CREATING", "StreamStatusChange ACTIVE"])
             #expect(try await store.nextTaskDue() == nil)
         }
+    }
+
+    /// Creating locks the account's row and then the name. Whoever locks them the other way round makes a deadlock, which Postgres ends
+    /// after a second by failing one of the two.
+    @Test func `a removal waits for its turn in the account before it locks the stream`() async throws {
+        try await TestDatabase.with(.postgres) { database in
+            let store = Store(database.database)
+            _ = try await store.createActive("gate")
+            _ = try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            let task = try #require(try await store.claimTasks(leaseToken: "l", lease: 1000, limit: 1).first)
+            let blocker = try Blocker(database, "SELECT account FROM account_usage FOR UPDATE")
+            async let removed = store.removeStream(task, leaseToken: "l", changeToken: Fixture.token())
+            try await blocker.blocksOne(in: database)
+            #expect(throws: Never.self) { try database.execute("SELECT name FROM stream FOR UPDATE NOWAIT") }
+            try blocker.release()
+            #expect(try await removed)
+        }
+    }
+}
+
+/// A transaction of a test's own that stops others on Postgres.
+private struct Blocker {
+    private let connection: any MigrationConnection
+    private let pid: Int64
+
+    init(_ database: TestDatabase, _ lock: String) throws {
+        connection = try database.migrationConnection()
+        try connection.execute("BEGIN; \(lock)")
+        var row = try #require(try connection.query("SELECT pg_backend_pid()").first)
+        pid = try row.integer()
+    }
+
+    /// Returns once it keeps another transaction waiting.
+    func blocksOne(in database: TestDatabase) async throws {
+        try await eventually("another waits for the lock") {
+            try database.rows("SELECT count(*) FROM pg_stat_activity WHERE \(pid) = ANY (pg_blocking_pids(pid))") == [[1]]
+        }
+    }
+
+    func release() throws {
+        try connection.execute("COMMIT")
     }
 }
