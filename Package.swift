@@ -78,6 +78,10 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],
             path: "Tests/TestSupport", swiftSettings: strict),
+        // The bare server that ops/bench compares with: never shipped, and no part of `swift build --product weir`.
+        .executableTarget(
+            name: "EchoReference", dependencies: [.product(name: "Hummingbird", package: "hummingbird"), logging],
+            path: "ops/benchmark/echo", swiftSettings: strict),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     ]

@@ -68,7 +68,8 @@ CREATE TABLE tag (
     CONSTRAINT tag_pkey PRIMARY KEY (resource_arn, key)
 );
 
--- Work that a change asked for. available_at: when it is due or, once claimed, when its lease ends and another may claim it.
+-- Work that a change asked for. available_at: when it is due or, once claimed, when its lease ends and another may claim it; rows lie in
+-- its order, in which they are claimed.
 -- lease_token: new with each claim, so that a worker that was away too long finds nothing of its own to finish.
 CREATE TABLE task (
     resource_arn TEXT COLLATE "C" NOT NULL,
@@ -82,13 +83,13 @@ CREATE TABLE task (
     available_at BIGINT NOT NULL,
     attempt BIGINT NOT NULL,
     lease_token TEXT COLLATE "C",
-    CONSTRAINT task_pkey PRIMARY KEY (resource_arn, kind),
+    CONSTRAINT task_pkey PRIMARY KEY (available_at, resource_arn, kind),
     CONSTRAINT task_kind CHECK (kind IN ('activate-stream', 'remove-stream'))
 );
-CREATE INDEX task_available ON task (available_at);
 CREATE INDEX task_lease ON task (lease_token) WHERE lease_token IS NOT NULL;
 
--- What happened to a resource, one row for each accepted change and each transition, written in the same transaction.
+-- What happened to a resource, one row for each accepted change and each transition, written in the same transaction. Rows lie in the order
+-- of time, so that new ones and those to be removed are each together; sequence counts those of one resource.
 CREATE TABLE event (
     resource_arn TEXT COLLATE "C" NOT NULL,
     sequence BIGINT NOT NULL,
@@ -101,9 +102,8 @@ CREATE TABLE event (
     key_id TEXT COLLATE "C" NOT NULL,
     request_id TEXT COLLATE "C" NOT NULL,
     occurred_at BIGINT NOT NULL,
-    CONSTRAINT event_pkey PRIMARY KEY (resource_arn, sequence)
+    CONSTRAINT event_pkey PRIMARY KEY (occurred_at, resource_arn, sequence)
 );
-CREATE INDEX event_occurred ON event (occurred_at);
 
 -- Answers of mutations, for clients that lost one and ask again.
 CREATE TABLE answered_mutation (

@@ -38,12 +38,15 @@ extension Gateway {
     private func caller(account: String, region: String, keyID: String, _ exchange: Exchange, _ body: ByteBuffer) -> Caller {
         let head = exchange.request.head
         return Caller(
-            account: account, region: region, keyID: keyID, requestID: exchange.requestID, retry: retry(head, body), origin: origin(head))
+            account: account, region: region, keyID: keyID, requestID: exchange.requestID, retry: retry(exchange, body),
+            origin: origin(head))
     }
 
-    /// The SDKs send the same invocation id with each attempt at one call.
-    private func retry(_ head: HTTPRequest, _ body: ByteBuffer) -> Change.Retry? {
-        guard let id = head.headerFields[.invocationID], !id.isEmpty, id.utf8.count <= 128 else { return nil }
+    /// The SDKs send the same invocation id with each attempt at one call. Calls that change nothing need no record.
+    private func retry(_ exchange: Exchange, _ body: ByteBuffer) -> Change.Retry? {
+        guard exchange.operation?.isMutation == true, let id = exchange.request.head.headerFields[.invocationID], !id.isEmpty,
+            id.utf8.count <= 128
+        else { return nil }
         return Change.Retry(
             invocationID: id, bodyHash: String(decoding: SignatureVerifier.hexadecimalHash(of: body.readableBytesSpan), as: UTF8.self))
     }

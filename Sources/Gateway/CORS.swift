@@ -8,18 +8,18 @@ extension Gateway {
             head.headerFields[.accessControlRequestMethod] != nil
         else { return nil }
         var reply = Reply(status: 200)
-        reply.headers[.accessControlAllowMethods] = "POST"
+        reply.add(.accessControlAllowMethods, "POST")
         // Signing clients send headers of their own making; what guards the call is its signature, not the list of its headers.
-        reply.headers[.accessControlAllowHeaders] = head.headerFields[.accessControlRequestHeaders] ?? "*"
-        reply.headers[.accessControlMaxAge] = "600"
+        reply.add(.accessControlAllowHeaders, head.headerFields[.accessControlRequestHeaders] ?? "*")
+        reply.add(.accessControlMaxAge, "600")
         return reply
     }
 
     func addCORSHeaders(to reply: inout Reply, origin: String?) {
         guard let origin, isAllowed(origin) else { return }
-        reply.headers[.accessControlAllowOrigin] = origin
-        reply.headers[.vary] = "Origin"
-        reply.headers[.accessControlExposeHeaders] = "x-amzn-RequestId, x-amzn-ErrorType, Date"
+        reply.add(.accessControlAllowOrigin, origin)
+        reply.add(.vary, "Origin")
+        reply.add(.accessControlExposeHeaders, "x-amzn-RequestId, x-amzn-ErrorType, Date")
     }
 
     private func isAllowed(_ origin: String) -> Bool {

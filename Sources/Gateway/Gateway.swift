@@ -43,19 +43,19 @@ public struct Gateway: Sendable {
         if request.head.headerFields[.expect] == "100-continue", !isTooLarge(request.head) {
             try await writer.writeInformationalHead(HTTPResponse(status: .continue))
         }
-        var exchange = Exchange(request: request, requestID: RequestID.random(), start: start)
+        var exchange = Exchange(request: request, requestID: RequestID.next(), start: start)
         var reply: Reply
         do throws(OperationError) {
             reply = try await answer(&exchange)
         } catch {
             reply = Reply(status: error.code.status, body: error.body)
-            reply.headers[.errorType] = error.code.rawValue
+            reply.add(.errorType, error.code.rawValue)
             exchange.error = error
         }
         if exchange.heldBytes > 0 { bodyBudget.giveBack(exchange.heldBytes) }
-        reply.headers[.requestID] = exchange.requestID
+        reply.add(.requestID, exchange.requestID)
         addCORSHeaders(to: &reply, origin: request.head.headerFields[.origin])
-        if exchange.mustClose { reply.headers[.connection] = "close" }
+        if exchange.mustClose { reply.add(.connection, "close") }
         try await writer.write(response: reply.head(clock.httpDate()), body: reply.responseBody)
         note(exchange, reply)
         // What is left of the body is not read: the connection cannot be used again.
@@ -124,7 +124,7 @@ struct Exchange {
 /// What is sent back.
 struct Reply {
     var status: Int
-    var headers: HTTPFields
+    private var headers: HTTPFields
     var body: [UInt8]
 
     init(status: Int, contentType: String = "application/json", body: [UInt8] = []) {
@@ -132,14 +132,19 @@ struct Reply {
         self.body = body
         headers = HTTPFields()
         headers.reserveCapacity(8)
-        headers[.contentType] = contentType
+        add(.contentType, contentType)
+    }
+
+    /// Adds a header that is not there yet.
+    mutating func add(_ name: HTTPField.Name, _ value: String) {
+        headers.append(HTTPField(name: name, value: value))
     }
 
     func head(_ date: String) -> HTTPResponse {
-        var fields = headers
-        fields[.date] = date
-        fields[.contentLength] = String(body.count)
-        return HTTPResponse(status: .init(code: status), headerFields: fields)
+        var head = HTTPResponse(status: .init(code: status), headerFields: headers)
+        head.headerFields.append(HTTPField(name: .date, value: date))
+        head.headerFields.append(HTTPField(name: .contentLength, value: String(body.count)))
+        return head
     }
 
     var responseBody: ResponseBody { body.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: body)) }

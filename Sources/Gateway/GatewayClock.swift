@@ -52,16 +52,16 @@ extension SignatureTime {
     static func now() -> SignatureTime { SignatureTime(secondsSinceEpoch: Int(Date.now.timeIntervalSince1970)) }
 }
 
-/// Names of requests, in the form of UUIDs of version 4.
+/// Names of requests, in the form of UUIDs of version 4: a random number for the process, and a count that is scattered over 64 bits so that
+/// names do not tell how many requests there were. Asking the system for random numbers each time would cost two calls a request.
 enum RequestID {
     private static let digits = Array("0123456789abcdef".utf8)
+    private static let process = UInt64.random(in: .min ... .max)
+    private static let count = Atomic(UInt64.random(in: .min ... .max))
 
-    static func random() -> String {
-        var generator = SystemRandomNumberGenerator()
-        var high = generator.next()
-        var low = generator.next()
-        high = high & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
-        low = low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    static func next() -> String {
+        let high = process & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
+        let low = scattered(count.add(1, ordering: .relaxed).newValue) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
         return String(unsafeUninitializedCapacity: 36) { characters in
             var place = 0
             for nibble in 0..<32 {
@@ -75,5 +75,11 @@ enum RequestID {
             }
             return 36
         }
+    }
+
+    /// Different for different counts: multiplication by an odd number can be undone.
+    private static func scattered(_ count: UInt64) -> UInt64 {
+        let mixed = count &* 0x9E37_79B9_7F4A_7C15
+        return mixed ^ process
     }
 }

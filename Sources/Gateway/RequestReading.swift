@@ -20,18 +20,19 @@ extension Gateway {
             throw OperationError(
                 .malformedHTTPRequest, "The request has a Content-Encoding, which is not undone here: send the body as it is.")
         }
-        if isTooLarge(head) {
-            try await discard(&exchange)
+        if isTooLarge(head), head.headerFields[.expect] != nil {
+            // The client holds the body back until it is told to go on, which it is not.
+            exchange.mustClose = true
             throw tooLarge
         }
+        var parts = exchange.request.body.makeAsyncIterator()
         var body = ByteBuffer()
         do {
-            for try await part in exchange.request.body {
-                if body.readableBytes + part.readableBytes > configuration.bodyLimit {
-                    try await discard(&exchange)
+            while var part = try await parts.next() {
+                if isTooLarge(head) || body.readableBytes + part.readableBytes > configuration.bodyLimit {
+                    exchange.mustClose = try await !isOver(&parts)
                     throw tooLarge
                 }
-                var part = part
                 if body.readableBytes == 0 { body = part } else { body.writeBuffer(&part) }
                 try hold(body.readableBytes, &exchange)
             }
@@ -39,6 +40,17 @@ extension Gateway {
             throw refusal(error, &exchange)
         }
         return body
+    }
+
+    /// Lets a body that is too large run out, so that a client which only reads after it has written gets its answer; false where it does not end
+    /// within a bound.
+    private func isOver(_ parts: inout RequestBody.AsyncIterator) async throws -> Bool {
+        var left = 16 * configuration.bodyLimit
+        while let part = try await parts.next() {
+            left -= part.readableBytes
+            if left < 0 { return false }
+        }
+        return true
     }
 
     /// Keeps account of the bodies that are larger than calls ever need.
@@ -53,22 +65,6 @@ extension Gateway {
 
     private var tooLarge: OperationError {
         OperationError(.requestEntityTooLarge, "The request body is larger than \(configuration.bodyLimit) bytes, the most that is read.")
-    }
-
-    /// Lets a body that is too large run out, so that a client which only reads after it has written gets its answer; up to a bound.
-    private func discard(_ exchange: inout Exchange) async throws(OperationError) {
-        var left = 16 * configuration.bodyLimit
-        do {
-            for try await part in exchange.request.body {
-                left -= part.readableBytes
-                if left < 0 {
-                    exchange.mustClose = true
-                    return
-                }
-            }
-        } catch {
-            throw refusal(error, &exchange)
-        }
     }
 
     private func refusal(_ error: any Error, _ exchange: inout Exchange) -> OperationError {

@@ -83,8 +83,9 @@ final class SQLiteWriter: Sendable {
     private func run(on connection: SQLiteConnection) {
         var log = LogKeeper()
         while let group = nextGroup() {
-            let answers = group.count > 1 ? together(group, on: connection) : nil
-            if let answers {
+            if group.count > 1,
+                let answers = together(group, marking: false, on: connection) ?? together(group, marking: true, on: connection)
+            {
                 for (job, answer) in zip(group, answers) { job.continuation.resume(returning: answer) }
             } else {
                 for job in group { job.continuation.resume(returning: alone(job.batch, on: connection)) }
@@ -130,14 +131,15 @@ final class SQLiteWriter: Sendable {
         }
     }
 
-    /// Runs the batches in one transaction; nil when a failure ended the transaction before its commit, with nothing changed.
-    private func together(_ group: [Job], on connection: SQLiteConnection) -> [Answer]? {
+    /// Runs the batches in one transaction; nil when a failure ended the transaction before its commit, with nothing changed. Without `marking`
+    /// any failing batch does so: marks cost a tenth of the work, and most groups have no failing batch.
+    private func together(_ group: [Job], marking: Bool, on connection: SQLiteConnection) -> [Answer]? {
         do {
             try connection.begin()
             var answers: [Answer] = []
             answers.reserveCapacity(group.count)
             for job in group {
-                guard let answer = marked(job.batch, on: connection) else {
+                guard let answer = marking ? marked(job.batch, on: connection) : unmarked(job.batch, on: connection) else {
                     connection.rollBack()
                     return nil
                 }
@@ -161,6 +163,15 @@ final class SQLiteWriter: Sendable {
         } catch {
             guard connection.isInTransaction, (try? connection.undo()) != nil else { return nil }
             return .failure(error)
+        }
+    }
+
+    /// Runs the batch inside the group's transaction; nil when it fails, which spoils the transaction.
+    private func unmarked(_ batch: Batch, on connection: SQLiteConnection) -> Answer? {
+        do {
+            return .success(try execute(batch, on: connection))
+        } catch {
+            return nil
         }
     }
 

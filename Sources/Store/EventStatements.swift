@@ -23,20 +23,21 @@ enum EventStatements {
         WHERE task.lease_token = $1 AND task.kind = 'activate-stream' AND stream.change_token = $2
         """)
 
-    /// At most $2 of the events that are older than $1 milliseconds. The clock is asked once, as in `TaskStatements.claim`.
+    /// At most $2 of the events that are older than $1 milliseconds: the first rows of the primary key.
     static let removeOld = Statement(
         "event.remove-old",
         """
-        DELETE FROM event WHERE (resource_arn, sequence) IN
-            (SELECT resource_arn, sequence FROM event WHERE occurred_at < (SELECT now_ms()) - CAST($1 AS BIGINT)
+        DELETE FROM event WHERE (occurred_at, resource_arn, sequence) IN
+            (SELECT occurred_at, resource_arn, sequence FROM event WHERE occurred_at < (SELECT now_ms()) - CAST($1 AS BIGINT)
             ORDER BY occurred_at LIMIT CAST($2 AS BIGINT))
         RETURNING sequence
         """
     ) { row throws(DatabaseError) in try row.integer() }
 
-    /// The events of a resource, in their order.
+    /// The events of a resource since $2, in their order: a range of the primary key.
     static let list = Statement(
-        "event.list", "SELECT sequence, type, status, version FROM event WHERE resource_arn = $1 ORDER BY sequence"
+        "event.list",
+        "SELECT sequence, type, status, version FROM event WHERE occurred_at >= $2 AND resource_arn = $1 ORDER BY sequence"
     ) { row throws(DatabaseError) in
         EventRecord(sequence: try row.integer(), type: try row.text(), status: try row.text(), version: try row.text())
     }

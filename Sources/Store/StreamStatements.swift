@@ -106,12 +106,13 @@ enum StreamStatements {
         WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4
         """)
 
-    /// The ARN, if the change $4 is among the events of the stream that now has the name: how a lost commit is recognised.
+    /// The ARN, if the change $4 is among the events of the last minute: how a lost commit is recognised. No batch takes longer than that.
     static let changed = Statement(
         "stream.changed",
         """
-        SELECT stream.arn FROM stream JOIN event ON event.resource_arn = stream.arn
-        WHERE stream.account = $1 AND stream.region = $2 AND stream.name = $3 AND event.change_token = $4
+        SELECT stream.arn FROM event JOIN stream ON stream.arn = event.resource_arn
+        WHERE event.occurred_at >= (SELECT now_ms()) - 60000 AND event.change_token = $4
+            AND stream.account = $1 AND stream.region = $2 AND stream.name = $3
         """,
         decode: arn)
 

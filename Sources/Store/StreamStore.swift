@@ -132,9 +132,9 @@ extension Store {
         return (status, tags)
     }
 
-    /// What happened to a resource, in order.
-    public func events(of resourceARN: String) async throws(DatabaseError) -> [EventRecord] {
-        try await database.read(EventStatements.list, [.text(resourceARN)])
+    /// What happened to a resource since a moment, in milliseconds since the epoch, in order. Reads all that happened since to any resource.
+    public func events(of resourceARN: String, since: Int64 = 0) async throws(DatabaseError) -> [EventRecord] {
+        try await database.read(EventStatements.list, [.text(resourceARN), .integer(since)])
     }
 
     private func streamChange(

@@ -36,11 +36,11 @@ enum TaskStatements {
         "task.claim",
         """
         WITH due AS MATERIALIZED (
-            SELECT resource_arn, kind FROM task WHERE available_at <= (SELECT now_ms()) ORDER BY available_at LIMIT CAST($3 AS BIGINT)
+            SELECT available_at, resource_arn, kind FROM task WHERE available_at <= (SELECT now_ms()) ORDER BY available_at LIMIT CAST($3 AS BIGINT)
             /*postgres FOR UPDATE SKIP LOCKED */
         )
         UPDATE task SET lease_token = $1, available_at = now_ms() + CAST($2 AS BIGINT), attempt = task.attempt + 1
-        FROM due WHERE task.resource_arn = due.resource_arn AND task.kind = due.kind
+        FROM due WHERE task.available_at = due.available_at AND task.resource_arn = due.resource_arn AND task.kind = due.kind
         RETURNING task.kind, task.account, task.region, task.name, task.resource_arn, task.key_id, task.request_id, task.attempt
         """
     ) { row throws(DatabaseError) in

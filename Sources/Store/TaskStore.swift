@@ -9,7 +9,7 @@ extension Store {
         return try await write(batch).rows(claimed)
     }
 
-    /// Milliseconds until the next task is due; nil where none waits.
+    /// Milliseconds until the next task is due, zero or less where one is; nil where none waits.
     public func nextTaskDue() async throws(DatabaseError) -> Int64? {
         try await database.read(TaskStatements.nextDue, []).first
     }

@@ -66,7 +66,7 @@ struct ServerConfiguration: Sendable {
         Key(
             name: "database", fallback: "sqlite", help: "sqlite, sqlite:PATH, or a libpq URL or key/value string for Postgres 15 or newer.",
             isSecret: true),
-        Key(name: "postgres-connections", fallback: "8", help: "Connections to Postgres, each with a thread: 1 to 64."),
+        Key(name: "postgres-connections", fallback: "4", help: "Connections to Postgres, each with a thread: 1 to 64."),
         Key(name: "postgres-prepared-statements", fallback: "true", help: "false for poolers in transaction mode."),
         Key(
             name: "master-key-file", fallback: "",

@@ -14,17 +14,24 @@ public struct TransitionWorker: Service {
     private let store: Store
     private let signal: WorkSignal
     private let logger: Logger
+    /// Milliseconds between two looks without a hint.
+    private let lookInterval: ClosedRange<Int>
 
     /// How many tasks are claimed at once. The activations among them are finished by one batch.
     private static let claimLimit = 256
     /// Milliseconds after which the tasks of a worker that died are claimed by another.
-    private static let lease: Int64 = 15_000
+    private static let lease: Int64 = 5_000
 
     /// A worker on a store, woken by a signal besides looking by itself about once a second.
     public init(store: Store, signal: WorkSignal, logger: Logger) {
+        self.init(store: store, signal: signal, logger: logger, lookInterval: 500...1000)
+    }
+
+    init(store: Store, signal: WorkSignal, logger: Logger, lookInterval: ClosedRange<Int>) {
         self.store = store
         self.signal = signal
         self.logger = logger
+        self.lookInterval = lookInterval
     }
 
     /// Works until the process is asked to stop; what was claimed by then is finished first.
@@ -46,9 +53,18 @@ public struct TransitionWorker: Service {
         }
     }
 
-    /// Raises the signal about once a second: for tasks that became due, and for those that other instances left.
+    /// Raises the signal when a task becomes due, and about once a second for what other instances leave.
     private func poll() async {
-        repeat { signal.raise() } while await pause(milliseconds: 500...1000)
+        repeat { signal.raise() } while await pause(milliseconds: untilNextLook())
+    }
+
+    private func untilNextLook() async -> ClosedRange<Int> {
+        do throws(DatabaseError) {
+            guard let due = try await store.nextTaskDue(), due > 0, due < lookInterval.lowerBound else { return lookInterval }
+            return Int(due)...Int(due) + 10
+        } catch {
+            return lookInterval
+        }
     }
 
     /// Claims and finishes until nothing is due.

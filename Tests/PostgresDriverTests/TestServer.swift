@@ -58,6 +58,8 @@ struct TestServer {
         var configuration = PostgresDatabase.Configuration()
         // Tells the connections of this test from all others.
         configuration.applicationName = schema
+        // Tests that hold locks must not depend on how busy the machine is.
+        (configuration.lockTimeout, configuration.statementTimeout) = (.seconds(60), .seconds(120))
         configure(&configuration)
         let database = try database(url("options=-csearch_path%3D\(schema)"), configuration)
         let admin = try database.migrationConnection()

@@ -44,16 +44,14 @@ import Testing
         try await TestDatabase.with(.sqlite) { database in
             let store = Store(database.database)
             let signal = WorkSignal()
-            try await running([TransitionWorker(store: store, signal: signal, logger: .quiet)]) {
-                let rounds = 60
-                let start = ContinuousClock.now
-                for number in 0..<rounds {
+            // It looks by itself once an hour, so every round depends on its hint.
+            let hour = 3_600_000
+            try await running([TransitionWorker(store: store, signal: signal, logger: .quiet, lookInterval: hour...hour)]) {
+                for number in 0..<20 {
                     _ = try await store.create(.named("gate-\(number)"))
                     signal.raise()
                     try await eventually("ACTIVE") { try await Self.status(store, "gate-\(number)") == "ACTIVE" }
                 }
-                // A worker that only looks by itself looks every half second at most, so needs as much for each round.
-                #expect(ContinuousClock.now - start < .milliseconds(400 * rounds))
             }
         }
     }

@@ -83,7 +83,11 @@ class Storm:
 
     def _run(self, calls):
         sender = self._server.sender(self._credentials)
-        with connect(sender.port) as connection:
+        try:
+            connection = connect(sender.port)
+        except OSError:
+            return  # The server was killed before this one came to it.
+        with connection:
             for path, body, keep in calls:
                 raw = sender.raw(path, body)
                 try:

@@ -71,7 +71,7 @@ extension Operation {
 extension OperationError {
     /// The refusal that lists every broken constraint; a list that would be longer than anybody reads is cut, and says so.
     static func validation(_ violations: [Violation]) -> OperationError {
-        let shown = 20
+        let shown = 200
         var text = violations.prefix(shown).map(\.text).joined(separator: "; ")
         if violations.count > shown { text += "; and \(violations.count - shown) more" }
         return OperationError(.validation, "\(violations.count) validation error\(violations.count == 1 ? "" : "s") detected: \(text)")

@@ -31,6 +31,15 @@ public enum OperationID: String, Sendable, CaseIterable {
         }
     }
 
+    /// Whether it changes anything.
+    public var isMutation: Bool {
+        switch self {
+        case .createStream, .deleteStream, .tagStream, .untagStream, .updateDataRetention, .updateStream, .updateStreamStorageConfiguration:
+            true
+        case .describeStream, .describeStreamStorageConfiguration, .getDataEndpoint, .listStreams, .listTagsForStream: false
+        }
+    }
+
     /// What the documentation says of it.
     public var contract: OperationContract {
         switch self {
