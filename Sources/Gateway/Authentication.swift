@@ -12,6 +12,10 @@ extension Gateway {
         let caller: Caller
         switch configuration.authentication {
         case .none(let account, let region):
+            // A web page in the browser of whoever runs this could call too: it is asked where it comes from, as nothing else is.
+            if let origin = head.headerFields[.origin], !isAllowed(origin) {
+                throw OperationError(.accessDenied, "Web pages of \(origin.shortened) may not call this server: see the key cors-origins.")
+            }
             caller = self.caller(account: account, region: region, keyID: "none", exchange, body)
         case .signature(let regions):
             let request = SignedRequest(head)
@@ -19,7 +23,7 @@ extension Gateway {
             if let regions, !regions.contains(parsed.region) {
                 throw OperationError(.invalid("Credential should be scoped to a valid region."))
             }
-            guard let key = try await keyRing.key(parsed.accessKeyID, now: exchange.start) else {
+            guard let key = try await keyRing.key(parsed.accessKeyID, now: clock.monotonicSeconds()) else {
                 throw OperationError(.unrecognizedClient)
             }
             try refusing { () throws(SignatureError) in

@@ -22,7 +22,8 @@ extension Gateway {
         reply.add(.accessControlExposeHeaders, "x-amzn-RequestId, x-amzn-ErrorType, Date")
     }
 
-    private func isAllowed(_ origin: String) -> Bool {
+    /// Whether web pages of this origin may call.
+    func isAllowed(_ origin: String) -> Bool {
         configuration.corsOrigins.contains { $0 == "*" || $0 == origin }
     }
 }

@@ -18,7 +18,7 @@ public struct Gateway: Sendable {
     let accessLog: AccessLog
     let readiness: Readiness
     let bodyBudget = BodyBudget(bytes: 64 << 20)
-    private let clock = GatewayClock()
+    let clock = GatewayClock()
 
     /// A gateway to the rules of `controlPlane`, for callers who sign with one of `keys`.
     public init(
@@ -37,8 +37,9 @@ public struct Gateway: Sendable {
     /// Answers one request on its connection.
     @Sendable public func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
         let start = clock.monotonicSeconds()
-        if request.head.method == .get, let page = await operatorPage(request.head.path ?? "/") {
-            return try await writer.write(response: page.head(clock.httpDate()), body: page.responseBody)
+        let isHead = request.head.method == .head
+        if isHead || request.head.method == .get, let page = await operatorPage(request.head.path ?? "/") {
+            return try await writer.write(response: page.head(clock.httpDate()), body: page.responseBody(isHead: isHead))
         }
         if request.head.headerFields[.expect] == "100-continue", !isTooLarge(request.head) {
             try await writer.writeInformationalHead(HTTPResponse(status: .continue))
@@ -56,7 +57,7 @@ public struct Gateway: Sendable {
         reply.add(.requestID, exchange.requestID)
         addCORSHeaders(to: &reply, origin: request.head.headerFields[.origin])
         if exchange.mustClose { reply.add(.connection, "close") }
-        try await writer.write(response: reply.head(clock.httpDate()), body: reply.responseBody)
+        try await writer.write(response: reply.head(clock.httpDate()), body: reply.responseBody(isHead: isHead))
         note(exchange, reply)
         // What is left of the body is not read: the connection cannot be used again.
         if exchange.mustClose { throw ConnectionIsSpent() }
@@ -70,7 +71,7 @@ public struct Gateway: Sendable {
         let operation = try route(exchange.request.head, exchange.operation)
         let call = try body.withBytes { bytes throws(OperationError) in try controlPlane.prepare(operation, bytes, caller) }
         exchange.resourceName = call.resourceName
-        try throttle.admit(operation, caller, resourceName: call.resourceName, now: exchange.start)
+        try throttle.admit(operation, caller, resourceName: call.resourceName, now: clock.monotonicSeconds())
         return Reply(status: 200, body: try await call.perform())
     }
 
@@ -147,7 +148,10 @@ struct Reply {
         return head
     }
 
-    var responseBody: ResponseBody { body.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: body)) }
+    /// The body, which an answer to HEAD only announces.
+    func responseBody(isHead: Bool) -> ResponseBody {
+        body.isEmpty || isHead ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: body))
+    }
 }
 
 extension ByteBuffer {

@@ -31,6 +31,8 @@ final class KeyRing: Sendable {
         let key = try await keys.active(id)
         entries.withLock { entries in
             if entries.count >= Self.capacity { entries.removeAll(keepingCapacity: true) }
+            // `now` was asked before the read. A read that took longer must not hide what a later one found.
+            if let present = entries[id], present.readAt > now { return }
             entries[id] = Entry(key: key, readAt: now)
         }
         return key

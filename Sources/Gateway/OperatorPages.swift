@@ -25,7 +25,7 @@ public final class Readiness: Sendable {
 
 // Pages for operators and their tools: not part of the API, not signed, without anything secret.
 extension Gateway {
-    /// The answer to a GET of one of the pages; nil for any other path.
+    /// The answer to a GET or HEAD of one of the pages; nil for any other path.
     func operatorPage(_ path: String) async -> Reply? {
         switch path {
         case "/live": return Reply(status: 200, contentType: "text/plain", body: Array("live\n".utf8))

@@ -32,7 +32,9 @@ public final class Throttle: Sendable {
         var filledAt: Double
         let rate: Double
 
-        mutating func take(_ now: Double) -> Bool {
+        mutating func take(_ time: Double) -> Bool {
+            // Calls that are admitted at once may come in another order than they asked the clock.
+            let now = max(time, filledAt)
             tokens = min(rate, tokens + (now - filledAt) * rate)
             filledAt = now
             guard tokens >= 1 else { return false }

@@ -9,7 +9,7 @@ extension PostgresDatabase {
         /// How long the server may work on one statement; zero for no limit.
         public var statementTimeout: Duration = .seconds(10)
         /// How long a statement may wait for a lock; zero for no limit.
-        public var lockTimeout: Duration = .seconds(5)
+        public var lockTimeout: Duration = .seconds(1)
         /// How many requests may wait for a connection; one more is refused as `overloaded`.
         public var queueLimit = 1024
         /// How long a request may wait for a connection before it fails as `unavailable`.

@@ -54,10 +54,19 @@ enum PrivateFile {
         }
         // link() refuses where there is a file already, so that of two starts at once one wins.
         let isDone = replacing ? rename(temporary, path) == 0 : link(temporary, path) == 0
-        if !isDone {
-            if !replacing, errno == EEXIST { return false }
+        guard isDone || (!replacing && errno == EEXIST) else {
             throw Failure(description: "\(path) cannot be written: \(String(cString: strerror(errno))).")
         }
-        return true
+        try keepNames(inFolderOf: path)
+        return isDone
+    }
+
+    /// A file survives the loss of power once its name does too, which is its folder's to keep.
+    private static func keepNames(inFolderOf path: String) throws {
+        let parent = path.contains("/") ? String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) : "."
+        let folder = open(parent.isEmpty ? "/" : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { throw Failure(description: "\(parent) cannot be opened: \(String(cString: strerror(errno))).") }
+        defer { close(folder) }
+        guard fsync(folder) == 0 else { throw Failure(description: "\(parent) cannot be written: \(String(cString: strerror(errno))).") }
     }
 }

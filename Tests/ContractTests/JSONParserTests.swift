@@ -61,6 +61,7 @@ import Testing
     @Test(
         arguments: [
             ("0", .integer(0)), ("-0", .integer(0)), ("-1", .integer(-1)), ("9223372036854775807", .integer(.max)),
+            ("1e-9223372036854775807", .number(0)), ("1e-9223372036854775808", .number(0)), ("1e-9223372036854775809", .number(0)),
             ("-9223372036854775808", .integer(.min)), ("9223372036854775808", .number(9223372036854775808)),
             ("-9223372036854775809", .number(-9223372036854775808)), ("18446744073709551616", .number(18446744073709551616)),
             ("1.0", .number(1)), ("1e2", .number(100)), ("-1.25E-3", .number(-0.00125)), ("0.1", .number(0.1)),
@@ -134,7 +135,8 @@ import Testing
             ("{\"a\" 1}", .unexpectedCharacter, 5), ("\u{FEFF}{}", .byteOrderMark, 0), ("[\"a\nb\"]", .controlCharacter, 3),
             ("[\"\\n\u{1}\"]", .controlCharacter, 4), ("\"a\\x\"", .invalidEscape, 2), ("\"\\u00g0\"", .invalidEscape, 1),
             ("\"\\ud83d\\ude0g\"", .invalidEscape, 7), ("\"ab\\ud800\"", .loneSurrogate, 3), ("\"\\udc00\"", .loneSurrogate, 1),
-            ("[0,1e400]", .numberOutOfRange, 3), ("{\"a\":1, \"\\u0061\":2}", .duplicateMember, 8),
+            ("[0,1e400]", .numberOutOfRange, 3), ("[1e9223372036854775808]", .numberOutOfRange, 1),
+            ("{\"a\":1, \"\\u0061\":2}", .duplicateMember, 8),
         ] as [(String, JSONError.Kind, Int)])
     func error(of text: String, is kind: JSONError.Kind, at offset: Int) {
         #expect(failure(Array(text.utf8)) == JSONError(kind, offset: offset))

@@ -207,7 +207,7 @@ private struct JSONReader: ~Copyable {
             if !isExponentNegative { _ = skip(UInt8(ascii: "+")) }
             var written = Digits()
             try readDigits(into: &written)
-            guard let magnitude = written.integer(isNegative: isExponentNegative), abs(magnitude) < 1000 else {
+            guard let magnitude = written.integer(isNegative: isExponentNegative), magnitude.magnitude < 1000 else {
                 return .number(try slowDouble(from: first))
             }
             exponent += Int(magnitude)
