@@ -1,7 +1,7 @@
 import Synchronization
 
-/// How much of request bodies is held in memory at one time, over all connections: what a single body may be is bounded, but not how many
-/// clients send one.
+/// How much of large bodies, of requests or of answers, is held in memory at one time, over all connections: what a single body may be is
+/// bounded, but not how many clients send one or are slow to read one.
 ///
 /// Threads: any task may use it at any time.
 final class BodyBudget: Sendable {

@@ -18,6 +18,7 @@ public struct Gateway: Sendable {
     let accessLog: AccessLog
     let readiness: Readiness
     let bodyBudget = BodyBudget(bytes: 64 << 20)
+    private let replyBudget = BodyBudget(bytes: 64 << 20)
     let clock = GatewayClock()
 
     /// A gateway to the rules of `controlPlane`, for callers who sign with one of `keys`.
@@ -48,11 +49,16 @@ public struct Gateway: Sendable {
         var reply: Reply
         do throws(OperationError) {
             reply = try await answer(&exchange)
+            guard !reply.isLarge || replyBudget.take(reply.body.count) else {
+                throw OperationError(
+                    .serviceUnavailable, "Too many large answers are being read at once. Try again, or ask for smaller pages.")
+            }
         } catch {
             reply = Reply(status: error.code.status, body: error.body)
             reply.add(.errorType, error.code.rawValue)
             exchange.error = error
         }
+        defer { if exchange.error == nil, reply.isLarge { replyBudget.giveBack(reply.body.count) } }
         if exchange.heldBytes > 0 { bodyBudget.giveBack(exchange.heldBytes) }
         reply.add(.requestID, exchange.requestID)
         addCORSHeaders(to: &reply, origin: request.head.headerFields[.origin])
@@ -148,9 +154,25 @@ struct Reply {
         return head
     }
 
-    /// The body, which an answer to HEAD only announces.
+    private static let pieceLength = 65_536
+
+    /// Whether the answer is more than fits a connection's buffers.
+    var isLarge: Bool { body.count > Self.pieceLength }
+
+    /// The body, which an answer to HEAD only announces. Small clients need head and body in one write; a large body goes out as fast as the client
+    /// reads it, piece by piece.
     func responseBody(isHead: Bool) -> ResponseBody {
-        body.isEmpty || isHead ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: body))
+        if body.isEmpty || isHead { return ResponseBody() }
+        guard isLarge else { return ResponseBody(byteBuffer: ByteBuffer(bytes: body)) }
+        return ResponseBody(contentLength: body.count) { [body] writer in
+            var sent = 0
+            while sent < body.count {
+                let piece = body[sent..<min(sent + Self.pieceLength, body.count)]
+                try await writer.write(ByteBuffer(bytes: piece))
+                sent += piece.count
+            }
+            try await writer.finish(nil)
+        }
     }
 }
 

@@ -33,3 +33,20 @@ def test_web_pages_may_not_use_a_server_without_signatures(sqlite_deployments):
     assert call(Origin="https://console.example.com").status == 200
     refused = call(Origin="https://elsewhere.example.com")
     assert (refused.status, refused.error) == (403, "AccessDeniedException")
+
+
+def test_large_answers_are_whole(sender, server):
+    """An answer of more than 64 KiB goes out in pieces, also to clients that read late, and the connection goes on after it."""
+    for number in range(400):
+        assert sender.call("/createStream", {"StreamName": f"large-{number:03}"}).status == 200
+    listing = sender.raw("/listStreams", {"StreamNameCondition": {"ComparisonOperator": "BEGINS_WITH", "ComparisonValue": "large-"}})
+    late = [connect(server.port) for _ in range(20)]
+    for connection in late:
+        connection.sendall(listing)
+    for connection in late:
+        with connection:
+            for _ in range(2):
+                answer = read_response(connection)
+                assert len(answer.body) > 65_536
+                assert [info["StreamName"] for info in answer.json["StreamInfoList"]] == [f"large-{number:03}" for number in range(400)]
+                connection.sendall(listing)
