@@ -129,7 +129,6 @@ public enum OpenAPIDocument {
             return .object(["$ref": .string("#/components/schemas/\(name)")])
         case .string: members.append(("type", "string"))
         case .integer: members += [("type", "integer"), ("format", "int32")]
-        case .boolean: members.append(("type", "boolean"))
         case .timestamp:
             members += [("type", "number"), ("description", "Seconds since the epoch, with a fraction of milliseconds.")]
         case .list(let element): members += [("type", "array"), ("items", reference(element, &schemas))]

@@ -5,7 +5,6 @@ public struct Schema: Sendable {
         case string
         /// 32 bits on the wire.
         case integer
-        case boolean
         /// Seconds since the epoch, with a fraction of milliseconds.
         case timestamp
         case list(Schema)
@@ -25,12 +24,9 @@ public struct Schema: Sendable {
 
     public let kind: Kind
     public let constraints: [Constraint]
-    /// True where a value must never be echoed or logged.
-    public let isSensitive: Bool
 
-    init(_ kind: Kind, _ constraints: [Constraint] = [], isSensitive: Bool = false) {
+    init(_ kind: Kind, _ constraints: [Constraint] = []) {
         self.kind = kind
         self.constraints = constraints
-        self.isSensitive = isSensitive
     }
 }

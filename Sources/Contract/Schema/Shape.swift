@@ -11,13 +11,13 @@ public struct Shape<Value: Sendable>: Sendable {
 
 extension Shape where Value == String {
     /// A string whose length is counted in Unicode scalars and whose pattern matches the whole of it.
-    static func string(_ length: ClosedRange<Int>? = nil, _ pattern: Pattern? = nil, isSensitive: Bool = false) -> Shape {
+    static func string(_ length: ClosedRange<Int>? = nil, _ pattern: Pattern? = nil) -> Shape {
         var constraints: [Constraint] = []
         if let length {
             constraints = [.minimumLength(length.lowerBound), .maximumLength(length.upperBound)]
         }
         if let pattern { constraints.append(.pattern(pattern)) }
-        let schema = Schema(.string, constraints, isSensitive: isSensitive)
+        let schema = Schema(.string, constraints)
         return Shape(
             decode: { value, decoding throws(SerializationError) in
                 guard case .string(let string) = value else { throw decoding.wrongType("a string", value) }
@@ -178,7 +178,7 @@ extension Decoding {
         let length = bytes.allSatisfy { $0 < 0x80 } ? bytes.count : string.unicodeScalars.count
         var holds = true
         for constraint in schema.constraints where !constraint.holds(for: string, length: length) {
-            report(constraint, value: schema.isSensitive ? "***" : string.echoed)
+            report(constraint, value: string.echoed)
             holds = false
         }
         return holds
