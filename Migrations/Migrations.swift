@@ -5,6 +5,10 @@ extension Migration {
     public static let all: [Migration] = [
         Migration(
             version: 1, name: "initial", oldestCompatible: 1,
-            sqlite: PackageResources.m0001_initial_sqlite_sql, postgres: PackageResources.m0001_initial_postgres_sql)
+            sqlite: PackageResources.m0001_initial_sqlite_sql, postgres: PackageResources.m0001_initial_postgres_sql),
+        // A worker of the first schema does not know the tasks of channels, and would remove a stream without what belongs to it now.
+        Migration(
+            version: 2, name: "channels and edge", oldestCompatible: 2,
+            sqlite: PackageResources.m0002_channels_edge_sqlite_sql, postgres: PackageResources.m0002_channels_edge_postgres_sql),
     ]
 }

@@ -14,11 +14,12 @@ extension Store {
     /// Adds an active access key. With `unlessFact`, only if the deployment does not know that fact yet, which it knows from then on; answers
     /// whether it was added.
     public func addAccessKey(
-        id: String, account: String, secretSealed: String, description: String, unlessFact fact: String? = nil
+        id: String, account: String, thingARN: String? = nil, secretSealed: String, description: String, unlessFact fact: String? = nil
     ) async throws(DatabaseError) -> Bool {
         var batch = Batch()
         if let fact { batch.add(AccessKeyStatements.insertFact, [.text(fact), .text(id)]) }
-        batch.add(AccessKeyStatements.insert, [.text(id), .text(account), .text(secretSealed), .text(description)])
+        batch.add(
+            AccessKeyStatements.insert, [.text(id), .text(account), .text(secretSealed), .text(description), .text(thingARN)])
         return try await unlessThere(batch)
     }
 

@@ -2,13 +2,6 @@ import SQL
 
 /// Statements on the answers that are kept for clients which lost them.
 enum MutationStatements {
-    static let insertForStream = Statement<Void>(
-        "mutation.insert-for-stream",
-        """
-        INSERT INTO answered_mutation (key_id, invocation_id, operation, body_hash, answer, answered_at)
-        SELECT $5, $6, $7, $8, arn, now_ms() FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4
-        """)
-
     static let find = Statement(
         "mutation.find",
         "SELECT answer FROM answered_mutation WHERE key_id = $1 AND invocation_id = $2 AND operation = $3 AND body_hash = $4"
@@ -25,5 +18,5 @@ enum MutationStatements {
         """
     ) { row throws(DatabaseError) in try row.integer() }
 
-    static let all: [StatementText] = [insertForStream.text, find.text, removeOld.text]
+    static let all: [StatementText] = [find.text, removeOld.text]
 }

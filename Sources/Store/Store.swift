@@ -40,7 +40,7 @@ public struct Store: Sendable {
     /// Where the change was refused but the same call had been answered before, the answer is that one: a client that lost the answer to a
     /// call makes it again. Where the connection was lost before the outcome was known, the change's token tells whether it is in; if that
     /// cannot be told either, `outcomeUnknown` is thrown.
-    func commit(_ batch: Batch, guarded: Batch.Reference<String>, _ change: Change, _ key: StreamKey) async throws(DatabaseError) -> Outcome
+    func commit(_ batch: Batch, guarded: Batch.Reference<String>, _ change: Change, _ key: ResourceKey) async throws(DatabaseError) -> Outcome
     {
         do {
             let result = try await write(batch)
@@ -73,10 +73,10 @@ public struct Store: Sendable {
     }
 
     /// The ARN of the resource, if the change is seen to be in. That it is not seen proves nothing: the server may still be at it.
-    private func committed(_ change: Change, _ key: StreamKey) async -> String? {
+    private func committed(_ change: Change, _ key: ResourceKey) async -> String? {
         do throws(DatabaseError) {
             return try await database.read(
-                StreamStatements.changed, [.text(key.account), .text(key.region), .text(key.name), .text(change.token)]
+                key.statements.changed, key.arguments + [.text(change.token)]
             ).first
         } catch {
             return nil
@@ -126,9 +126,10 @@ public struct Change: Sendable {
 
 /// The constraints by which the database refuses what a client may ask for.
 enum Constraint: Sendable {
-    case streamName
+    case name
     case streamRetention
-    case streamTagLimit
+    case tagLimit
+    case mediaStorageStream
     case answeredMutation
     case accessKey
     case deployment
@@ -136,9 +137,11 @@ enum Constraint: Sendable {
     /// From the name that Postgres reports, or what SQLite reports in its place.
     init?(reported: String) {
         switch reported {
-        case "stream_pkey", "stream.account, stream.region, stream.name": self = .streamName
+        case "stream_pkey", "stream.account, stream.region, stream.name", "channel_pkey", "channel.account, channel.region, channel.name":
+            self = .name
         case "stream_retention": self = .streamRetention
-        case "stream_tag_limit": self = .streamTagLimit
+        case "stream_tag_limit", "channel_tag_limit": self = .tagLimit
+        case "channel_media_storage_stream", "channel.media_storage_stream_arn": self = .mediaStorageStream
         case "answered_mutation_pkey",
             "answered_mutation.key_id, answered_mutation.invocation_id, answered_mutation.operation, answered_mutation.body_hash":
             self = .answeredMutation

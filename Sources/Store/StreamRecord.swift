@@ -1,19 +1,3 @@
-/// Which stream is meant: by name, or by one incarnation of it.
-public struct StreamKey: Sendable, Hashable {
-    public let account: String
-    public let region: String
-    public let name: String
-    /// Milliseconds since the epoch, from an ARN; nil where any incarnation is meant.
-    public let creationTime: Int64?
-
-    public init(account: String, region: String, name: String, creationTime: Int64? = nil) {
-        self.account = account
-        self.region = region
-        self.name = name
-        self.creationTime = creationTime
-    }
-}
-
 /// A stream as it is stored.
 public struct StreamRecord: Sendable, Hashable {
     public let name: String
@@ -33,7 +17,7 @@ public struct StreamRecord: Sendable, Hashable {
 
 /// What a stream is created with.
 public struct NewStream: Sendable {
-    public let key: StreamKey
+    public let key: ResourceKey
     /// The ARN up to the creation time, which the database adds.
     public let arnPrefix: String
     public let version: String
@@ -45,7 +29,7 @@ public struct NewStream: Sendable {
     public let tags: [TagRecord]
 
     public init(
-        key: StreamKey, arnPrefix: String, version: String, deviceName: String?, mediaType: String?, kmsKeyID: String,
+        key: ResourceKey, arnPrefix: String, version: String, deviceName: String?, mediaType: String?, kmsKeyID: String,
         dataRetentionInHours: Int64, defaultStorageTier: String, tags: [TagRecord]
     ) {
         self.key = key
@@ -84,13 +68,10 @@ public struct StreamUpdate: Sendable {
     }
 }
 
-/// A tag of any resource.
-public struct TagRecord: Sendable, Hashable {
-    public let key: String
-    public let value: String
-
-    public init(key: String, value: String) {
-        self.key = key
-        self.value = value
-    }
+/// The configurations of a stream that are kept as documents: in JSON, as the API writes them.
+public struct StreamConfigurations: Sendable, Hashable {
+    /// nil where there is none.
+    public let imageGeneration: String?
+    /// nil where there is none.
+    public let notification: String?
 }

@@ -1,7 +1,6 @@
 import SQL
 
-/// Statements on streams. Those that change one take the stream's account, region and name as $1 to $3, so that they use the primary key,
-/// and depend on the guarded statement before them through the change token as $4.
+/// Statements on streams alone; those shared with channels are `ResourceStatements.stream`.
 enum StreamStatements {
     static let columns = """
         name, arn, creation_time, status, version, device_name, media_type, kms_key_id, data_retention_in_hours, default_storage_tier
@@ -35,16 +34,6 @@ enum StreamStatements {
         """,
         decode: record)
 
-    /// Counts the stream against the quota, $4, and leaves the change's token, $3, where there was room. Locks the account's row in the region.
-    static let count = Statement<Void>(
-        "stream.count",
-        """
-        INSERT INTO account_usage (account, region, stream_count, last_deleted_creation_time, change_token)
-        VALUES ($1, $2, 1, 0, $3)
-        ON CONFLICT (account, region) DO UPDATE SET stream_count = account_usage.stream_count + 1, change_token = excluded.change_token
-        WHERE account_usage.stream_count < CAST($4 AS BIGINT)
-        """)
-
     /// Inserts the stream if it was counted. The creation time is evaluated once: the ARN ends in it.
     static let insert = Statement(
         "stream.insert",
@@ -76,97 +65,34 @@ enum StreamStatements {
         """,
         decode: arn)
 
-    /// Accepts the deletion of an ACTIVE stream that has the expected version, $6, or whatever its version where that is NULL.
-    static let delete = Statement(
-        "stream.delete",
+    /// The configurations of a stream, in JSON.
+    static let configurations = Statement(
+        "stream.configurations",
         """
-        UPDATE stream SET status = 'DELETING', change_token = $4, event_sequence = event_sequence + 1
-        WHERE account = $1 AND region = $2 AND name = $3 AND (CAST($5 AS BIGINT) IS NULL OR creation_time = $5)
-            AND status = 'ACTIVE' AND (CAST($6 AS TEXT) IS NULL OR version = $6)
-        RETURNING arn
-        """,
-        decode: arn)
-
-    /// Accepts a change of the tags of a stream that is not DELETING, and locks it until they are changed.
-    static let touch = Statement(
-        "stream.touch",
+        SELECT image_generation_configuration, notification_configuration FROM stream
+        WHERE account = $1 AND region = $2 AND name = $3 AND (CAST($4 AS BIGINT) IS NULL OR creation_time = $4)
         """
-        UPDATE stream SET change_token = $4, event_sequence = event_sequence + 1
-        WHERE account = $1 AND region = $2 AND name = $3 AND (CAST($5 AS BIGINT) IS NULL OR creation_time = $5)
-            AND status <> 'DELETING'
-        RETURNING arn
-        """,
-        decode: arn)
+    ) { row throws(DatabaseError) in
+        StreamConfigurations(imageGeneration: try row.optionalText(), notification: try row.optionalText())
+    }
 
-    /// Counts the tags anew; the constraint `stream_tag_limit` refuses more than 50.
-    static let recountTags = Statement<Void>(
-        "stream.recount-tags",
-        """
-        UPDATE stream SET tag_count = (SELECT count(*) FROM tag WHERE tag.resource_arn = stream.arn)
-        WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4
-        """)
+    static let setImageGeneration = configure("image_generation_configuration")
+    static let setNotification = configure("notification_configuration")
 
-    /// The ARN, if the change $4 is among the events of the last minute: how a lost commit is recognised. No batch takes longer than that.
-    static let changed = Statement(
-        "stream.changed",
-        """
-        SELECT stream.arn FROM event JOIN stream ON stream.arn = event.resource_arn
-        WHERE event.occurred_at >= (SELECT now_ms()) - 60000 AND event.change_token = $4
-            AND stream.account = $1 AND stream.region = $2 AND stream.name = $3
-        """,
-        decode: arn)
-
-    /// Ends CREATING and UPDATING for every stream whose task is leased under $1, and leaves the token $2 in each.
-    static let activateLeased = Statement(
-        "stream.activate-leased",
-        """
-        UPDATE stream SET status = 'ACTIVE', change_token = $2, event_sequence = stream.event_sequence + 1
-        FROM task
-        WHERE task.lease_token = $1 AND task.kind = 'activate-stream'
-            AND stream.account = task.account AND stream.region = task.region AND stream.name = task.name AND stream.arn = task.resource_arn
-            AND stream.status IN ('CREATING', 'UPDATING')
-        RETURNING stream.arn
-        """,
-        decode: arn)
-
-    /// Locks the account's row in the region: creating and removing streams take turns here, and always lock it before a stream.
-    static let lockUsage = Statement<Void>(
-        "stream.lock-usage", "SELECT stream_count FROM account_usage WHERE account = $1 AND region = $2 /*postgres FOR UPDATE */")
-
-    /// Marks a DELETING stream whose task is leased under $6 as the one to be removed.
-    static let claimRemoval = Statement(
-        "stream.claim-removal",
-        """
-        UPDATE stream SET change_token = $4, event_sequence = event_sequence + 1
-        WHERE account = $1 AND region = $2 AND name = $3 AND arn = $5 AND status = 'DELETING'
-            AND EXISTS (SELECT 1 FROM task WHERE task.resource_arn = $5 AND task.kind = 'remove-stream' AND task.lease_token = $6)
-        RETURNING arn
-        """,
-        decode: arn)
-
-    /// Takes the stream off the count, and keeps its creation time from being used again.
-    static let uncount = Statement<Void>(
-        "stream.uncount",
-        """
-        UPDATE account_usage SET stream_count = stream_count - 1,
-            last_deleted_creation_time = CASE WHEN removed.creation_time > last_deleted_creation_time THEN removed.creation_time
-                ELSE last_deleted_creation_time END
-        FROM (SELECT account, region, creation_time FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4) AS removed
-        WHERE account_usage.account = removed.account AND account_usage.region = removed.region
-        """)
-
-    static let removeTags = Statement<Void>(
-        "stream.remove-tags",
-        """
-        DELETE FROM tag WHERE resource_arn IN
-            (SELECT arn FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4)
-        """)
-
-    static let remove = Statement<Void>(
-        "stream.remove", "DELETE FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4")
+    /// Accepts a configuration, $6, of an ACTIVE stream, which must keep media where $7 is 1. NULL removes the configuration.
+    private static func configure(_ column: String) -> Statement<String> {
+        Statement(
+            "stream.set-\(column.replacing("_", with: "-"))",
+            """
+            UPDATE stream SET \(column) = $6, change_token = $4, event_sequence = event_sequence + 1
+            WHERE account = $1 AND region = $2 AND name = $3 AND (CAST($5 AS BIGINT) IS NULL OR creation_time = $5)
+                AND status = 'ACTIVE' AND (CAST($7 AS BIGINT) = 0 OR data_retention_in_hours > 0)
+            RETURNING arn
+            """,
+            decode: arn)
+    }
 
     static let all: [StatementText] = [
-        find.text, list.text, count.text, insert.text, update.text, delete.text, touch.text, recountTags.text, changed.text,
-        activateLeased.text, lockUsage.text, claimRemoval.text, uncount.text, removeTags.text, remove.text,
+        find.text, list.text, insert.text, update.text, configurations.text, setImageGeneration.text, setNotification.text,
     ]
 }

@@ -1,17 +1,47 @@
 import SQL
 
 /// What a task asks for.
-public enum TaskKind: String, Sendable, CaseIterable {
+public enum TaskKind: Sendable, Hashable {
     /// End CREATING or UPDATING.
-    case activateStream = "activate-stream"
-    /// Remove a stream that is DELETING, and everything that belongs to it.
-    case removeStream = "remove-stream"
+    case activate(ResourceKind)
+    /// Remove a resource that is DELETING, and everything that belongs to it.
+    case remove(ResourceKind)
+}
+
+extension TaskKind: RawRepresentable, CaseIterable {
+    public static let allCases: [TaskKind] = ResourceKind.allCases.flatMap { [.activate($0), .remove($0)] }
+
+    public init?(rawValue: String) {
+        switch rawValue {
+        case "activate-stream": self = .activate(.stream)
+        case "remove-stream": self = .remove(.stream)
+        case "activate-channel": self = .activate(.channel)
+        case "remove-channel": self = .remove(.channel)
+        default: return nil
+        }
+    }
+
+    /// As it is stored.
+    public var rawValue: String {
+        switch self {
+        case .activate(.stream): "activate-stream"
+        case .remove(.stream): "remove-stream"
+        case .activate(.channel): "activate-channel"
+        case .remove(.channel): "remove-channel"
+        }
+    }
+
+    var resource: ResourceKind {
+        switch self {
+        case .activate(let kind), .remove(let kind): kind
+        }
+    }
 }
 
 /// A task that was claimed.
 public struct TaskRecord: Sendable {
     public let kind: TaskKind
-    public let key: StreamKey
+    public let key: ResourceKey
     public let resourceARN: String
     public let keyID: String
     public let requestID: String
@@ -21,15 +51,6 @@ public struct TaskRecord: Sendable {
 
 /// Statements on the work that waits.
 enum TaskStatements {
-    /// Asks for work of the kind $5 on the stream, due $8 milliseconds from now.
-    static let insertForStream = Statement<Void>(
-        "task.insert-for-stream",
-        """
-        INSERT INTO task (resource_arn, kind, account, region, name, key_id, request_id, created_at, available_at, attempt, lease_token)
-        SELECT arn, $5, account, region, name, $6, $7, now_ms(), now_ms() + CAST($8 AS BIGINT), 0, NULL
-        FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4
-        """)
-
     /// Claims at most $3 tasks that are due, under the lease $1 for $2 milliseconds. Instances that claim at once get different tasks.
     /// The clock is asked in a subquery: once, so that the index is searched; asked for each row, it would have to be read in full.
     static let claim = Statement(
@@ -47,19 +68,9 @@ enum TaskStatements {
         let kind = try row.text()
         guard let kind = TaskKind(rawValue: kind) else { throw DatabaseError(.mistake, "unknown kind of task \(kind)") }
         return TaskRecord(
-            kind: kind, key: StreamKey(account: try row.text(), region: try row.text(), name: try row.text()),
+            kind: kind, key: ResourceKey(kind.resource, account: try row.text(), region: try row.text(), name: try row.text()),
             resourceARN: try row.text(), keyID: try row.text(), requestID: try row.text(), attempt: try row.integer())
     }
-
-    /// Keeps the activations under the lease $1 from being claimed by others until they are finished: between two statements of a batch,
-    /// a lease that has ended could be taken over.
-    static let lockActivations = Statement<Void>(
-        "task.lock-activations",
-        "SELECT resource_arn FROM task WHERE lease_token = $1 AND kind = 'activate-stream' /*postgres FOR UPDATE */")
-
-    /// Every activation under the lease $1 is done, or was done by another.
-    static let removeActivations = Statement<Void>(
-        "task.remove-activations", "DELETE FROM task WHERE lease_token = $1 AND kind = 'activate-stream'")
 
     static let remove = Statement<Void>("task.remove", "DELETE FROM task WHERE resource_arn = $1 AND kind = $2 AND lease_token = $3")
 
@@ -68,7 +79,5 @@ enum TaskStatements {
         "task.next-due", "SELECT available_at - now_ms() FROM task ORDER BY available_at LIMIT 1"
     ) { row throws(DatabaseError) in try row.integer() }
 
-    static let all: [StatementText] = [
-        insertForStream.text, claim.text, lockActivations.text, removeActivations.text, remove.text, nextDue.text,
-    ]
+    static let all: [StatementText] = [claim.text, remove.text, nextDue.text]
 }

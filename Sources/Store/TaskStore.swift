@@ -14,29 +14,39 @@ extension Store {
         try await database.read(TaskStatements.nextDue, []).first
     }
 
-    /// Makes every stream whose activation is leased ACTIVE, tells so, and ends the tasks. Answers how many it was that did so here.
-    public func activateStreams(leaseToken: String, changeToken: String) async throws(DatabaseError) -> Int {
+    /// Makes every resource of a kind ACTIVE whose activation is leased, tells so, and ends the tasks. Answers how many it was that did so here.
+    public func activate(_ kind: ResourceKind, leaseToken: String, changeToken: String) async throws(DatabaseError) -> Int {
+        let statements = kind.statements
         var batch = Batch()
-        batch.add(TaskStatements.lockActivations, [.text(leaseToken)])
-        let activated = batch.add(StreamStatements.activateLeased, [.text(leaseToken), .text(changeToken)])
-        batch.add(EventStatements.insertForActivated, [.text(leaseToken), .text(changeToken)])
-        batch.add(TaskStatements.removeActivations, [.text(leaseToken)])
+        batch.add(statements.lockActivations, [.text(leaseToken)])
+        let activated = batch.add(statements.activateLeased, [.text(leaseToken), .text(changeToken)])
+        batch.add(statements.insertActivationEvents, [.text(leaseToken), .text(changeToken)])
+        batch.add(statements.removeActivations, [.text(leaseToken)])
         return try await write(batch).rows(activated).count
     }
 
-    /// Removes a DELETING stream with everything that belongs to it, tells so, and ends the task. Answers whether it was removed here.
-    public func removeStream(_ task: TaskRecord, leaseToken: String, changeToken: String) async throws(DatabaseError) -> Bool {
+    /// Removes a DELETING resource with everything that belongs to it, tells so, and ends the task. Answers whether it was removed here.
+    public func remove(_ task: TaskRecord, leaseToken: String, changeToken: String) async throws(DatabaseError) -> Bool {
         let key = task.key
+        let statements = key.statements
         let changed = key.arguments + [.text(changeToken)]
         var batch = Batch()
-        batch.add(StreamStatements.lockUsage, [.text(key.account), .text(key.region)])
-        let claimed = batch.add(StreamStatements.claimRemoval, changed + [.text(task.resourceARN), .text(leaseToken)])
+        batch.add(ResourceStatements.lockUsage, [.text(key.account), .text(key.region)])
+        let claimed = batch.add(statements.claimRemoval, changed + [.text(task.resourceARN), .text(leaseToken)])
         batch.add(
-            EventStatements.insertForStream,
-            changed + [.text("StreamStatusChange"), .text(task.keyID), .text(task.requestID), .text("DELETED")])
-        batch.add(StreamStatements.uncount, changed)
-        batch.add(StreamStatements.removeTags, changed)
-        batch.add(StreamStatements.remove, changed)
+            statements.insertEvent,
+            changed + [.text(key.kind.statusChangeEvent), .text(task.keyID), .text(task.requestID), .text("DELETED")])
+        batch.add(statements.uncount, changed)
+        batch.add(statements.removeTags, changed)
+        switch key.kind {
+        case .stream:
+            batch.add(ChannelStatements.countUnmapping, changed)
+            batch.add(ChannelStatements.insertUnmappingEvent, changed + [.text(task.keyID), .text(task.requestID)])
+            batch.add(ChannelStatements.unmap, changed)
+            batch.add(EdgeStatements.removeOfStream, changed)
+        case .channel: break
+        }
+        batch.add(statements.remove, changed)
         batch.add(TaskStatements.remove, [.text(task.resourceARN), .text(task.kind.rawValue), .text(leaseToken)])
         return try await !write(batch).rows(claimed).isEmpty
     }

@@ -3,11 +3,11 @@ import SQL
 import Store
 
 extension CreateStream: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> StreamSubject {
-        try StreamSubject(name: input.streamName, arn: nil, caller, .createStream)
+    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
+        try ResourceSubject(stream: input.streamName, arn: nil, caller, .createStream)
     }
 
-    static func answer(_ input: Input, _ subject: StreamSubject, _ call: Call) async throws(OperationError) -> Output {
+    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) -> Output {
         let retention = input.dataRetentionInHours ?? 0
         guard retention <= 87_600 else {
             throw OperationError(
@@ -17,37 +17,19 @@ extension CreateStream: Rule {
             throw OperationError(.invalidArgument, "KmsKeyId must not contain the character U+0000.")
         }
         let caller = call.caller
-        let partition = ResourceARN.partition(of: caller.region)
         let new = NewStream(
-            key: subject.key,
-            arnPrefix: "arn:\(partition):kinesisvideo:\(caller.region):\(caller.account):stream/\(input.streamName)/",
-            version: Token.random(), deviceName: input.deviceName, mediaType: input.mediaType,
-            kmsKeyID: input.kmsKeyID ?? "arn:\(partition):kms:\(caller.region):\(caller.account):alias/aws/kinesisvideo",
+            key: subject.key, arnPrefix: caller.arnPrefix(.stream, name: input.streamName), version: Token.random(),
+            deviceName: input.deviceName, mediaType: input.mediaType,
+            kmsKeyID: input.kmsKeyID
+                ?? "arn:\(ResourceARN.partition(of: caller.region)):kms:\(caller.region):\(caller.account):alias/aws/kinesisvideo",
             dataRetentionInHours: Int64(retention),
             defaultStorageTier: (input.streamStorageConfiguration?.defaultStorageTier ?? .hot).rawValue,
-            tags: try TagRecord.records(input.tags ?? []))
+            tags: try TagRecord.records((input.tags ?? []).map { ($0.key, $0.value) }))
         let rules = call.plane.rules
-        let creation: Store.Creation
-        do throws(DatabaseError) {
-            creation = try await call.plane.store.createStream(
+        let creation = try await call.plane.ask { store throws(DatabaseError) in
+            try await store.createStream(
                 new, quota: rules.streamQuota, activationDelay: rules.minimumDurations.creating, call.change())
-        } catch {
-            throw OperationError(error)
         }
-        switch creation {
-        case .created(let arn):
-            call.plane.workIsWaiting()
-            return Output(streamARN: arn)
-        case .nameInUse:
-            throw OperationError(
-                .resourceInUse,
-                "The stream \(input.streamName) already exists in this account and region. A deleted stream's name is free once it is gone."
-            )
-        case .quotaReached:
-            throw OperationError(
-                .accountStreamLimitExceeded,
-                "The account has \(rules.streamQuota) streams in \(caller.region), as many as it may have: delete some or have the quota raised."
-            )
-        }
+        return Output(streamARN: try call.created(creation, subject.key, quota: rules.streamQuota))
     }
 }

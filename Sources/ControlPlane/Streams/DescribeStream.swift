@@ -1,11 +1,11 @@
 import Contract
 
 extension DescribeStream: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> StreamSubject {
-        try StreamSubject(name: input.streamName, arn: input.streamARN, caller, .describeStream)
+    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
+        try ResourceSubject(stream: input.streamName, arn: input.streamARN, caller, .describeStream)
     }
 
-    static func answer(_ input: Input, _ subject: StreamSubject, _ call: Call) async throws(OperationError) -> Output {
+    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) -> Output {
         Output(streamInfo: try await call.stream(subject).info)
     }
 }

@@ -9,21 +9,13 @@ extension ListStreams: Rule {
     static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> WholeAccount { WholeAccount() }
 
     static func answer(_ input: Input, _ subject: WholeAccount, _ call: Call) async throws(OperationError) -> Output {
-        let plane = call.plane
         let prefix = input.streamNameCondition?.comparisonValue ?? ""
-        let last = try plane.pageTokens.last(in: input.nextToken, filter: prefix, call)
-        let limit = input.maxResults ?? defaultPage
-        let found: [StreamRecord]
-        do throws(DatabaseError) {
-            // One more than fits tells whether another page follows.
-            found = try await plane.store.streams(
-                account: call.caller.account, region: call.caller.region, prefix: prefix, after: last, limit: limit + 1)
-        } catch {
-            throw OperationError(error)
+        let page = try await call.page(
+            input.maxResults ?? defaultPage, nextToken: input.nextToken, filter: prefix, name: \.name
+        ) { store, after, limit throws(DatabaseError) in
+            try await store.streams(
+                account: call.caller.account, region: call.caller.region, prefix: prefix, after: after, limit: limit)
         }
-        let page = found.prefix(limit)
-        var nextToken: String?
-        if found.count > limit, let last = page.last { nextToken = plane.pageTokens.token(after: last.name, filter: prefix, call) }
-        return Output(nextToken: nextToken, streamInfoList: page.map(\.info))
+        return Output(nextToken: page.nextToken, streamInfoList: page.rows.map(\.info))
     }
 }

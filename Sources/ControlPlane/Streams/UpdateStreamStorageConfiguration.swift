@@ -2,11 +2,11 @@ import Contract
 import Store
 
 extension UpdateStreamStorageConfiguration: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> StreamSubject {
-        try StreamSubject(name: input.streamName, arn: input.streamARN, caller, .updateStreamStorageConfiguration)
+    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
+        try ResourceSubject(stream: input.streamName, arn: input.streamARN, caller, .updateStreamStorageConfiguration)
     }
 
-    static func answer(_ input: Input, _ subject: StreamSubject, _ call: Call) async throws(OperationError) {
+    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) {
         try await call.update(
             subject,
             StreamUpdate(

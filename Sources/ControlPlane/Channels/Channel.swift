@@ -1,0 +1,25 @@
+import Contract
+import SQL
+import Store
+
+extension ChannelRecord {
+    /// As the API shows it.
+    var info: ChannelInfo {
+        ChannelInfo(
+            channelARN: arn, channelName: name, channelStatus: StreamStatus(rawValue: status),
+            channelType: ChannelType(rawValue: channelType), creationTime: Timestamp(millisecondsSinceEpoch: creationTime),
+            singleMasterConfiguration: SingleMasterConfiguration(messageTtlSeconds: Int(messageTtlSeconds)), version: version)
+    }
+
+    var isDeleting: Bool { status == StreamStatus.deleting.rawValue }
+}
+
+extension Call {
+    /// The channel in whatever status.
+    func channel(_ subject: ResourceSubject) async throws(OperationError) -> ChannelRecord {
+        guard let found = try await plane.ask({ store throws(DatabaseError) in try await store.channel(subject.key) }) else {
+            throw .channelNotFound
+        }
+        return found
+    }
+}

@@ -1,0 +1,28 @@
+import Contract
+import SQL
+import Store
+
+extension CreateSignalingChannel: Rule {
+    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
+        try ResourceSubject(channel: input.channelName, arn: nil, caller, .createSignalingChannel)
+    }
+
+    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) -> Output {
+        let type = input.channelType ?? .singleMaster
+        switch type {
+        case .singleMaster: break
+        case .fullMesh:
+            throw OperationError(.invalidArgument, "ChannelType is FULL_MESH: SINGLE_MASTER is the only type that is supported.")
+        }
+        let new = NewChannel(
+            key: subject.key, arnPrefix: call.caller.arnPrefix(.channel, name: input.channelName), version: Token.random(),
+            channelType: type.rawValue, messageTtlSeconds: Int64(input.singleMasterConfiguration?.messageTtlSeconds ?? 60),
+            tags: try TagRecord.records((input.tags ?? []).map { ($0.key, $0.value) }))
+        let rules = call.plane.rules
+        let quota = rules.channelQuota(call.caller.region)
+        let creation = try await call.plane.ask { store throws(DatabaseError) in
+            try await store.createChannel(new, quota: quota, activationDelay: rules.minimumDurations.creating, call.change())
+        }
+        return Output(channelARN: try call.created(creation, subject.key, quota: quota))
+    }
+}

@@ -1,0 +1,39 @@
+import Contract
+import Store
+
+extension GetSignalingChannelEndpoint: Rule {
+    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
+        try ResourceSubject(channel: nil, arn: input.channelARN, caller, .getSignalingChannelEndpoint)
+    }
+
+    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) -> Output {
+        let channel = try await call.channel(subject)
+        guard !channel.isDeleting else { throw .channelNotFound }
+        // Each protocol once. The role does not matter here: masters and viewers find this deployment at the same addresses.
+        let asked = Set(input.singleMasterChannelEndpointConfiguration?.protocols ?? [.wss, .https])
+        if asked.contains(.webrtc), channel.mediaStorageStreamARN == nil {
+            throw OperationError(
+                .invalidArgument,
+                "Protocols has WEBRTC, which needs media storage: enable it for the channel \(channel.name) with UpdateMediaStorageConfiguration."
+            )
+        }
+        var endpoints: [ResourceEndpointListItem] = []
+        for channelProtocol in ChannelProtocol.allCases where asked.contains(channelProtocol) {
+            endpoints.append(
+                ResourceEndpointListItem(protocol: channelProtocol, resourceEndpoint: try call.endpoint(channelProtocol)))
+        }
+        return Output(resourceEndpointList: endpoints)
+    }
+}
+
+extension Call {
+    /// Where a channel is reached by a protocol.
+    private func endpoint(_ channelProtocol: ChannelProtocol) throws(OperationError) -> String {
+        let endpoints = plane.rules.endpoints
+        return switch channelProtocol {
+        case .wss: try address(endpoints.wss, webSocket: true)
+        case .https: try address(endpoints.https)
+        case .webrtc: try address(endpoints.webrtc)
+        }
+    }
+}

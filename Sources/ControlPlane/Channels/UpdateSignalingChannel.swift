@@ -1,0 +1,24 @@
+import Contract
+import SQL
+import Store
+
+extension UpdateSignalingChannel: Rule {
+    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
+        try ResourceSubject(channel: nil, arn: input.channelARN, caller, .updateSignalingChannel)
+    }
+
+    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) {
+        guard let seconds = input.singleMasterConfiguration?.messageTtlSeconds else {
+            throw OperationError(
+                .invalidArgument, "SingleMasterConfiguration.MessageTtlSeconds is required: it is all that can be changed of a channel.")
+        }
+        let update = ChannelUpdate(
+            expectedVersion: input.currentVersion, newVersion: Token.random(), messageTtlSeconds: Int64(seconds))
+        let plane = call.plane
+        try await call.change(subject, .updateAccepted, expectedVersion: input.currentVersion) { change throws(DatabaseError) in
+            try await plane.store.updateChannel(
+                subject.key, update, activationDelay: plane.rules.minimumDurations.updating, change)
+        }
+        plane.workIsWaiting()
+    }
+}

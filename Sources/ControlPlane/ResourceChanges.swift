@@ -1,0 +1,126 @@
+import Contract
+import SQL
+import Store
+
+extension OperationError {
+    /// The resource does not exist or, for operations that need it so, is not active any more. The text for streams is the real service's.
+    static func notFound(_ kind: ResourceKind) -> OperationError {
+        OperationError(.resourceNotFound, "The requested \(kind.rawValue) is not found or not active.")
+    }
+
+    static let streamNotFound = notFound(.stream)
+    static let channelNotFound = notFound(.channel)
+
+    static func notActive(_ key: ResourceKey, status: String) -> OperationError {
+        OperationError(.resourceInUse, "The \(key.kind.rawValue) \(key.name) is \(status): try again once it is ACTIVE.")
+    }
+
+    static func noDataRetention(_ streamName: String, _ what: String) -> OperationError {
+        OperationError(
+            .noDataRetention,
+            "The stream \(streamName) has a retention of 0 hours, and \(what) needs media that is kept: raise it with UpdateDataRetention.")
+    }
+
+    /// The caller may not do this. Does not tell whether the resource exists.
+    static func denied(_ caller: Caller, _ operation: OperationID, resource: String) -> OperationError {
+        OperationError(
+            .accessDenied,
+            "User: arn:\(ResourceARN.partition(of: caller.region)):iam::\(caller.account):user/\(caller.keyID) is not authorized to perform: "
+                + "kinesisvideo:\(operation.rawValue) on resource: \(resource)")
+    }
+
+    /// What the store could not do. Nothing was changed, unless the outcome of a commit is unknown, which repeating the call settles.
+    init(_ error: DatabaseError) {
+        switch error.kind {
+        case .unavailable, .overloaded, .conflict, .outcomeUnknown:
+            self.init(.serviceUnavailable, "The service is temporarily unavailable. Try again.", privateContext: error.description)
+        case .constraint, .mistake:
+            self.init(
+                .internalFailure, "The request cannot be processed because of an internal failure.", privateContext: error.description)
+        }
+    }
+}
+
+extension ControlPlane {
+    /// Asks the store, whose failures become those of the API.
+    func ask<Answer>(_ question: (Store) async throws(DatabaseError) -> Answer) async throws(OperationError) -> Answer {
+        do throws(DatabaseError) { return try await question(store) } catch { throw OperationError(error) }
+    }
+}
+
+extension Call {
+    /// Makes a change that the resource's status, version and retention allow or forbid, and says why where they forbid it. `needsRetention` says
+    /// what of the change needs media that is kept, if anything does.
+    func change(
+        _ subject: ResourceSubject, _ event: StatusMachine.Event, expectedVersion: String? = nil, needsRetention what: String? = nil,
+        _ make: (Change) async throws(DatabaseError) -> ResourceChange
+    ) async throws(OperationError) {
+        let (key, name, kind) = (subject.key, subject.key.name, subject.key.kind)
+        // A resource that was not as the change needs it when it was tried, but is when it is looked at, is tried again.
+        for _ in 1...3 {
+            let outcome: ResourceChange
+            do throws(DatabaseError) { outcome = try await make(change()) } catch { throw OperationError(error) }
+            switch outcome {
+            case .accepted:
+                return
+            case .notFound:
+                throw .notFound(kind)
+            case .tooManyTags:
+                throw OperationError(
+                    .tagsPerResourceExceededLimit,
+                    "The \(kind.rawValue) \(name) would have more than 50 tags, the most that a \(kind.rawValue) may have.")
+            case .retentionOutOfRange(let found):
+                throw OperationError(
+                    .invalidArgument,
+                    "The retention of the stream \(name) is \(found.dataRetentionInHours) hours: the change would take it out of 0 to 87600."
+                )
+            case .refused(let found):
+                guard let status = StreamStatus(rawValue: found.status) else { continue }
+                guard StatusMachine.next(status, event) != .refused else {
+                    if event == .tagsChanged { throw .notFound(kind) }
+                    throw .notActive(key, status: found.status)
+                }
+                if let expectedVersion, expectedVersion != found.version {
+                    throw OperationError(
+                        .versionMismatch,
+                        "The \(kind.rawValue) \(name) does not have the version \(expectedVersion) any more: describe it and use its present version."
+                    )
+                }
+                if let what, found.dataRetentionInHours == 0 { throw .noDataRetention(name, what) }
+            }
+        }
+        throw OperationError(.resourceInUse, "The \(kind.rawValue) \(name) is being changed by others: try again.")
+    }
+
+    /// Deletes an ACTIVE resource, of the expected version if one is given, and sees to it that it goes.
+    func delete(_ subject: ResourceSubject, expectedVersion: String?) async throws(OperationError) {
+        try await change(subject, .deleteAccepted, expectedVersion: expectedVersion) { change throws(DatabaseError) in
+            try await plane.store.delete(
+                subject.key, expectedVersion: expectedVersion, removalDelay: plane.rules.minimumDurations.deleting, change)
+        }
+        plane.workIsWaiting()
+    }
+
+    /// What a creation ended with, for the caller.
+    func created(_ creation: Creation, _ key: ResourceKey, quota: Int64) throws(OperationError) -> String {
+        let kind = key.kind.rawValue
+        switch creation {
+        case .created(let arn):
+            plane.workIsWaiting()
+            return arn
+        case .nameInUse:
+            throw OperationError(
+                .resourceInUse,
+                "The \(kind) \(key.name) already exists in this account and region. A deleted \(kind)'s name is free once it is gone.")
+        case .quotaReached:
+            let code: ErrorCode =
+                switch key.kind {
+                case .stream: .accountStreamLimitExceeded
+                case .channel: .accountChannelLimitExceeded
+                }
+            throw OperationError(
+                code,
+                "The account has \(quota) \(kind)s in \(caller.region), as many as it may have: delete some or have the quota raised.")
+        }
+    }
+}

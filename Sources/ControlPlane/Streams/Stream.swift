@@ -1,0 +1,25 @@
+import Contract
+import SQL
+import Store
+
+extension StreamRecord {
+    /// As the API shows it.
+    var info: StreamInfo {
+        StreamInfo(
+            creationTime: Timestamp(millisecondsSinceEpoch: creationTime), dataRetentionInHours: Int(dataRetentionInHours),
+            deviceName: deviceName, kmsKeyID: kmsKeyID, mediaType: mediaType, status: StreamStatus(rawValue: status), streamARN: arn,
+            streamName: name, version: version)
+    }
+
+    var isDeleting: Bool { status == StreamStatus.deleting.rawValue }
+}
+
+extension Call {
+    /// The stream in whatever status.
+    func stream(_ subject: ResourceSubject) async throws(OperationError) -> StreamRecord {
+        guard let found = try await plane.ask({ store throws(DatabaseError) in try await store.stream(subject.key) }) else {
+            throw .streamNotFound
+        }
+        return found
+    }
+}

@@ -1,0 +1,52 @@
+import SQL
+
+/// What has a name, an ARN, a version, a status and tags.
+public enum ResourceKind: String, Sendable, CaseIterable {
+    case stream
+    case channel
+}
+
+/// Which resource is meant: by name, or by one incarnation of it.
+public struct ResourceKey: Sendable, Hashable {
+    public let kind: ResourceKind
+    public let account: String
+    public let region: String
+    public let name: String
+    /// Milliseconds since the epoch, from an ARN; nil where any incarnation is meant.
+    public let creationTime: Int64?
+
+    public init(_ kind: ResourceKind, account: String, region: String, name: String, creationTime: Int64? = nil) {
+        self.kind = kind
+        self.account = account
+        self.region = region
+        self.name = name
+        self.creationTime = creationTime
+    }
+
+    /// What every statement on one resource begins with.
+    var arguments: [SQLValue] { [.text(account), .text(region), .text(name)] }
+
+    /// The statements for this kind of resource.
+    var statements: ResourceStatements { kind.statements }
+}
+
+/// What of a resource decides whether it may be changed.
+public struct ResourceState: Sendable, Hashable {
+    public let arn: String
+    /// One of CREATING, ACTIVE, UPDATING, DELETING.
+    public let status: String
+    public let version: String
+    /// 0 for a channel.
+    public let dataRetentionInHours: Int64
+}
+
+/// A tag of any resource.
+public struct TagRecord: Sendable, Hashable {
+    public let key: String
+    public let value: String
+
+    public init(key: String, value: String) {
+        self.key = key
+        self.value = value
+    }
+}

@@ -1,0 +1,153 @@
+public import SQL
+
+/// How a change of a resource ended.
+public enum ResourceChange: Sendable {
+    case accepted
+    case notFound
+    /// There, but not as the change needs it: the caller compares status, version and retention. What it finds was read after the refusal.
+    case refused(ResourceState)
+    /// The retention would leave its range.
+    case retentionOutOfRange(ResourceState)
+    case tooManyTags
+}
+
+/// How a creation ended.
+public enum Creation: Sendable {
+    case created(arn: String)
+    case nameInUse
+    case quotaReached
+}
+
+extension Store {
+    /// What of a resource decides whether it may be changed, in whatever status it is.
+    public func state(_ key: ResourceKey) async throws(DatabaseError) -> ResourceState? {
+        try await database.read(key.statements.state, key.arguments + [.integer(key.creationTime)]).first
+    }
+
+    /// Marks an ACTIVE resource, of the expected version if one is given, as DELETING, and asks for its removal after `delay` milliseconds.
+    public func delete(
+        _ key: ResourceKey, expectedVersion: String?, removalDelay delay: Int64, _ change: Change
+    ) async throws(DatabaseError) -> ResourceChange {
+        var batch = Batch()
+        let deleted = batch.add(
+            key.statements.delete, key.arguments + [.text(change.token), .integer(key.creationTime), .text(expectedVersion)])
+        batch.add(task: .remove(key.kind), on: key, after: delay, change)
+        batch.addRecord(of: change, on: key)
+        return try await resourceChange(batch, guarded: deleted, change, key)
+    }
+
+    /// Sets tags of a resource that is not DELETING: all of them, or none where it would have more than 50.
+    public func setTags(_ key: ResourceKey, _ tags: [TagRecord], _ change: Change) async throws(DatabaseError) -> ResourceChange {
+        try await changeTags(key, change) { batch in
+            // In one order for everybody, though the lock on the resource already keeps two calls apart.
+            for tag in tags.sorted(by: { $0.key < $1.key }) { batch.add(tag: tag, on: key, change) }
+        }
+    }
+
+    /// Removes tags of a resource that is not DELETING; keys that it does not have are ignored.
+    public func removeTags(_ key: ResourceKey, keys: [String], _ change: Change) async throws(DatabaseError) -> ResourceChange {
+        try await changeTags(key, change) { batch in
+            for tagKey in keys {
+                batch.add(key.statements.removeTag, key.arguments + [.text(change.token), .text(tagKey)])
+            }
+        }
+    }
+
+    private func changeTags(_ key: ResourceKey, _ change: Change, _ add: (inout Batch) -> Void) async throws(DatabaseError)
+        -> ResourceChange
+    {
+        var batch = Batch()
+        let touched = batch.add(key.statements.touch, key.arguments + [.text(change.token), .integer(key.creationTime)])
+        add(&batch)
+        batch.add(key.statements.recountTags, key.arguments + [.text(change.token)])
+        batch.addRecord(of: change, on: key)
+        return try await resourceChange(batch, guarded: touched, change, key)
+    }
+
+    /// The resource's status and all its tags, or nil where there is no such resource.
+    public func tags(_ key: ResourceKey) async throws(DatabaseError) -> (status: String, tags: [TagRecord])? {
+        let rows = try await database.read(key.statements.tags, key.arguments + [.integer(key.creationTime)])
+        guard let status = rows.first?.status else { return nil }
+        let tags = rows.compactMap { row -> TagRecord? in
+            guard let key = row.key, let value = row.value else { return nil }
+            return TagRecord(key: key, value: value)
+        }
+        return (status, tags)
+    }
+
+    /// What happened to a resource since a moment, in milliseconds since the epoch, in order. Reads all that happened since to any resource.
+    public func events(of resourceARN: String, since: Int64 = 0) async throws(DatabaseError) -> [EventRecord] {
+        try await database.read(EventStatements.list, [.text(resourceARN), .integer(since)])
+    }
+
+    /// Commits a batch that creates a resource.
+    func creation(_ batch: Batch, guarded: Batch.Reference<String>, _ change: Change, _ key: ResourceKey) async throws(DatabaseError)
+        -> Creation
+    {
+        switch try await commit(batch, guarded: guarded, change, key) {
+        case .accepted(let arn): return .created(arn: arn)
+        case .violated(.name): return .nameInUse
+        case .violated(let other): throw DatabaseError(.mistake, "creating a \(key.kind) violated \(other)")
+        case .refused:
+            // Whoever creates what is there already is told so, quota or not.
+            let anyIncarnation = ResourceKey(key.kind, account: key.account, region: key.region, name: key.name)
+            return try await state(anyIncarnation) == nil ? .quotaReached : .nameInUse
+        }
+    }
+
+    /// Commits a batch that changes a resource.
+    func resourceChange(
+        _ batch: Batch, guarded: Batch.Reference<String>, _ change: Change, _ key: ResourceKey
+    ) async throws(DatabaseError) -> ResourceChange {
+        switch try await commit(batch, guarded: guarded, change, key) {
+        case .accepted: return .accepted
+        case .violated(.tagLimit): return .tooManyTags
+        case .violated(.streamRetention):
+            guard let found = try await state(key) else { return .notFound }
+            return .retentionOutOfRange(found)
+        case .violated(let other): throw DatabaseError(.mistake, "changing a \(key.kind) violated \(other)")
+        case .refused:
+            guard let found = try await state(key) else { return .notFound }
+            return .refused(found)
+        }
+    }
+
+    /// The range of names that begin with `prefix` and come after `after`: the first, and one beyond the last.
+    static func range(prefix: String, after: String?) -> [SQLValue] {
+        // Names are ASCII without control characters, so U+0001 makes the least text after a name and U+007F one beyond all that it begins.
+        let first = if let after, after >= prefix { after + "\u{1}" } else { prefix }
+        return [.text(first), .text(prefix + "\u{7F}")]
+    }
+}
+
+extension Batch {
+    /// Sets a tag on the resource that the change was made to.
+    mutating func add(tag: TagRecord, on key: ResourceKey, _ change: Change) {
+        add(key.statements.setTag, key.arguments + [.text(change.token), .text(tag.key), .text(tag.value)])
+    }
+
+    /// Asks for work on the resource that the change was made to.
+    mutating func add(task kind: TaskKind, on key: ResourceKey, after delay: Int64, _ change: Change) {
+        add(
+            key.statements.insertTask,
+            key.arguments + [.text(change.token), .text(kind.rawValue), .text(change.keyID), .text(change.requestID), .integer(delay)])
+    }
+
+    /// Tells what happened.
+    mutating func add(event type: String, status: String? = nil, on key: ResourceKey, _ change: Change) {
+        add(
+            key.statements.insertEvent,
+            key.arguments + [.text(change.token), .text(type), .text(change.keyID), .text(change.requestID), .text(status)])
+    }
+
+    /// Tells what happened, and keeps the answer for a client that may lose it.
+    mutating func addRecord(of change: Change, on key: ResourceKey) {
+        add(event: change.operation, on: key, change)
+        guard let retry = change.retry else { return }
+        add(
+            key.statements.insertMutation,
+            key.arguments + [
+                .text(change.token), .text(change.keyID), .text(retry.invocationID), .text(change.operation), .text(retry.bodyHash),
+            ])
+    }
+}
