@@ -1,16 +1,16 @@
 /// The OpenAPI 3.1 document, made from the same declarations that decode, check and encode: it cannot disagree with them.
 public enum OpenAPIDocument {
-    /// The document as JSON, indented, with a line feed at its end; the same bytes each time.
-    public static func text() -> String {
+    /// The document of an API as JSON, indented, with a line feed at its end; the same bytes each time.
+    public static func text(of api: API) -> String {
         var writer = JSONWriter(layout: .pretty)
-        writer.value(document())
+        writer.value(document(api))
         return String(decoding: writer.bytes, as: UTF8.self) + "\n"
     }
 
-    private static func document() -> JSONValue {
+    private static func document(_ api: API) -> JSONValue {
         var schemas: [String: JSONValue] = [:]
         var paths: [(String, JSONValue)] = []
-        for id in OperationID.allCases {
+        for id in OperationID.allCases where id.api == api {
             paths.append((id.path, .object(["post": operation(id.contract, &schemas)])))
         }
         for code in ErrorCode.allCases { schemas[code.rawValue] = errorSchema(code) }
@@ -128,6 +128,7 @@ public enum OpenAPIDocument {
             if schemas[name] == nil { schemas[name] = structure(structureMembers, &schemas) }
             return .object(["$ref": .string("#/components/schemas/\(name)")])
         case .string: members.append(("type", "string"))
+        case .boolean: members.append(("type", "boolean"))
         case .integer: members += [("type", "integer"), ("format", "int32")]
         case .timestamp:
             members += [("type", "number"), ("description", "Seconds since the epoch, with a fraction of milliseconds.")]
@@ -137,6 +138,7 @@ public enum OpenAPIDocument {
                 ("type", "object"), ("propertyNames", reference(key, &schemas)), ("additionalProperties", reference(value, &schemas)),
             ]
         }
+        if schema.isSensitive { members.append(("x-weir-sensitive", .bool(true))) }
         for constraint in schema.constraints {
             if let keyword = keyword(constraint, on: schema.kind) { members.append(keyword) }
         }
@@ -192,7 +194,7 @@ extension Schema {
 
 extension Pattern {
     /// The expression made to match the whole string, for readers that would take a part.
-    var anchored: String { expression.hasPrefix("^") ? expression : "^(?:\(expression))$" }
+    var anchored: String { expression.hasPrefix("^") && expression.hasSuffix("$") ? expression : "^(?:\(expression))$" }
 }
 
 // The document is written as literals, which are values of JSON.

@@ -1,8 +1,3 @@
-/// How a name is compared with a condition's value.
-public enum ComparisonOperator: String, Sendable, CaseIterable {
-    case beginsWith = "BEGINS_WITH"
-}
-
 /// A condition on the names to be listed.
 public struct StreamNameCondition: Sendable {
     public let comparisonOperator: ComparisonOperator?

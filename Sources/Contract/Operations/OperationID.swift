@@ -1,60 +1,159 @@
 /// The operations that this version answers. A switch over it without a default is how the compiler asks for what a new one needs.
 public enum OperationID: String, Sendable, CaseIterable {
+    // The control plane.
+    case createSignalingChannel = "CreateSignalingChannel"
     case createStream = "CreateStream"
+    case deleteEdgeConfiguration = "DeleteEdgeConfiguration"
+    case deleteSignalingChannel = "DeleteSignalingChannel"
     case deleteStream = "DeleteStream"
+    case describeEdgeConfiguration = "DescribeEdgeConfiguration"
+    case describeImageGenerationConfiguration = "DescribeImageGenerationConfiguration"
+    case describeMappedResourceConfiguration = "DescribeMappedResourceConfiguration"
+    case describeMediaStorageConfiguration = "DescribeMediaStorageConfiguration"
+    case describeNotificationConfiguration = "DescribeNotificationConfiguration"
+    case describeSignalingChannel = "DescribeSignalingChannel"
     case describeStream = "DescribeStream"
     case describeStreamStorageConfiguration = "DescribeStreamStorageConfiguration"
     case getDataEndpoint = "GetDataEndpoint"
+    case getSignalingChannelEndpoint = "GetSignalingChannelEndpoint"
+    case listEdgeAgentConfigurations = "ListEdgeAgentConfigurations"
+    case listSignalingChannels = "ListSignalingChannels"
     case listStreams = "ListStreams"
+    case listTagsForResource = "ListTagsForResource"
     case listTagsForStream = "ListTagsForStream"
+    case startEdgeConfigurationUpdate = "StartEdgeConfigurationUpdate"
+    case tagResource = "TagResource"
     case tagStream = "TagStream"
+    case untagResource = "UntagResource"
     case untagStream = "UntagStream"
     case updateDataRetention = "UpdateDataRetention"
+    case updateImageGenerationConfiguration = "UpdateImageGenerationConfiguration"
+    case updateMediaStorageConfiguration = "UpdateMediaStorageConfiguration"
+    case updateNotificationConfiguration = "UpdateNotificationConfiguration"
+    case updateSignalingChannel = "UpdateSignalingChannel"
     case updateStream = "UpdateStream"
     case updateStreamStorageConfiguration = "UpdateStreamStorageConfiguration"
+    // The edge agent.
+    case fetchEdgeConfigurations = "FetchEdgeConfigurations"
+    case acknowledgeEdgeConfiguration = "AcknowledgeEdgeConfiguration"
+    case reportEdgeConfigurationResult = "ReportEdgeConfigurationResult"
+    case reportEdgeAgentStatus = "ReportEdgeAgentStatus"
 
     /// Where the operation is posted to. Written out: the real paths do not all follow from the names.
     public var path: String {
         switch self {
+        case .createSignalingChannel: "/createSignalingChannel"
         case .createStream: "/createStream"
+        case .deleteEdgeConfiguration: "/deleteEdgeConfiguration"
+        case .deleteSignalingChannel: "/deleteSignalingChannel"
         case .deleteStream: "/deleteStream"
+        case .describeEdgeConfiguration: "/describeEdgeConfiguration"
+        case .describeImageGenerationConfiguration: "/describeImageGenerationConfiguration"
+        case .describeMappedResourceConfiguration: "/describeMappedResourceConfiguration"
+        case .describeMediaStorageConfiguration: "/describeMediaStorageConfiguration"
+        case .describeNotificationConfiguration: "/describeNotificationConfiguration"
+        case .describeSignalingChannel: "/describeSignalingChannel"
         case .describeStream: "/describeStream"
         case .describeStreamStorageConfiguration: "/describeStreamStorageConfiguration"
         case .getDataEndpoint: "/getDataEndpoint"
+        case .getSignalingChannelEndpoint: "/getSignalingChannelEndpoint"
+        case .listEdgeAgentConfigurations: "/listEdgeAgentConfigurations"
+        case .listSignalingChannels: "/listSignalingChannels"
         case .listStreams: "/listStreams"
+        case .listTagsForResource: "/ListTagsForResource"
         case .listTagsForStream: "/listTagsForStream"
+        case .startEdgeConfigurationUpdate: "/startEdgeConfigurationUpdate"
+        case .tagResource: "/TagResource"
         case .tagStream: "/tagStream"
+        case .untagResource: "/UntagResource"
         case .untagStream: "/untagStream"
         case .updateDataRetention: "/updateDataRetention"
+        case .updateImageGenerationConfiguration: "/updateImageGenerationConfiguration"
+        case .updateMediaStorageConfiguration: "/updateMediaStorageConfiguration"
+        case .updateNotificationConfiguration: "/updateNotificationConfiguration"
+        case .updateSignalingChannel: "/updateSignalingChannel"
         case .updateStream: "/updateStream"
         case .updateStreamStorageConfiguration: "/updateStreamStorageConfiguration"
+        case .fetchEdgeConfigurations: "/edgeAgent/fetchEdgeConfigurations"
+        case .acknowledgeEdgeConfiguration: "/edgeAgent/acknowledgeEdgeConfiguration"
+        case .reportEdgeConfigurationResult: "/edgeAgent/reportEdgeConfigurationResult"
+        case .reportEdgeAgentStatus: "/edgeAgent/reportEdgeAgentStatus"
+        }
+    }
+
+    /// The API that the operation belongs to.
+    public var api: API {
+        switch self {
+        case .createSignalingChannel, .createStream, .deleteEdgeConfiguration, .deleteSignalingChannel, .deleteStream,
+            .describeEdgeConfiguration, .describeImageGenerationConfiguration, .describeMappedResourceConfiguration,
+            .describeMediaStorageConfiguration, .describeNotificationConfiguration, .describeSignalingChannel, .describeStream,
+            .describeStreamStorageConfiguration, .getDataEndpoint, .getSignalingChannelEndpoint, .listEdgeAgentConfigurations,
+            .listSignalingChannels, .listStreams, .listTagsForResource, .listTagsForStream, .startEdgeConfigurationUpdate, .tagResource,
+            .tagStream, .untagResource, .untagStream, .updateDataRetention, .updateImageGenerationConfiguration,
+            .updateMediaStorageConfiguration, .updateNotificationConfiguration, .updateSignalingChannel, .updateStream,
+            .updateStreamStorageConfiguration:
+            .controlPlane
+        case .fetchEdgeConfigurations, .acknowledgeEdgeConfiguration, .reportEdgeConfigurationResult, .reportEdgeAgentStatus:
+            .edgeAgent
         }
     }
 
     /// Whether it changes anything.
     public var isMutation: Bool {
         switch self {
-        case .createStream, .deleteStream, .tagStream, .untagStream, .updateDataRetention, .updateStream, .updateStreamStorageConfiguration:
+        case .createSignalingChannel, .createStream, .deleteEdgeConfiguration, .deleteSignalingChannel, .deleteStream,
+            .startEdgeConfigurationUpdate, .tagResource, .tagStream, .untagResource, .untagStream, .updateDataRetention,
+            .updateImageGenerationConfiguration, .updateMediaStorageConfiguration, .updateNotificationConfiguration,
+            .updateSignalingChannel, .updateStream, .updateStreamStorageConfiguration, .acknowledgeEdgeConfiguration,
+            .reportEdgeConfigurationResult, .reportEdgeAgentStatus:
             true
-        case .describeStream, .describeStreamStorageConfiguration, .getDataEndpoint, .listStreams, .listTagsForStream: false
+        case .describeEdgeConfiguration, .describeImageGenerationConfiguration, .describeMappedResourceConfiguration,
+            .describeMediaStorageConfiguration, .describeNotificationConfiguration, .describeSignalingChannel, .describeStream,
+            .describeStreamStorageConfiguration, .getDataEndpoint, .getSignalingChannelEndpoint, .listEdgeAgentConfigurations,
+            .listSignalingChannels, .listStreams, .listTagsForResource, .listTagsForStream, .fetchEdgeConfigurations:
+            false
         }
     }
 
     /// What the documentation says of it.
     public var contract: OperationContract {
         switch self {
+        case .createSignalingChannel: CreateSignalingChannel.contract
         case .createStream: CreateStream.contract
+        case .deleteEdgeConfiguration: DeleteEdgeConfiguration.contract
+        case .deleteSignalingChannel: DeleteSignalingChannel.contract
         case .deleteStream: DeleteStream.contract
+        case .describeEdgeConfiguration: DescribeEdgeConfiguration.contract
+        case .describeImageGenerationConfiguration: DescribeImageGenerationConfiguration.contract
+        case .describeMappedResourceConfiguration: DescribeMappedResourceConfiguration.contract
+        case .describeMediaStorageConfiguration: DescribeMediaStorageConfiguration.contract
+        case .describeNotificationConfiguration: DescribeNotificationConfiguration.contract
+        case .describeSignalingChannel: DescribeSignalingChannel.contract
         case .describeStream: DescribeStream.contract
         case .describeStreamStorageConfiguration: DescribeStreamStorageConfiguration.contract
         case .getDataEndpoint: GetDataEndpoint.contract
+        case .getSignalingChannelEndpoint: GetSignalingChannelEndpoint.contract
+        case .listEdgeAgentConfigurations: ListEdgeAgentConfigurations.contract
+        case .listSignalingChannels: ListSignalingChannels.contract
         case .listStreams: ListStreams.contract
+        case .listTagsForResource: ListTagsForResource.contract
         case .listTagsForStream: ListTagsForStream.contract
+        case .startEdgeConfigurationUpdate: StartEdgeConfigurationUpdate.contract
+        case .tagResource: TagResource.contract
         case .tagStream: TagStream.contract
+        case .untagResource: UntagResource.contract
         case .untagStream: UntagStream.contract
         case .updateDataRetention: UpdateDataRetention.contract
+        case .updateImageGenerationConfiguration: UpdateImageGenerationConfiguration.contract
+        case .updateMediaStorageConfiguration: UpdateMediaStorageConfiguration.contract
+        case .updateNotificationConfiguration: UpdateNotificationConfiguration.contract
+        case .updateSignalingChannel: UpdateSignalingChannel.contract
         case .updateStream: UpdateStream.contract
         case .updateStreamStorageConfiguration: UpdateStreamStorageConfiguration.contract
+        case .fetchEdgeConfigurations: FetchEdgeConfigurations.contract
+        case .acknowledgeEdgeConfiguration: AcknowledgeEdgeConfiguration.contract
+        case .reportEdgeConfigurationResult: ReportEdgeConfigurationResult.contract
+        case .reportEdgeAgentStatus: ReportEdgeAgentStatus.contract
         }
     }
 

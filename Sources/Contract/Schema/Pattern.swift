@@ -64,6 +64,46 @@ extension Pattern {
     public static let tagValue = Pattern(#"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"#) { text in
         text.unicodeScalars.allSatisfy(isTagScalar)
     }
+
+    /// Where images or notifications go: a scheme, something that is not a slash, and no asterisk after the first slash.
+    public static let destinationURI = Pattern("^[a-zA-Z_0-9]+:(//)?([^/]+)/?([^*]*)$") { text in
+        var cursor = Cursor(text)
+        guard cursor.skip(.word), cursor.skip(":") else { return false }
+        _ = cursor.skip("//")
+        return cursor.skip(upTo: "/") && cursor.hasNo("*")
+    }
+
+    /// The name of a region, as long as its number has one digit.
+    public static let region = Pattern("^[a-z]+(-[a-z]+)?-[a-z]+-[0-9]$") { text in
+        var cursor = Cursor(text)
+        guard cursor.skip(.lowercase), cursor.skip("-"), cursor.skip(.lowercase), cursor.skip("-") else { return false }
+        if cursor.skip(.lowercase), !cursor.skip("-") { return false }
+        return cursor.skipOne(.digits) && cursor.isAtEnd
+    }
+
+    /// The value of a parameter of an image format.
+    public static let formatConfigValue = Pattern("^[a-zA-Z_0-9]+") { text in
+        !text.isEmpty && text.utf8.allSatisfy(ASCIISet.word.contains)
+    }
+
+    /// The ARN of a thing: of the device that an edge agent runs on.
+    public static let thingARN = Pattern(#"arn:[a-z\d-]+:iot:[a-z0-9-]+:[0-9]+:thing/[a-zA-Z0-9_.-]+"#) { text in
+        var cursor = Cursor(text)
+        return cursor.skip("arn:") && cursor.skip(.region) && cursor.skip(":iot:") && cursor.skip(.region) && cursor.skip(":")
+            && cursor.skip(.digits) && cursor.skip(":thing/") && cursor.skip(.name) && cursor.isAtEnd
+    }
+
+    /// The ARN of a secret.
+    public static let secretARN = Pattern(#"arn:[a-z\d-]+:secretsmanager:[a-z0-9-]+:[0-9]+:secret:[a-zA-Z0-9_.-]+"#) { text in
+        var cursor = Cursor(text)
+        return cursor.skip("arn:") && cursor.skip(.region) && cursor.skip(":secretsmanager:") && cursor.skip(.region) && cursor.skip(":")
+            && cursor.skip(.digits) && cursor.skip(":secret:") && cursor.skip(.name) && cursor.isAtEnd
+    }
+
+    /// A schedule, as far as an expression can tell: one line of 11 to 100 Unicode scalars.
+    public static let scheduleExpression = Pattern(#"[^\n]{11,100}"#) { text in
+        (11...100).contains(text.unicodeScalars.count) && !text.utf8.contains(UInt8(ascii: "\n"))
+    }
 }
 
 /// Whether Java's dot does not match this scalar.
@@ -110,6 +150,7 @@ private struct ASCIISet: Sendable {
     static let alphanumeric = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
     static let region = ASCIISet("abcdefghijklmnopqrstuvwxyz0123456789-")
     static let name = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
+    static let word = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
     static let media = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.+")
     static let base64 = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
     static let tag = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _.:/=+-@")
@@ -139,4 +180,22 @@ private struct Cursor {
         rest = rest[end...]
         return true
     }
+
+    /// Skips one of these characters.
+    mutating func skipOne(_ characters: ASCIISet) -> Bool {
+        guard let first = rest.first, characters.contains(first) else { return false }
+        rest.removeFirst()
+        return true
+    }
+
+    /// Skips everything before the first `end`, or all there is: at least one byte.
+    mutating func skip(upTo end: Unicode.Scalar) -> Bool {
+        let index = rest.firstIndex(of: UInt8(ascii: end)) ?? rest.endIndex
+        guard index > rest.startIndex else { return false }
+        rest = rest[index...]
+        return true
+    }
+
+    /// Whether this character does not occur in what is left.
+    func hasNo(_ character: Unicode.Scalar) -> Bool { !rest.contains(UInt8(ascii: character)) }
 }

@@ -3,6 +3,7 @@ public struct Schema: Sendable {
     /// What kind of JSON value it is.
     public indirect enum Kind: Sendable {
         case string
+        case boolean
         /// 32 bits on the wire.
         case integer
         /// Seconds since the epoch, with a fraction of milliseconds.
@@ -24,9 +25,12 @@ public struct Schema: Sendable {
 
     public let kind: Kind
     public let constraints: [Constraint]
+    /// Whether the value may be told to nobody but the caller that is answered: no message repeats it.
+    public let isSensitive: Bool
 
-    init(_ kind: Kind, _ constraints: [Constraint] = []) {
+    init(_ kind: Kind, _ constraints: [Constraint] = [], isSensitive: Bool = false) {
         self.kind = kind
         self.constraints = constraints
+        self.isSensitive = isSensitive
     }
 }

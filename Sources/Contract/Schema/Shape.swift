@@ -10,15 +10,24 @@ public struct Shape<Value: Sendable>: Sendable {
 }
 
 extension Shape where Value == String {
-    /// A string whose length is counted in Unicode scalars and whose pattern matches the whole of it.
-    static func string(_ length: ClosedRange<Int>? = nil, _ pattern: Pattern? = nil) -> Shape {
+    /// A string whose length is counted in Unicode scalars and whose pattern matches the whole of it. A sensitive one is never repeated
+    /// in a message.
+    static func string(_ length: ClosedRange<Int>? = nil, _ pattern: Pattern? = nil, isSensitive: Bool = false) -> Shape {
         var constraints: [Constraint] = []
         if let length {
             constraints = [.minimumLength(length.lowerBound), .maximumLength(length.upperBound)]
         }
         if let pattern { constraints.append(.pattern(pattern)) }
-        let schema = Schema(.string, constraints)
-        return Shape(
+        return string(Schema(.string, constraints, isSensitive: isSensitive))
+    }
+
+    /// The raw value of one of the type's cases; for the keys of a map.
+    static func rawValue<Named: RawRepresentable & CaseIterable>(of type: Named.Type) -> Shape where Named.RawValue == String {
+        string(Schema(.string, [.oneOf(Named.allCases.map(\.rawValue))]))
+    }
+
+    private static func string(_ schema: Schema) -> Shape {
+        Shape(
             decode: { value, decoding throws(SerializationError) in
                 guard case .string(let string) = value else { throw decoding.wrongType("a string", value) }
                 return decoding.check(string, against: schema) ? string : nil
@@ -26,6 +35,17 @@ extension Shape where Value == String {
             encode: { $1.string($0) },
             schema: schema)
     }
+}
+
+extension Shape where Value == Bool {
+    /// `true` or `false`; a number or a string has the wrong type.
+    static let boolean = Shape(
+        decode: { value, decoding throws(SerializationError) in
+            guard case .bool(let bool) = value else { throw decoding.wrongType("true or false", value) }
+            return bool
+        },
+        encode: { $1.bool($0) },
+        schema: Schema(.boolean))
 }
 
 extension Shape where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
@@ -78,14 +98,17 @@ public struct Timestamp: Sendable, Hashable {
 }
 
 extension Shape where Value == Timestamp {
-    /// Seconds since the epoch with a fraction of milliseconds. Only ever sent, never received.
+    /// Seconds since the epoch with a fraction of milliseconds: what is finer is rounded. Some 30,000 years from the epoch are
+    /// understood, within which a double is exact to the millisecond.
     static let timestamp = Shape(
         decode: { value, decoding throws(SerializationError) in
             switch value {
-            case .integer(let seconds): return Timestamp(millisecondsSinceEpoch: seconds &* 1000)
-            case .number(let seconds) where abs(seconds) < 1e12:
+            case .integer(let seconds) where seconds.magnitude < 1_000_000_000_000:
+                return Timestamp(millisecondsSinceEpoch: seconds * 1000)
+            case .number(let seconds) where seconds.magnitude < 1e12:
                 return Timestamp(millisecondsSinceEpoch: Int64((seconds * 1000).rounded()))
-            case .number, .null, .bool, .string, .array, .object: throw decoding.wrongType("a number of seconds", value)
+            case .integer, .number: throw decoding.wrongType("a number of seconds since the epoch, below 1000000000000", value)
+            case .null, .bool, .string, .array, .object: throw decoding.wrongType("a number of seconds since the epoch", value)
             }
         },
         encode: { $1.milliseconds($0.millisecondsSinceEpoch) },
@@ -178,7 +201,7 @@ extension Decoding {
         let length = bytes.allSatisfy { $0 < 0x80 } ? bytes.count : string.unicodeScalars.count
         var holds = true
         for constraint in schema.constraints where !constraint.holds(for: string, length: length) {
-            report(constraint, value: string.echoed)
+            report(constraint, value: schema.isSensitive ? "***" : string.echoed)
             holds = false
         }
         return holds

@@ -1,0 +1,47 @@
+/// Creates a signaling channel.
+public enum CreateSignalingChannel: Operation {
+    public struct Input: Sendable {
+        public let channelName: String
+        public let channelType: ChannelType?
+        public let singleMasterConfiguration: SingleMasterConfiguration?
+        public let tags: [Tag]?
+    }
+
+    public struct Output: Sendable {
+        public let channelARN: String
+
+        public init(channelARN: String) { self.channelARN = channelARN }
+    }
+
+    public static let input = structure(
+        "CreateSignalingChannelInput", Input.init,
+        required("ChannelName", .resourceName, \.channelName, "The name, unique among the channels of account and region."),
+        optional(
+            "ChannelType", .enumeration(ChannelType.self), \.channelType, "Only SINGLE_MASTER is supported, which is also the default."),
+        optional(
+            "SingleMasterConfiguration", SingleMasterConfiguration.shape, \.singleMasterConfiguration,
+            "How long messages are kept; 60 seconds unless given."),
+        optional("Tags", .list(Tag.shape, count: 0...50), \.tags, "Tags that the channel has from the start, each key once."))
+
+    public static let output: Shape<Output>? = structure(
+        "CreateSignalingChannelOutput", Output.init,
+        required("ChannelARN", .resourceARN, \.channelARN, "The ARN of the new channel."))
+
+    public static let contract = OperationContract(
+        .createSignalingChannel, of: Self.self,
+        summary: "Create a signaling channel",
+        documentation: """
+            Creates a channel with a name that no other channel of the account and region has; a stream may have the same name. The \
+            answer comes while the channel is CREATING; it becomes ACTIVE by itself. A name whose channel is still DELETING is in use \
+            (ResourceInUseException). FULL_MESH is refused, and so are a tag key that begins with `aws:` and a key that is given twice \
+            (InvalidArgumentException).
+            """,
+        errors: [
+            .accessDenied, .accountChannelLimitExceeded, .clientLimitExceeded, .invalidArgument, .resourceInUse,
+            .tagsPerResourceExceededLimit,
+        ],
+        exampleRequest: """
+            {"ChannelName":"door-2","SingleMasterConfiguration":{"MessageTtlSeconds":60},"Tags":[{"Key":"site","Value":"north"}]}
+            """,
+        exampleResponse: #"{"ChannelARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421"}"#)
+}

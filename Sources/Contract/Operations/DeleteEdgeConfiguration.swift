@@ -1,0 +1,27 @@
+/// Deletes a stream's edge configuration, and its media from the device.
+public enum DeleteEdgeConfiguration: Operation {
+    public struct Input: Sendable {
+        public let streamARN: String?
+        public let streamName: String?
+    }
+
+    public static let input = structure(
+        "DeleteEdgeConfigurationInput", Input.init,
+        optional("StreamARN", .resourceARN, \.streamARN, Text.streamARN),
+        optional("StreamName", .resourceName, \.streamName, Text.streamName))
+
+    public static let output: Shape<Void>? = nil
+
+    public static let contract = OperationContract(
+        .deleteEdgeConfiguration, of: Self.self,
+        summary: "Delete a stream's edge configuration",
+        documentation: """
+            Asks the agent to stop the stream's jobs and to delete its media from the device. From the answer on the status is \
+            DELETING; the agent takes it to DELETING_ACKNOWLEDGED, and the configuration is gone when the agent is done. Where the \
+            agent fails, or says nothing for 15 minutes, the status is DELETE_FAILED and the deletion may be asked for again. A stream \
+            without a configuration is answered with StreamEdgeConfigurationNotFoundException. Edge operations are refused in the \
+            region af-south-1.
+            """,
+        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound, .streamEdgeConfigurationNotFound],
+        exampleRequest: #"{"StreamName":"gate-7"}"#)
+}

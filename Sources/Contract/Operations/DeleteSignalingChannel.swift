@@ -1,0 +1,29 @@
+/// Deletes a signaling channel.
+public enum DeleteSignalingChannel: Operation {
+    public struct Input: Sendable {
+        public let channelARN: String
+        public let currentVersion: String?
+    }
+
+    public static let input = structure(
+        "DeleteSignalingChannelInput", Input.init,
+        required("ChannelARN", .resourceARN, \.channelARN, Text.channelARNOnly),
+        optional(
+            "CurrentVersion", .version, \.currentVersion,
+            "Deletes only if the channel still has this version. Absent: whatever its version."))
+
+    public static let output: Shape<Void>? = nil
+
+    public static let contract = OperationContract(
+        .deleteSignalingChannel, of: Self.self,
+        summary: "Delete a signaling channel",
+        documentation: """
+            Marks an ACTIVE channel for deletion: from the answer on it is DELETING, is still described and listed, and its name stays \
+            in use until it is gone with its tags and its mapping to a stream.
+            """,
+        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound, .versionMismatch],
+        exampleRequest: """
+            {"ChannelARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421",\
+            "CurrentVersion":"kQ2vT8sLw0ZyRb4NcXe1"}
+            """)
+}

@@ -1,0 +1,36 @@
+/// Describes a signaling channel.
+public enum DescribeSignalingChannel: Operation {
+    public struct Input: Sendable {
+        public let channelARN: String?
+        public let channelName: String?
+    }
+
+    public struct Output: Sendable {
+        public let channelInfo: ChannelInfo
+
+        public init(channelInfo: ChannelInfo) { self.channelInfo = channelInfo }
+    }
+
+    public static let input = structure(
+        "DescribeSignalingChannelInput", Input.init,
+        optional("ChannelARN", .resourceARN, \.channelARN, Text.channelARN),
+        optional("ChannelName", .resourceName, \.channelName, Text.channelName))
+
+    public static let output: Shape<Output>? = structure(
+        "DescribeSignalingChannelOutput", Output.init,
+        required("ChannelInfo", ChannelInfo.shape, \.channelInfo, "The channel as it is now."))
+
+    public static let contract = OperationContract(
+        .describeSignalingChannel, of: Self.self,
+        summary: "Describe a signaling channel",
+        documentation: """
+            Answers a channel in any status, DELETING included. Every acknowledged change is visible at once, on every instance.
+            """,
+        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound],
+        exampleRequest: #"{"ChannelName":"door-2"}"#,
+        exampleResponse: """
+            {"ChannelInfo":{"ChannelARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421",\
+            "ChannelName":"door-2","ChannelStatus":"ACTIVE","ChannelType":"SINGLE_MASTER","CreationTime":1705489836.421,\
+            "SingleMasterConfiguration":{"MessageTtlSeconds":60},"Version":"kQ2vT8sLw0ZyRb4NcXe1"}}
+            """)
+}

@@ -1,0 +1,45 @@
+/// Answers where a channel's signaling is reached.
+public enum GetSignalingChannelEndpoint: Operation {
+    public struct Input: Sendable {
+        public let channelARN: String
+        public let singleMasterChannelEndpointConfiguration: SingleMasterChannelEndpointConfiguration?
+    }
+
+    public struct Output: Sendable {
+        public let resourceEndpointList: [ResourceEndpointListItem]
+
+        public init(resourceEndpointList: [ResourceEndpointListItem]) { self.resourceEndpointList = resourceEndpointList }
+    }
+
+    public static let input = structure(
+        "GetSignalingChannelEndpointInput", Input.init,
+        required("ChannelARN", .resourceARN, \.channelARN, Text.channelARNOnly),
+        optional(
+            "SingleMasterChannelEndpointConfiguration", SingleMasterChannelEndpointConfiguration.shape,
+            \.singleMasterChannelEndpointConfiguration,
+            "Which endpoints are asked for, and as what."))
+
+    public static let output: Shape<Output>? = structure(
+        "GetSignalingChannelEndpointOutput", Output.init,
+        required(
+            "ResourceEndpointList", .list(ResourceEndpointListItem.shape), \.resourceEndpointList,
+            "An endpoint for each protocol that was asked for."))
+
+    public static let contract = OperationContract(
+        .getSignalingChannelEndpoint, of: Self.self,
+        summary: "Get the endpoints of a signaling channel",
+        documentation: """
+            Answers, for each protocol that is asked for, the address that this deployment advertises, or the address at which the \
+            caller reached it. WEBRTC is refused with InvalidArgumentException unless media storage is ENABLED on the channel. Works \
+            while the channel is CREATING, ACTIVE or UPDATING.
+            """,
+        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound],
+        exampleRequest: """
+            {"ChannelARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421",\
+            "SingleMasterChannelEndpointConfiguration":{"Protocols":["WSS","HTTPS"],"Role":"MASTER"}}
+            """,
+        exampleResponse: """
+            {"ResourceEndpointList":[{"Protocol":"WSS","ResourceEndpoint":"wss://signaling.example.com"},{"Protocol":"HTTPS",\
+            "ResourceEndpoint":"https://signaling.example.com"}]}
+            """)
+}

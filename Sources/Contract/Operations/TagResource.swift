@@ -1,0 +1,28 @@
+/// Adds tags to a channel or stream, or gives them new values.
+public enum TagResource: Operation {
+    public struct Input: Sendable {
+        public let resourceARN: String
+        public let tags: [Tag]
+    }
+
+    public static let input = structure(
+        "TagResourceInput", Input.init,
+        required("ResourceARN", .resourceARN, \.resourceARN, Text.resourceARN),
+        required("Tags", .list(Tag.shape, count: 1...50), \.tags, "The tags to set, each key once."))
+
+    public static let output: Shape<Void>? = nil
+
+    public static let contract = OperationContract(
+        .tagResource, of: Self.self,
+        summary: "Tag a channel or stream",
+        documentation: """
+            Sets all of the tags or none. A key that the resource has already gets the new value. A resource may have 50 tags after \
+            the change. A key that begins with `aws:`, in any spelling, and a key that is given twice are refused with \
+            InvalidArgumentException. Works while the resource is CREATING, ACTIVE or UPDATING and does not change its version.
+            """,
+        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound, .tagsPerResourceExceededLimit],
+        exampleRequest: """
+            {"ResourceARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421","Tags":[{"Key":"site",\
+            "Value":"north"}]}
+            """)
+}

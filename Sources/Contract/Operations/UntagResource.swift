@@ -1,0 +1,26 @@
+/// Removes tags from a channel or stream.
+public enum UntagResource: Operation {
+    public struct Input: Sendable {
+        public let resourceARN: String
+        public let tagKeyList: [String]
+    }
+
+    public static let input = structure(
+        "UntagResourceInput", Input.init,
+        required("ResourceARN", .resourceARN, \.resourceARN, Text.resourceARN),
+        required(
+            "TagKeyList", .tagKeys, \.tagKeyList, "The keys of the tags to remove; a key that the resource does not have is ignored."))
+
+    public static let output: Shape<Void>? = nil
+
+    public static let contract = OperationContract(
+        .untagResource, of: Self.self,
+        summary: "Remove tags from a channel or stream",
+        documentation: """
+            Removes the tags with these keys. Works while the resource is CREATING, ACTIVE or UPDATING and does not change its \
+            version.
+            """,
+        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound],
+        exampleRequest: #"{"ResourceARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421","TagKeyList":["site"]}"#
+    )
+}

@@ -1,0 +1,34 @@
+/// Sets how images are made from a stream's media.
+public enum UpdateImageGenerationConfiguration: Operation {
+    public struct Input: Sendable {
+        public let imageGenerationConfiguration: ImageGenerationConfiguration?
+        public let streamARN: String?
+        public let streamName: String?
+    }
+
+    public static let input = structure(
+        "UpdateImageGenerationConfigurationInput", Input.init,
+        optional(
+            "ImageGenerationConfiguration", ImageGenerationConfiguration.shape, \.imageGenerationConfiguration,
+            "The new configuration; absent or null deletes the one there is."),
+        optional("StreamARN", .resourceARN, \.streamARN, Text.streamARN),
+        optional("StreamName", .resourceName, \.streamName, Text.streamName))
+
+    public static let output: Shape<Void>? = nil
+
+    public static let contract = OperationContract(
+        .updateImageGenerationConfiguration, of: Self.self,
+        summary: "Set a stream's image generation",
+        documentation: """
+            Sets, or deletes, the image generation configuration of an ACTIVE stream. SamplingInterval must be at least 200, \
+            JPEGQuality a whole number from 1 to 100, DestinationRegion the region of the stream (InvalidArgumentException). ENABLED \
+            on a stream whose retention is 0 is a NoDataRetentionException; DISABLED and the deletion are always allowed. Neither the \
+            stream's status nor its version changes.
+            """,
+        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .noDataRetention, .resourceInUse, .resourceNotFound],
+        exampleRequest: """
+            {"ImageGenerationConfiguration":{"DestinationConfig":{"DestinationRegion":"us-east-1","Uri":"s3://gate-images"},\
+            "Format":"JPEG","FormatConfig":{"JPEGQuality":"75"},"ImageSelectorType":"SERVER_TIMESTAMP","SamplingInterval":3000,\
+            "Status":"ENABLED","WidthPixels":640},"StreamName":"gate-7"}
+            """)
+}

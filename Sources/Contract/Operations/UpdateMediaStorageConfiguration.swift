@@ -1,0 +1,30 @@
+/// Sets whether, and in which stream, a channel's media is stored.
+public enum UpdateMediaStorageConfiguration: Operation {
+    public struct Input: Sendable {
+        public let channelARN: String
+        public let mediaStorageConfiguration: MediaStorageConfiguration
+    }
+
+    public static let input = structure(
+        "UpdateMediaStorageConfigurationInput", Input.init,
+        required("ChannelARN", .resourceARN, \.channelARN, Text.channelARNOnly),
+        required("MediaStorageConfiguration", MediaStorageConfiguration.shape, \.mediaStorageConfiguration, "The new configuration."))
+
+    public static let output: Shape<Void>? = nil
+
+    public static let contract = OperationContract(
+        .updateMediaStorageConfiguration, of: Self.self,
+        summary: "Map a channel to a stream, or undo it",
+        documentation: """
+            Sets in which stream the media of an ACTIVE channel is stored, or that it is not stored. ENABLED needs StreamARN: an \
+            ACTIVE stream of the same account and region with a retention above 0 (NoDataRetentionException otherwise). A stream \
+            belongs to one channel at most, and a channel to one stream (ResourceInUseException where either is taken). DISABLED needs \
+            no StreamARN and undoes the mapping. Neither resource gets a new version.
+            """,
+        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .noDataRetention, .resourceInUse, .resourceNotFound],
+        exampleRequest: """
+            {"ChannelARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421",\
+            "MediaStorageConfiguration":{"StreamARN":"arn:aws:kinesisvideo:us-east-1:123456789012:stream/gate-7/1705489836421",\
+            "Status":"ENABLED"}}
+            """)
+}

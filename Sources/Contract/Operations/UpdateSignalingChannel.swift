@@ -1,0 +1,32 @@
+/// Changes the configuration of a signaling channel.
+public enum UpdateSignalingChannel: Operation {
+    public struct Input: Sendable {
+        public let channelARN: String
+        public let currentVersion: String
+        public let singleMasterConfiguration: SingleMasterConfiguration?
+    }
+
+    public static let input = structure(
+        "UpdateSignalingChannelInput", Input.init,
+        required("ChannelARN", .resourceARN, \.channelARN, Text.channelARNOnly),
+        required("CurrentVersion", .version, \.currentVersion, Text.currentChannelVersion),
+        optional(
+            "SingleMasterConfiguration", SingleMasterConfiguration.shape, \.singleMasterConfiguration,
+            "The new configuration; it must hold MessageTtlSeconds."))
+
+    public static let output: Shape<Void>? = nil
+
+    public static let contract = OperationContract(
+        .updateSignalingChannel, of: Self.self,
+        summary: "Update a signaling channel",
+        documentation: """
+            Changes how long an ACTIVE channel keeps messages, from the next message on. SingleMasterConfiguration with \
+            MessageTtlSeconds is required, although the schema cannot say so (InvalidArgumentException). The channel gets a new \
+            version and is UPDATING until the change is done.
+            """,
+        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound, .versionMismatch],
+        exampleRequest: """
+            {"ChannelARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421",\
+            "CurrentVersion":"kQ2vT8sLw0ZyRb4NcXe1","SingleMasterConfiguration":{"MessageTtlSeconds":90}}
+            """)
+}

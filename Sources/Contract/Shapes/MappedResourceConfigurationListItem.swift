@@ -1,0 +1,15 @@
+/// A resource that a stream is mapped to.
+public struct MappedResourceConfigurationListItem: Sendable, Hashable {
+    public let type: String?
+    public let arn: String?
+
+    public init(type: String?, arn: String?) {
+        self.type = type
+        self.arn = arn
+    }
+
+    static let shape = structure(
+        "MappedResourceConfigurationListItem", Self.init,
+        optional("Type", .string(), \.type, "What kind of resource it is: a signaling channel."),
+        optional("ARN", .resourceARN, \.arn, "The ARN of the resource."))
+}
