@@ -6,19 +6,23 @@ public import Store
 public struct AccessKey: Sendable {
     public let id: String
     public let account: String
+    /// The one thing that it speaks for; nil where it may do anything in the account.
+    public let thingARN: String?
     public let secret: String
 
     /// A key with an id and a secret that were made before.
-    public init(id: String, account: String, secret: String) {
+    public init(id: String, account: String, thingARN: String? = nil, secret: String) {
         self.id = id
         self.account = account
+        self.thingARN = thingARN
         self.secret = secret
     }
 
     /// A new key with an id and a secret of the forms that AWS gives: 20 and 40 characters.
-    public static func random(account: String) -> AccessKey {
+    public static func random(account: String, thingARN: String? = nil) -> AccessKey {
         AccessKey(
             id: "AKIA" + characters(16, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), account: account,
+            thingARN: thingARN,
             secret: characters(40, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"))
     }
 
@@ -66,9 +70,9 @@ public struct AccessKeys: Sendable {
         }
     }
 
-    /// Makes a key for an account and answers it: the secret cannot be read again later.
-    public func create(account: String, description: String) async throws -> AccessKey {
-        let key = AccessKey.random(account: account)
+    /// Makes a key for an account, or for one thing of it, and answers it: the secret cannot be read again later.
+    public func create(account: String, thingARN: String? = nil, description: String) async throws -> AccessKey {
+        let key = AccessKey.random(account: account, thingARN: thingARN)
         guard try await add(key, description: description, unlessFact: nil) else {
             throw Failure(description: "The access key could not be added. Try again.")
         }
@@ -100,7 +104,7 @@ public struct AccessKeys: Sendable {
         do throws(DatabaseError) {
             guard let record = try await store.accessKey(id), record.isActive, let secret = sealer.open(record.secretSealed, owner: id)
             else { return nil }
-            return AccessKey(id: id, account: record.account, secret: secret)
+            return AccessKey(id: id, account: record.account, thingARN: record.thingARN, secret: secret)
         } catch {
             throw OperationError(error)
         }
@@ -112,6 +116,6 @@ public struct AccessKeys: Sendable {
     private func add(_ key: AccessKey, description: String, unlessFact fact: String?) async throws -> Bool {
         let sealed = try sealer.seal(key.secret, owner: key.id)
         return try await store.addAccessKey(
-            id: key.id, account: key.account, secretSealed: sealed, description: description, unlessFact: fact)
+            id: key.id, account: key.account, thingARN: key.thingARN, secretSealed: sealed, description: description, unlessFact: fact)
     }
 }

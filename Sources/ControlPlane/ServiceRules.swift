@@ -4,14 +4,26 @@ public import Contract
 public struct ServiceRules: Sendable {
     /// Streams that an account may have in a region.
     public var streamQuota: Int64
+    /// Signaling channels that an account may have in the region that is given.
+    public var channelQuota: @Sendable (_ region: String) -> Int64
     public var minimumDurations: MinimumDurations
+    /// How long an edge agent may be silent about a configuration that it is to apply or to delete, in milliseconds.
+    public var edgeTimeout: Int64
     public var endpoints: AdvertisedEndpoints
 
-    public init(streamQuota: Int64, minimumDurations: MinimumDurations, endpoints: AdvertisedEndpoints) {
+    public init(
+        streamQuota: Int64, channelQuota: @escaping @Sendable (_ region: String) -> Int64, minimumDurations: MinimumDurations,
+        edgeTimeout: Int64, endpoints: AdvertisedEndpoints
+    ) {
         self.streamQuota = streamQuota
+        self.channelQuota = channelQuota
         self.minimumDurations = minimumDurations
+        self.edgeTimeout = edgeTimeout
         self.endpoints = endpoints
     }
+
+    /// Fifteen minutes. Reference, StartEdgeConfigurationUpdate.
+    public static let documentedEdgeTimeout: Int64 = 15 * 60 * 1000
 }
 
 /// How long a resource stays in a passing status at least, in milliseconds; for people who test how their clients wait.
@@ -41,10 +53,21 @@ public struct AdvertisedEndpoints: Sendable {
     public var data: Address
     /// Archived media: fragments, sessions, clips and images.
     public var archive: Address
+    /// Signaling by web sockets.
+    public var wss: Address
+    /// Signaling by requests.
+    public var https: Address
+    /// Signaling of sessions whose media is stored.
+    public var webrtc: Address
 
-    public init(data: Address = .echo, archive: Address = .echo) {
+    public init(
+        data: Address = .echo, archive: Address = .echo, wss: Address = .echo, https: Address = .echo, webrtc: Address = .echo
+    ) {
         self.data = data
         self.archive = archive
+        self.wss = wss
+        self.https = https
+        self.webrtc = webrtc
     }
 }
 
@@ -62,6 +85,14 @@ public enum LimitProfile: String, Sendable, CaseIterable {
         case .aws: 10_000
         }
     }
+
+    /// Signaling channels that an account may have in a region. WebRTC developer guide, "Amazon Kinesis Video Streams with WebRTC service quotas".
+    public func channelQuota(_ region: String) -> Int64 {
+        switch self {
+        case .relaxed: .max
+        case .aws: region == "us-east-1" || region == "us-west-2" ? 10_000 : 5_000
+        }
+    }
 }
 
 /// How often an operation may be called in a second.
@@ -75,11 +106,21 @@ extension OperationID {
     /// The documented rate. Developer guide, "Control plane API service quotas".
     public var documentedRate: RequestRate {
         switch self {
-        case .createStream, .listStreams: RequestRate(perAccount: 50, perResource: nil)
-        case .describeStream, .getDataEndpoint: RequestRate(perAccount: 300, perResource: 5)
+        case .createStream, .listStreams, .createSignalingChannel, .listSignalingChannels, .listEdgeAgentConfigurations:
+            RequestRate(perAccount: 50, perResource: nil)
+        case .describeStream, .getDataEndpoint, .describeSignalingChannel: RequestRate(perAccount: 300, perResource: 5)
+        case .getSignalingChannelEndpoint: RequestRate(perAccount: 300, perResource: nil)
+        case .startEdgeConfigurationUpdate, .deleteEdgeConfiguration: RequestRate(perAccount: 10, perResource: 1)
+        case .updateMediaStorageConfiguration: RequestRate(perAccount: 10, perResource: 5)
         case .deleteStream, .describeStreamStorageConfiguration, .listTagsForStream, .tagStream, .untagStream, .updateDataRetention,
-            .updateStream, .updateStreamStorageConfiguration:
+            .updateStream, .updateStreamStorageConfiguration, .updateSignalingChannel, .deleteSignalingChannel, .tagResource,
+            .untagResource, .listTagsForResource, .describeMediaStorageConfiguration, .describeMappedResourceConfiguration,
+            .describeEdgeConfiguration, .updateImageGenerationConfiguration, .describeImageGenerationConfiguration,
+            .updateNotificationConfiguration, .describeNotificationConfiguration:
             RequestRate(perAccount: 50, perResource: 5)
+        // The service publishes no API for agents, so no rates for it: an agent asks once, and then as its streams change.
+        case .fetchEdgeConfigurations, .acknowledgeEdgeConfiguration, .reportEdgeConfigurationResult, .reportEdgeAgentStatus:
+            RequestRate(perAccount: 300, perResource: 5)
         }
     }
 }

@@ -7,6 +7,8 @@ enum StatusMachine {
     enum Event: Sendable, CaseIterable {
         case updateAccepted
         case deleteAccepted
+        /// An image, notification or media storage configuration.
+        case configured
         case tagsChanged
         /// What CREATING, UPDATING or DELETING stood for is done.
         case workFinished
@@ -32,6 +34,8 @@ enum StatusMachine {
         case (.creating, .deleteAccepted), (.updating, .deleteAccepted), (.deleting, .deleteAccepted): .refused
         case (.creating, .tagsChanged), (.active, .tagsChanged), (.updating, .tagsChanged): .status(status)
         case (.deleting, .tagsChanged): .refused
+        case (.active, .configured): .status(.active)
+        case (.creating, .configured), (.updating, .configured), (.deleting, .configured): .refused
         }
     }
 }

@@ -16,7 +16,7 @@ extension Gateway {
             if let origin = head.headerFields[.origin], !isAllowed(origin) {
                 throw OperationError(.accessDenied, "Web pages of \(origin.shortened) may not call this server: see the key cors-origins.")
             }
-            caller = self.caller(account: account, region: region, keyID: "none", exchange, body)
+            caller = self.caller(account: account, region: region, keyID: "none", reach: .anything, exchange, body)
         case .signature(let regions):
             let request = SignedRequest(head)
             let parsed = try refusing { () throws(SignatureError) in try verifier.parse(request) }
@@ -29,7 +29,10 @@ extension Gateway {
             try refusing { () throws(SignatureError) in
                 try verifier.verify(parsed, of: request, body: body.readableBytesSpan, secret: key.secret, now: .now())
             }
-            caller = self.caller(account: key.account, region: parsed.region, keyID: key.id, exchange, body)
+            caller = self.caller(
+                account: key.account, region: parsed.region, keyID: key.id, reach: key.thingARN.map(Caller.Reach.thing) ?? .account,
+                exchange,
+                body)
         }
         exchange.caller = caller
         return caller
@@ -39,11 +42,13 @@ extension Gateway {
         do throws(SignatureError) { return try check() } catch { throw OperationError(error) }
     }
 
-    private func caller(account: String, region: String, keyID: String, _ exchange: Exchange, _ body: ByteBuffer) -> Caller {
+    private func caller(
+        account: String, region: String, keyID: String, reach: Caller.Reach, _ exchange: Exchange, _ body: ByteBuffer
+    ) -> Caller {
         let head = exchange.request.head
         return Caller(
-            account: account, region: region, keyID: keyID, requestID: exchange.requestID, retry: retry(exchange, body),
-            origin: origin(head))
+            account: account, region: region, keyID: keyID, reach: reach, requestID: exchange.requestID,
+            retry: retry(exchange, body), origin: origin(head))
     }
 
     /// The SDKs send the same invocation id with each attempt at one call. Calls that change nothing need no record.

@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// Threads: any task may use it at any time.
 public final class Readiness: Sendable {
-    private let isDraining = Atomic(false)
+    private let drains = Atomic(false)
     private let check: @Sendable () async -> String?
 
     /// `check` answers why the instance is not ready, or nil.
@@ -14,12 +14,15 @@ public final class Readiness: Sendable {
 
     /// From now on the instance says that it is not ready, so that load balancers stop sending it requests.
     public func drain() {
-        isDraining.store(true, ordering: .relaxed)
+        drains.store(true, ordering: .relaxed)
     }
+
+    /// Whether the instance is asked to stop.
+    public var isDraining: Bool { drains.load(ordering: .relaxed) }
 
     /// Why the instance is not ready; nil where it is.
     func obstacle() async -> String? {
-        isDraining.load(ordering: .relaxed) ? "draining" : await check()
+        isDraining ? "draining" : await check()
     }
 }
 

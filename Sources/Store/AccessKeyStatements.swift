@@ -20,7 +20,8 @@ enum AccessKeyStatements {
 
     private static func record(_ row: inout Row) throws(DatabaseError) -> AccessKeyRecord {
         AccessKeyRecord(
-            id: try row.text(), account: try row.text(), thingARN: try row.optionalText(), secretSealed: try row.text(), isActive: try row.text() == "ACTIVE",
+            id: try row.text(), account: try row.text(), thingARN: try row.optionalText(), secretSealed: try row.text(),
+            isActive: try row.text() == "ACTIVE",
             description: try row.text(), createdAt: try row.integer())
     }
 

@@ -40,7 +40,8 @@ public struct Store: Sendable {
     /// Where the change was refused but the same call had been answered before, the answer is that one: a client that lost the answer to a
     /// call makes it again. Where the connection was lost before the outcome was known, the change's token tells whether it is in; if that
     /// cannot be told either, `outcomeUnknown` is thrown.
-    func commit(_ batch: Batch, guarded: Batch.Reference<String>, _ change: Change, _ key: ResourceKey) async throws(DatabaseError) -> Outcome
+    func commit(_ batch: Batch, guarded: Batch.Reference<String>, _ change: Change, _ key: ResourceKey) async throws(DatabaseError)
+        -> Outcome
     {
         do {
             let result = try await write(batch)

@@ -63,11 +63,15 @@ struct ConfigurationChecking {
         }
     }
 
-    mutating func address(_ key: String) -> AdvertisedEndpoints.Address {
+    /// A URL that clients are told, with the scheme of a web socket where it is one.
+    mutating func address(_ key: String, webSocket: Bool = false) -> AdvertisedEndpoints.Address {
         let text = text(key)
         if text == "echo" { return .echo }
-        let host = text.hasPrefix("https://") ? text.dropFirst(8) : text.hasPrefix("http://") ? text.dropFirst(7) : ""
-        require(!host.isEmpty && !host.contains("/"), "\(key): must be echo, or a URL with scheme and host and without path, not '\(text)'")
+        let (secure, plain) = webSocket ? ("wss://", "ws://") : ("https://", "http://")
+        let host = text.hasPrefix(secure) ? text.dropFirst(secure.count) : text.hasPrefix(plain) ? text.dropFirst(plain.count) : ""
+        require(
+            !host.isEmpty && !host.contains("/"),
+            "\(key): must be echo, or a URL that begins with \(secure) or \(plain), with host and without path, not '\(text)'")
         return .fixed(text)
     }
 }

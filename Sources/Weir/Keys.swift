@@ -1,4 +1,5 @@
 import ArgumentParser
+import Contract
 import ControlPlane
 import FoundationEssentials
 import Store
@@ -11,16 +12,47 @@ struct Keys: AsyncParsableCommand {
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "create", abstract: "Make an access key and print it as a profile for an AWS credentials file.",
-            usage: "weir keys create [--account DIGITS] [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationHelp.text)
+            usage: "weir keys create [--account DIGITS] [--thing ARN] [--config FILE] [--KEY VALUE ...]",
+            discussion: "--thing ARN makes a key for the edge agent of one thing, in the thing's account. It may do nothing else.\n\n"
+                + ConfigurationHelp.text)
 
         @Argument(parsing: .captureForPassthrough, help: .hidden)
         var arguments: [String] = []
 
         func run() async throws {
+            var arguments = arguments
+            let thing = try Thing(takenFrom: &arguments)
             try await Keys.open(arguments, self) { keys, configuration in
-                let key = try await keys.create(account: configuration.account, description: "made by weir keys create")
-                print("[weir-\(configuration.account)]\naws_access_key_id = \(key.id)\naws_secret_access_key = \(key.secret)")
+                let account = thing?.account ?? configuration.account
+                let key = try await keys.create(
+                    account: account, thingARN: thing?.arn, description: thing?.arn ?? "made by weir keys create")
+                print("[weir-\(thing?.name ?? account)]\naws_access_key_id = \(key.id)\naws_secret_access_key = \(key.secret)")
             }
+        }
+    }
+
+    /// The thing that a key is to speak for.
+    private struct Thing {
+        let arn: String
+        let account: String
+        let name: String
+
+        /// Takes `--thing ARN` or `--thing=ARN` out of the arguments; nil where there is none.
+        init?(takenFrom arguments: inout [String]) throws {
+            guard let index = arguments.firstIndex(where: { $0 == "--thing" || $0.hasPrefix("--thing=") }) else { return nil }
+            let argument = arguments.remove(at: index)
+            if argument == "--thing" {
+                guard index < arguments.count else { throw ValidationError("--thing: the value is missing") }
+                arn = arguments.remove(at: index)
+            } else {
+                arn = String(argument.dropFirst("--thing=".count))
+            }
+            let parts = arn.split(separator: ":", omittingEmptySubsequences: false)
+            guard Pattern.thingARN.matches(arn), parts.count == 6, parts[4].utf8.count == 12 else {
+                throw ValidationError("--thing: must be the ARN of a thing, such as arn:aws:iot:us-east-1:123456789012:thing/hub-1")
+            }
+            account = String(parts[4])
+            name = String(parts[5].dropFirst("thing/".count))
         }
     }
 

@@ -51,7 +51,8 @@ struct Serve: AsyncParsableCommand {
         let accessLog = AccessLog(isEnabled: configuration.logsRequests, write: Log.write)
         let gateway = Gateway(
             controlPlane: ControlPlane(
-                store: store, rules: configuration.rules, masterKey: masterKey, workIsWaiting: { signal.raise() }),
+                store: store, rules: configuration.rules, masterKey: masterKey, isStopping: { readiness.isDraining },
+                workIsWaiting: { signal.raise() }),
             keys: keys,
             throttle: Throttle(Throttle.Rates(profile: configuration.profile, protective: configuration.protectiveRate)),
             metrics: Metrics(), accessLog: accessLog, readiness: readiness, configuration: configuration.gateway)
@@ -70,6 +71,7 @@ struct Serve: AsyncParsableCommand {
                 accessLog,
                 Housekeeping(store: store, eventRetention: configuration.eventRetention, logger: logger),
                 TransitionWorker(store: store, signal: signal, logger: logger),
+                EdgeDeadlines(store: store, logger: logger),
                 server,
                 Drain(readiness: readiness, seconds: configuration.drainSeconds, logger: logger),
             ],
@@ -109,7 +111,9 @@ extension ServerConfiguration {
     }
 
     var rules: ServiceRules {
-        ServiceRules(streamQuota: streamQuota, minimumDurations: minimumDurations, endpoints: endpoints)
+        ServiceRules(
+            streamQuota: streamQuota, channelQuota: { [channelQuota, profile] in channelQuota ?? profile.channelQuota($0) },
+            minimumDurations: minimumDurations, edgeTimeout: edgeTimeout, endpoints: endpoints)
     }
 
     var gateway: GatewayConfiguration {

@@ -24,8 +24,12 @@ struct ServerConfiguration: Sendable {
     var endpoints: AdvertisedEndpoints
     var profile: LimitProfile
     var streamQuota: Int64
+    /// nil leaves it to the profile.
+    var channelQuota: Int64?
     var protectiveRate: Int?
     var minimumDurations: MinimumDurations
+    /// Milliseconds.
+    var edgeTimeout: Int64
     /// Milliseconds.
     var eventRetention: Int64
     /// Seconds.
@@ -80,12 +84,25 @@ struct ServerConfiguration: Sendable {
         Key(name: "cors-origins", fallback: "", help: "Origins of web pages that may call, separated by commas; * for all."),
         Key(name: "advertised-data", fallback: "echo", help: "URL told for PutMedia and GetMedia; echo: the address that the client used."),
         Key(name: "advertised-archive", fallback: "echo", help: "URL told for archived media; echo: the address that the client used."),
+        Key(
+            name: "advertised-wss", fallback: "echo",
+            help: "URL told for signaling by web sockets; echo: the address that the client used, as ws or wss."),
+        Key(
+            name: "advertised-https", fallback: "echo", help: "URL told for signaling by requests; echo: the address that the client used."),
+        Key(
+            name: "advertised-webrtc", fallback: "echo",
+            help: "URL told for sessions whose media is stored; echo: the address that the client used."),
         Key(name: "profile", fallback: "relaxed", help: "aws: the documented quotas and rates; relaxed: none of them."),
         Key(name: "stream-quota", fallback: "", help: "Streams an account may have in a region; empty: as the profile says."),
+        Key(
+            name: "channel-quota", fallback: "", help: "Signaling channels an account may have in a region; empty: as the profile says."),
         Key(name: "protective-rate", fallback: "", help: "Requests a second that an account may make of this instance; empty: any number."),
-        Key(name: "minimum-creating-ms", fallback: "0", help: "How long streams stay CREATING at least, in milliseconds."),
-        Key(name: "minimum-updating-ms", fallback: "0", help: "How long streams stay UPDATING at least, in milliseconds."),
-        Key(name: "minimum-deleting-ms", fallback: "0", help: "How long streams stay DELETING at least, in milliseconds."),
+        Key(name: "minimum-creating-ms", fallback: "0", help: "How long streams and channels stay CREATING at least, in milliseconds."),
+        Key(name: "minimum-updating-ms", fallback: "0", help: "How long streams and channels stay UPDATING at least, in milliseconds."),
+        Key(name: "minimum-deleting-ms", fallback: "0", help: "How long streams and channels stay DELETING at least, in milliseconds."),
+        Key(
+            name: "edge-timeout-seconds", fallback: "900",
+            help: "How long an edge agent may be silent about a configuration before it has failed."),
         Key(name: "event-retention-hours", fallback: "168", help: "Hours after which event rows are removed."),
         Key(name: "drain-seconds", fallback: "0", help: "How long to answer as before, but not ready, after SIGTERM."),
         Key(name: "stop-seconds", fallback: "10", help: "How long requests in flight may take to finish when stopping."),
@@ -183,14 +200,19 @@ struct ServerConfiguration: Sendable {
         isSigned = checking.text("auth", "sigv4 or none") { $0 == "sigv4" || $0 == "none" } == "sigv4"
         tls = checking.tls()
         corsOrigins = checking.optionalText("cors-origins").map { $0.split(separator: ",").map(String.init) } ?? []
-        endpoints = AdvertisedEndpoints(data: checking.address("advertised-data"), archive: checking.address("advertised-archive"))
+        endpoints = AdvertisedEndpoints(
+            data: checking.address("advertised-data"), archive: checking.address("advertised-archive"),
+            wss: checking.address("advertised-wss", webSocket: true), https: checking.address("advertised-https"),
+            webrtc: checking.address("advertised-webrtc"))
         profile = LimitProfile(rawValue: checking.text("profile", "relaxed or aws") { LimitProfile(rawValue: $0) != nil }) ?? .relaxed
         streamQuota = checking.optionalInteger("stream-quota", in: 1...(.max)) ?? profile.streamQuota
+        channelQuota = checking.optionalInteger("channel-quota", in: 1...(.max))
         protectiveRate = checking.optionalInteger("protective-rate", in: 1...1_000_000).map { Int($0) }
         let day: Int64 = 24 * 60 * 60 * 1000
         minimumDurations = MinimumDurations(
             creating: checking.integer("minimum-creating-ms", in: 0...day), updating: checking.integer("minimum-updating-ms", in: 0...day),
             deleting: checking.integer("minimum-deleting-ms", in: 0...day))
+        edgeTimeout = checking.integer("edge-timeout-seconds", in: 1...86_400) * 1000
         eventRetention = checking.integer("event-retention-hours", in: 1...87_600) * 60 * 60 * 1000
         drainSeconds = Int(checking.integer("drain-seconds", in: 0...3600))
         stopSeconds = Int(checking.integer("stop-seconds", in: 1...3600))

@@ -4,7 +4,7 @@ import SQL
 public import ServiceLifecycle
 public import Store
 
-/// Ends the passing statuses: makes streams ACTIVE that are CREATING or UPDATING, and removes those that are DELETING.
+/// Ends the passing statuses: makes streams and channels ACTIVE that are CREATING or UPDATING, and removes those that are DELETING.
 ///
 /// Any number of workers, in any number of processes, may run on one database. A worker claims tasks that are due, for the time of a lease;
 /// what it finishes is guarded by the resource's state, so a worker that was stopped and wakes up late changes nothing and tells nothing twice.
@@ -73,14 +73,14 @@ public struct TransitionWorker: Service {
             let lease = Token.random()
             let tasks = try await store.claimTasks(leaseToken: lease, lease: Self.lease, limit: Self.claimLimit)
             var removals: [TaskRecord] = []
-            var activations = 0
+            var activations: Set<ResourceKind> = []
             for task in tasks {
                 switch task.kind {
-                case .activateStream: activations += 1
-                case .removeStream: removals.append(task)
+                case .activate(let kind): activations.insert(kind)
+                case .remove: removals.append(task)
                 }
             }
-            if activations > 0 { _ = try await store.activateStreams(leaseToken: lease, changeToken: Token.random()) }
+            for kind in activations { _ = try await store.activate(kind, leaseToken: lease, changeToken: Token.random()) }
             try await remove(removals, lease)
             if tasks.count < Self.claimLimit { return }
         }
@@ -92,7 +92,7 @@ public struct TransitionWorker: Service {
             for task in tasks {
                 group.addTask {
                     do throws(DatabaseError) {
-                        _ = try await store.removeStream(task, leaseToken: lease, changeToken: Token.random())
+                        _ = try await store.remove(task, leaseToken: lease, changeToken: Token.random())
                         return nil
                     } catch {
                         return error

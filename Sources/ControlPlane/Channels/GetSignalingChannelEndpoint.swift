@@ -28,7 +28,7 @@ extension GetSignalingChannelEndpoint: Rule {
 
 extension Call {
     /// Where a channel is reached by a protocol.
-    private func endpoint(_ channelProtocol: ChannelProtocol) throws(OperationError) -> String {
+    fileprivate func endpoint(_ channelProtocol: ChannelProtocol) throws(OperationError) -> String {
         let endpoints = plane.rules.endpoints
         return switch channelProtocol {
         case .wss: try address(endpoints.wss, webSocket: true)

@@ -12,9 +12,14 @@ extension Call {
     }
 }
 
-/// Refuses what no address holds and Postgres cannot keep.
-func refuseControlCharacters(_ uri: String) throws(OperationError) {
-    guard uri.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F }) else {
-        throw OperationError(.invalidArgument, "DestinationConfig.Uri must not contain control characters.")
+extension JSONDocument {
+    /// A document of the database, which only this program writes.
+    static func stored(_ text: String) throws(OperationError) -> Self {
+        guard let value = value(from: text) else {
+            throw OperationError(
+                .internalFailure, "The request cannot be processed because of an internal failure.",
+                privateContext: "a stored \(Self.self) cannot be read")
+        }
+        return value
     }
 }

@@ -13,7 +13,7 @@ extension UpdateImageGenerationConfiguration: Rule {
         let isEnabled = configuration?.status == .enabled
         try await call.change(subject, .configured, needsRetention: isEnabled ? "image generation" : nil) { change throws(DatabaseError) in
             try await call.plane.store.setImageGeneration(
-                subject.key, configuration?.text, needsRetention: isEnabled, change)
+                subject.key, configuration.map(ImageGenerationConfiguration.text), needsRetention: isEnabled, change)
         }
     }
 }
@@ -21,25 +21,19 @@ extension UpdateImageGenerationConfiguration: Rule {
 extension ImageGenerationConfiguration {
     /// The rules that the reference states in prose. Reference, ImageGenerationConfiguration and ImageGenerationDestinationConfig.
     fileprivate func check(region: String) throws(OperationError) {
-        try refuseControlCharacters(destinationConfig.uri)
         guard destinationConfig.destinationRegion == region else {
             throw OperationError(
                 .invalidArgument,
-                "DestinationConfig.DestinationRegion is \(destinationConfig.destinationRegion): it must be the stream's own region, \(region).")
+                "DestinationConfig.DestinationRegion is \(destinationConfig.destinationRegion): it must be the stream's own region, \(region)."
+            )
         }
         guard samplingInterval >= 200 else {
             throw OperationError(.invalidArgument, "SamplingInterval is \(samplingInterval) ms: it must be at least 200.")
         }
-        for entry in formatConfig ?? [] {
-            switch entry.key {
-            case .jpegQuality:
-                guard let quality = Int(entry.value), (1...100).contains(quality) else {
-                    throw OperationError(
-                        .invalidArgument, "FormatConfig.JPEGQuality is \(entry.value): it must be a whole number from 1 to 100.")
-                }
-                guard format == .jpeg else {
-                    throw OperationError(.invalidArgument, "FormatConfig.JPEGQuality goes with the format JPEG, not with \(format.rawValue).")
-                }
+        for entry in formatConfig ?? [] where entry.key == FormatConfigKey.jpegQuality.rawValue {
+            guard let quality = Int(entry.value), (1...100).contains(quality) else {
+                throw OperationError(
+                    .invalidArgument, "FormatConfig.JPEGQuality is \(entry.value): it must be a whole number from 1 to 100.")
             }
         }
     }

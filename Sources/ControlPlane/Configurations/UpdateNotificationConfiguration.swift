@@ -9,11 +9,10 @@ extension UpdateNotificationConfiguration: Rule {
 
     static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) {
         let configuration = input.notificationConfiguration
-        if let uri = configuration?.destinationConfig.uri { try refuseControlCharacters(uri) }
         let isEnabled = configuration?.status == .enabled
         try await call.change(subject, .configured, needsRetention: isEnabled ? "a notification" : nil) { change throws(DatabaseError) in
             try await call.plane.store.setNotification(
-                subject.key, configuration?.text, needsRetention: isEnabled, change)
+                subject.key, configuration.map(NotificationConfiguration.text), needsRetention: isEnabled, change)
         }
     }
 }

@@ -13,7 +13,7 @@ extension DescribeMappedResourceConfiguration: Rule {
         let stream = try await call.stream(subject)
         let channelARN = try await call.plane.ask { store throws(DatabaseError) in try await store.mappedChannel(streamARN: stream.arn) }
         return Output(
-            mappedResourceConfigurationList: channelARN.map { [MappedResourceConfigurationListItem(arn: $0, type: "CHANNEL")] } ?? [],
+            mappedResourceConfigurationList: channelARN.map { [MappedResourceConfigurationListItem(type: "CHANNEL", arn: $0)] } ?? [],
             nextToken: nil)
     }
 }

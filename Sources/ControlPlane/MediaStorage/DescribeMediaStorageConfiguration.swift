@@ -10,6 +10,6 @@ extension DescribeMediaStorageConfiguration: Rule {
         let streamARN = try await call.channel(subject).mediaStorageStreamARN
         return Output(
             mediaStorageConfiguration: MediaStorageConfiguration(
-                status: streamARN == nil ? .disabled : .enabled, streamARN: streamARN))
+                streamARN: streamARN, status: streamARN == nil ? .disabled : .enabled))
     }
 }

@@ -21,7 +21,8 @@ extension UpdateMediaStorageConfiguration: Rule {
         case .enabled:
             guard let stream else {
                 throw OperationError(
-                    .invalidArgument, "MediaStorageConfiguration.StreamARN is required: name the stream that is to hold the channel's media.")
+                    .invalidArgument,
+                    "MediaStorageConfiguration.StreamARN is required: name the stream that is to hold the channel's media.")
             }
             try await call.enableMediaStorage(subject, stream)
         }

@@ -1,0 +1,64 @@
+import Contract
+import SQL
+import Store
+
+extension StartEdgeConfigurationUpdate: Rule {
+    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
+        let subject = try ResourceSubject(edgeStream: input.streamName, arn: input.streamARN, caller, .startEdgeConfigurationUpdate)
+        try caller.requireOwn(hubDeviceARN: input.edgeConfig.hubDeviceArn, .startEdgeConfigurationUpdate)
+        return subject
+    }
+
+    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) -> Output {
+        let wanted = input.edgeConfig
+        try wanted.recorderConfig.scheduleConfig?.check("RecorderConfig")
+        try wanted.uploaderConfig?.scheduleConfig.check("UploaderConfig")
+        try await start(wanted, subject, call)
+        let found = try await call.edgeConfiguration(subject)
+        // The status that this call has set, whatever the agent has said since.
+        return Output(
+            creationTime: Timestamp(millisecondsSinceEpoch: found.creationTime), edgeConfig: try found.edgeConfig(),
+            failedStatusDetails: nil, lastUpdatedTime: Timestamp(millisecondsSinceEpoch: found.lastUpdatedTime),
+            streamARN: found.streamARN, streamName: found.key.name, syncStatus: .syncing)
+    }
+
+    private static func start(_ wanted: EdgeConfig, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) {
+        let (plane, key, configuration) = (call.plane, subject.key, EdgeConfig.text(of: wanted))
+        // What was not as it has to be when it was tried, but is when it is looked at, is tried again.
+        for _ in 1...3 {
+            let outcome = try await plane.ask { store throws(DatabaseError) in
+                try await store.startEdgeConfigurationUpdate(
+                    key, hubDeviceARN: wanted.hubDeviceArn, configuration: configuration, revision: Token.random(),
+                    timeout: plane.rules.edgeTimeout, call.change())
+            }
+            switch outcome {
+            case .accepted: return
+            case .streamNotFound: throw .streamNotFound
+            case .refused(let stream, let found):
+                guard stream.status == StreamStatus.active.rawValue else { throw .notActive(key, status: stream.status) }
+                guard stream.dataRetentionInHours > 0 else { throw .noDataRetention(key.name, "an edge configuration") }
+                guard let found, let status = found.status else { continue }
+                guard EdgeStatusMachine.next(status, .updateAccepted) != .refused else { throw .edgeConfigurationBusy(found) }
+                guard found.hubDeviceARN == wanted.hubDeviceArn else {
+                    throw OperationError(
+                        .resourceInUse,
+                        "The edge configuration of the stream \(key.name) is with \(found.hubDeviceARN): delete it before another device gets it."
+                    )
+                }
+            }
+        }
+        throw OperationError(.resourceInUse, "The edge configuration of the stream \(key.name) is being changed by others: try again.")
+    }
+}
+
+extension ScheduleConfig {
+    /// Refuses an expression that is no Quartz expression. `owner` is the structure that holds the schedule, for messages.
+    fileprivate func check(_ owner: String) throws(OperationError) {
+        do throws(QuartzExpression.Fault) {
+            _ = try QuartzExpression(scheduleExpression)
+        } catch {
+            throw OperationError(
+                .invalidArgument, "\(owner).ScheduleConfig.ScheduleExpression is not a Quartz cron expression: \(error.reason).")
+        }
+    }
+}

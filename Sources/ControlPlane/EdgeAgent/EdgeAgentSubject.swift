@@ -1,0 +1,102 @@
+import Contract
+import SQL
+import Store
+
+/// The edge configuration that an agent speaks of.
+struct EdgeAgentSubject: CallSubject {
+    let key: ResourceKey
+    let streamARN: String
+    let hubDeviceARN: String
+
+    var resourceName: String? { key.name }
+
+    /// From the ARN of the stream; the caller must be the agent of the thing.
+    init(streamARN: String, hubDeviceARN: String, _ caller: Caller, _ operation: OperationID) throws(OperationError) {
+        try caller.requireThing(hubDeviceARN, operation)
+        key = try ResourceSubject(edgeStream: nil, arn: streamARN, caller, operation).key
+        self.streamARN = streamARN
+        self.hubDeviceARN = hubDeviceARN
+    }
+}
+
+extension Caller {
+    /// Refuses whoever does not speak for this thing.
+    func requireThing(_ hubDeviceARN: String, _ operation: OperationID) throws(OperationError) {
+        try requireEdge(operation)
+        switch reach {
+        case .anything: try requireOwn(hubDeviceARN: hubDeviceARN, operation)
+        case .thing(let own):
+            guard own == hubDeviceARN else { throw .denied(self, operation, resource: hubDeviceARN) }
+        case .account: throw .denied(self, operation, resource: hubDeviceARN)
+        }
+    }
+}
+
+extension Call {
+    /// The configuration that the agent speaks of, which must be its own and, where a revision is given, in that revision.
+    func edgeConfiguration(_ subject: EdgeAgentSubject, revision: String) async throws(OperationError) -> EdgeRecord {
+        let found = try await plane.ask { store throws(DatabaseError) in
+            try await store.edgeConfiguration(subject.key, streamARN: subject.streamARN)
+        }
+        guard let found, found.hubDeviceARN == subject.hubDeviceARN else { throw .edgeConfigurationNotFound(subject.key.name) }
+        guard found.revision == revision else {
+            throw OperationError(
+                .versionMismatch,
+                "The edge configuration of the stream \(subject.key.name) is not in the revision \(revision) any more: fetch it again.")
+        }
+        return found
+    }
+
+    /// Lets an event happen to the configuration that the agent speaks of. Answers the status it has now, nil where it is gone.
+    func edgeEvent(
+        _ event: EdgeStatusMachine.Event, details: String? = nil, _ subject: EdgeAgentSubject, revision: String
+    ) async throws(OperationError) -> SyncStatus? {
+        // What somebody else has changed between the look and the move is looked at again.
+        for _ in 1...3 {
+            let found = try await edgeConfiguration(subject, revision: revision)
+            guard let status = found.status else { break }
+            let move: Store.EdgeMove
+            switch EdgeStatusMachine.next(status, event) {
+            case .awaiting(let next): move = .awaiting(status: next.rawValue, timeout: plane.rules.edgeTimeout)
+            case .settled(let next): move = .settled(status: next.rawValue, details: details)
+            case .gone: move = .gone
+            case .known:
+                if event == .acknowledged { try await extendDeadline(found) }
+                return status
+            case .refused:
+                throw OperationError(
+                    .resourceInUse,
+                    "The edge configuration of the stream \(subject.key.name) is \(status.rawValue), which does not allow this.")
+            }
+            let isMoved = try await plane.ask { store throws(DatabaseError) in
+                try await store.moveEdgeConfiguration(found, move, change(repeatable: false))
+            }
+            if isMoved { return move.syncStatus }
+        }
+        throw OperationError(
+            .resourceInUse, "The edge configuration of the stream \(subject.key.name) is being changed by others: try again.")
+    }
+
+    /// Gives the agent its time again. Where the configuration has just been changed, its time is another's matter.
+    private func extendDeadline(_ found: EdgeRecord) async throws(OperationError) {
+        _ = try await plane.ask { store throws(DatabaseError) in
+            try await store.extendEdgeDeadline(found, timeout: plane.rules.edgeTimeout)
+        }
+    }
+}
+
+extension Store.EdgeMove {
+    fileprivate var syncStatus: SyncStatus? {
+        switch self {
+        case .awaiting(let status, _), .settled(let status, _): SyncStatus(rawValue: status)
+        case .gone: nil
+        }
+    }
+}
+
+/// Refuses the character that Postgres does not keep.
+func requireStorable(_ text: String?, _ member: String) throws(OperationError) {
+    guard text?.utf8.contains(0) != true else {
+        throw OperationError(.invalidArgument, "\(member) must not contain the character U+0000.")
+    }
+}

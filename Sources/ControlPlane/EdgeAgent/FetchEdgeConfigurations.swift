@@ -1,0 +1,69 @@
+import Contract
+import SQL
+import Store
+
+extension FetchEdgeConfigurations: Rule {
+    /// How many configurations are read from the store, and answered, at once.
+    private static let pageLimit = 1000
+
+    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> WholeAccount {
+        try caller.requireThing(input.hubDeviceArn, .fetchEdgeConfigurations)
+        for held in input.heldConfigurations ?? [] {
+            _ = try ResourceSubject(edgeStream: nil, arn: held.streamARN, caller, .fetchEdgeConfigurations)
+        }
+        return WholeAccount()
+    }
+
+    /// Looks about once a second until there is something to tell, the time is over, or the instance is asked to stop.
+    static func answer(_ input: Input, _ subject: WholeAccount, _ call: Call) async throws(OperationError) -> Output {
+        let end = ContinuousClock.now + .seconds(input.waitTimeInSeconds ?? 0)
+        while true {
+            let output = try await look(input, call)
+            let isEmpty = output.edgeConfigurations.isEmpty && output.removedStreamARNs.isEmpty
+            let left = end - ContinuousClock.now
+            guard isEmpty, left > .zero, !call.plane.isStopping() else { return output }
+            do {
+                try await Task.sleep(for: min(left, .milliseconds(Int.random(in: 500...1000))))
+            } catch {
+                return output
+            }
+        }
+    }
+
+    /// The difference between what the agent holds and what it is to hold.
+    private static func look(_ input: Input, _ call: Call) async throws(OperationError) -> Output {
+        var held: [String: String] = [:]
+        for configuration in input.heldConfigurations ?? [] { held[configuration.streamARN] = configuration.revision }
+        var toDo: [AgentEdgeConfiguration] = []
+        var last: String?
+        repeat {
+            let after = last
+            let found = try await call.plane.ask { store throws(DatabaseError) in
+                try await store.edgeConfigurations(
+                    account: call.caller.account, region: call.caller.region, hubDeviceARN: input.hubDeviceArn, after: after,
+                    limit: pageLimit)
+            }
+            for record in found {
+                let heldRevision = held.removeValue(forKey: record.streamARN)
+                if toDo.count < pageLimit, let item = try item(record, heldRevision: heldRevision) { toDo.append(item) }
+            }
+            last = found.count == pageLimit ? found.last?.key.name : nil
+        } while last != nil
+        // Nobody has removed these from the list, so nobody knows them.
+        let removed = (input.heldConfigurations ?? []).map(\.streamARN).filter { held[$0] != nil }
+        return Output(edgeConfigurations: toDo, removedStreamARNs: removed)
+    }
+
+    /// What the agent has to do for a configuration; nil where that is nothing.
+    private static func item(_ record: EdgeRecord, heldRevision: String?) throws(OperationError) -> AgentEdgeConfiguration? {
+        guard let status = record.status else { return nil }
+        switch status {
+        case .syncing, .acknowledged, .deleting, .deletingAcknowledged: break
+        case .inSync: if heldRevision == record.revision { return nil }
+        case .syncFailed, .deleteFailed: return nil
+        }
+        return AgentEdgeConfiguration(
+            edgeConfig: try record.edgeConfig(), revision: record.revision, streamARN: record.streamARN, streamName: record.key.name,
+            syncStatus: status)
+    }
+}
