@@ -80,7 +80,7 @@ import Testing
             let version = try await plane.active().version
             try plane.setStatus(.updating)
             let gate = Gate()
-            plane.faults.inject(.hold(gate), on: "stream.find")
+            plane.faults.inject(.hold(gate), on: "stream.state")
             async let answer = plane.call(.updateStream, Self.update.replacing("VERSION", with: version))
             try await eventually("the update was refused") { gate.arrived == 1 }
             try plane.setStatus(.active)
@@ -96,7 +96,7 @@ import Testing
             try plane.setStatus(.updating)
             let lookedAt = [Gate(), Gate(), Gate()]
             let triedAgain = [Gate(), Gate()]
-            for gate in lookedAt { plane.faults.inject(.hold(gate), on: "stream.find") }
+            for gate in lookedAt { plane.faults.inject(.hold(gate), on: "stream.state") }
             for gate in triedAgain { plane.faults.inject(.hold(gate), on: "stream.update", skipping: 1) }
             async let refusal = plane.refusal(.updateStream, Self.update.replacing("VERSION", with: version))
             for (index, gate) in lookedAt.enumerated() {

@@ -30,7 +30,10 @@ struct Plane {
             let store = Store(faults)
             let hints = Hints()
             let control = ControlPlane(
-                store: store, rules: ServiceRules(streamQuota: quota, minimumDurations: durations, endpoints: endpoints),
+                store: store,
+                rules: ServiceRules(
+                    streamQuota: quota, channelQuota: { _ in quota }, minimumDurations: durations,
+                    edgeTimeout: ServiceRules.documentedEdgeTimeout, endpoints: endpoints),
                 masterKey: try #require(MasterKey(masterKey)), workIsWaiting: { hints.count.add(1, ordering: .relaxed) })
             try await body(Plane(database: database, faults: faults, store: store, control: control, hints: hints))
         }

@@ -36,13 +36,13 @@ import Testing
     }
 }
 
-@Suite struct StreamSubjectTests {
+@Suite struct ResourceSubjectTests {
     private static let arn = "arn:aws:kinesisvideo:eu-west-1:111122223333:stream/gate/1705489836421"
 
     private static func subject(
         name: String? = nil, arn: String?, _ caller: Caller = .test(), wrongForm: ErrorCode = .invalidArgument
-    ) -> Result<StreamSubject, OperationError> {
-        Result { () throws(OperationError) in try StreamSubject(name: name, arn: arn, caller, .describeStream, wrongForm: wrongForm) }
+    ) -> Result<ResourceSubject, OperationError> {
+        Result { () throws(OperationError) in try ResourceSubject(stream: name, arn: arn, caller, .describeStream, wrongForm: wrongForm) }
     }
 
     private static func refusal(
@@ -56,10 +56,10 @@ import Testing
 
     @Test func `a name means any incarnation, an ARN means one`() throws {
         let byName = try Self.subject(name: "gate", arn: nil).get()
-        #expect(byName.key == .init(account: "111122223333", region: "eu-west-1", name: "gate"))
+        #expect(byName.key == .init(.stream, account: "111122223333", region: "eu-west-1", name: "gate"))
         #expect(byName.resourceName == "gate")
         let byARN = try Self.subject(arn: Self.arn).get()
-        #expect(byARN.key == .init(account: "111122223333", region: "eu-west-1", name: "gate", creationTime: 1_705_489_836_421))
+        #expect(byARN.key == .init(.stream, account: "111122223333", region: "eu-west-1", name: "gate", creationTime: 1_705_489_836_421))
         #expect(try Self.subject(name: "gate", arn: Self.arn).get().key == byARN.key)
         #expect(try Self.subject(arn: "arn:aws:kinesisvideo:eu-west-1:111122223333:stream/gate/007").get().key.creationTime == -1)
     }

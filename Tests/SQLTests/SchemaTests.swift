@@ -127,14 +127,16 @@ import Testing
     }
 
     @Test func `both engines are given the same checks and conditions`() {
-        for migration in Migration.all {
-            let scripts = Engine.allCases.map { engine in
-                migration.script(for: engine).matches(of: /CHECK \(.*\)|CREATE INDEX .*|CONSTRAINT \w+ PRIMARY KEY .*\)/).map {
-                    String($0.0)
-                }
-            }
-            #expect(scripts[0] == scripts[1])
+        // Over all migrations: where one engine changes a table, the other may have to make it anew.
+        let scripts = Engine.allCases.map { engine in
+            Set(
+                Migration.all.flatMap { migration in
+                    migration.script(for: engine).matches(of: /CHECK \(.*\)|CREATE (UNIQUE )?INDEX .*|CONSTRAINT \w+ PRIMARY KEY .*\)/)
+                        .map { String($0.0) }
+                })
         }
+        #expect(scripts[0].count > 20)
+        #expect(scripts[0] == scripts[1])
     }
 
     @Test func `every text of the schema has byte order on Postgres`() async throws {

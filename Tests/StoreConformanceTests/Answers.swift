@@ -1,7 +1,7 @@
 import SQL
 import Store
 
-extension Store.Creation {
+extension Creation {
     /// The creation's end in a word, for comparison; a created stream's ARN is not in it.
     var word: String {
         switch self {
@@ -20,7 +20,7 @@ extension Store.Creation {
     }
 }
 
-extension Store.StreamChange {
+extension ResourceChange {
     /// The change's end in a word or two, for comparison.
     var word: String {
         switch self {
@@ -44,7 +44,7 @@ extension Store {
     }
 
     /// The tags of a stream as `key=value`, in the order of the answer.
-    func tagList(_ key: StreamKey) async throws -> [String]? {
+    func tagList(_ key: ResourceKey) async throws -> [String]? {
         try await tags(key)?.tags.map { "\($0.key)=\($0.value)" }
     }
 }

@@ -48,12 +48,12 @@ import Testing
     {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
-            let key = StreamKey.named("gate")
+            let key = ResourceKey.named("gate")
             func update(_ version: String) async throws -> String {
                 try await store.updateStream(key, .expecting(version), activationDelay: 0, .fresh()).word
             }
             func delete(_ version: String?) async throws -> String {
-                try await store.deleteStream(key, expectedVersion: version, removalDelay: 0, .fresh()).word
+                try await store.delete(key, expectedVersion: version, removalDelay: 0, .fresh()).word
             }
             #expect(try await update("v") == "not found")
             #expect(try await delete(nil) == "not found")
@@ -108,7 +108,7 @@ import Testing
             let gate = try await store.createActive("gate", tags: tags)
             let other = try await store.createActive("gate2", tags: tags)
             #expect(
-                try await store.deleteStream(.named("gate"), expectedVersion: gate.version, removalDelay: 50, .fresh("DeleteStream")).word
+                try await store.delete(.named("gate"), expectedVersion: gate.version, removalDelay: 50, .fresh("DeleteStream")).word
                     == "accepted")
             let deleting = try #require(try await store.stream(.named("gate")))
             #expect(deleting.status == "DELETING")

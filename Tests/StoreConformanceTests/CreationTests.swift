@@ -47,7 +47,7 @@ import Testing
             #expect(try await create(.named("gate", region: "us-east-1")) == "created")
             #expect(try Self.usage(database) == [[2], [1], [1]])
             try await store.finishTasks()
-            #expect(try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh()).word == "accepted")
+            #expect(try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh()).word == "accepted")
             #expect(try await create(.named("gate")) == "name in use")
             try await store.finishTasks()
             #expect(try await store.stream(.named("gate")) == nil)
@@ -70,7 +70,7 @@ import Testing
             #expect(try await create(.named("a")) == "name in use")
             #expect(try await create(.named("a", account: "444455556666")) == "created")
             try await store.finishTasks()
-            _ = try await store.deleteStream(.named("a"), expectedVersion: nil, removalDelay: 0, .fresh())
+            _ = try await store.delete(.named("a"), expectedVersion: nil, removalDelay: 0, .fresh())
             #expect(try await create(.named("c")) == "quota reached")
             try await store.finishTasks()
             #expect(try await create(.named("c")) == "created")
@@ -123,13 +123,13 @@ import Testing
                 let stream = try await store.createActive("gate")
                 times.append(stream.creationTime)
                 #expect(stream.arn.hasSuffix("/\(stream.creationTime)"))
-                _ = try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh())
+                _ = try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh())
                 try await store.finishTasks()
                 try database.clock.advance(by: step)
                 // A stream that was created earlier and is removed later must not take the mark back.
                 if step < 0 {
                     _ = try await store.createActive("other")
-                    _ = try await store.deleteStream(.named("other"), expectedVersion: nil, removalDelay: 0, .fresh())
+                    _ = try await store.delete(.named("other"), expectedVersion: nil, removalDelay: 0, .fresh())
                     try await store.finishTasks()
                 }
             }
@@ -146,7 +146,7 @@ import Testing
             try database.clock.advance(by: 1000)
             let younger = try await store.createActive("younger")
             for name in ["younger", "older"] {
-                _ = try await store.deleteStream(.named(name), expectedVersion: nil, removalDelay: 0, .fresh())
+                _ = try await store.delete(.named(name), expectedVersion: nil, removalDelay: 0, .fresh())
                 try await store.finishTasks()
             }
             try database.clock.advance(by: -500)
@@ -174,9 +174,9 @@ import Testing
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
             let first = try await store.createActive("gate")
-            let old = StreamKey.named("gate", creationTime: first.creationTime)
+            let old = ResourceKey.named("gate", creationTime: first.creationTime)
             #expect(try await store.stream(old) == first)
-            _ = try await store.deleteStream(old, expectedVersion: first.version, removalDelay: 0, .fresh())
+            _ = try await store.delete(old, expectedVersion: first.version, removalDelay: 0, .fresh())
             try await store.finishTasks()
             let second = try await store.createActive("gate", tags: [TagRecord(key: "a", value: "1")])
             #expect(try await store.stream(old) == nil)
@@ -184,7 +184,7 @@ import Testing
             #expect(try await store.updateStream(old, .expecting(second.version), activationDelay: 0, .fresh()).word == "not found")
             #expect(try await store.setTags(old, [TagRecord(key: "a", value: "2")], .fresh()).word == "not found")
             #expect(try await store.removeTags(old, keys: ["a"], .fresh()).word == "not found")
-            #expect(try await store.deleteStream(old, expectedVersion: nil, removalDelay: 0, .fresh()).word == "not found")
+            #expect(try await store.delete(old, expectedVersion: nil, removalDelay: 0, .fresh()).word == "not found")
             #expect(try await store.stream(.named("gate", creationTime: second.creationTime)) == second)
             #expect(try await store.tagList(.named("gate")) == ["a=1"])
             #expect(try await store.history(second.arn) == ["CreateStream CREATING", "StreamStatusChange ACTIVE"])

@@ -27,7 +27,7 @@ import Testing
             try await $0.stream(.named("gate"))?.status == "UPDATING"
         },
         Kind(testDescription: "deletion", isCreation: false) { store, _ throws(DatabaseError) in
-            try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream", invocation: "i"))
+            try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream", invocation: "i"))
                 .word
         } isIn: {
             try await $0.stream(.named("gate"))?.status == "DELETING"

@@ -5,7 +5,7 @@ import Testing
 
 /// Clients that lost an answer and make the same call again.
 @Suite struct RetryTests {
-    private static func create(_ store: Store, _ change: Change) async throws -> Store.Creation {
+    private static func create(_ store: Store, _ change: Change) async throws -> Creation {
         try await store.createStream(.named("gate"), quota: 1, activationDelay: 0, change)
     }
 
@@ -31,7 +31,7 @@ import Testing
             let store = Store(database.database)
             let arn = try #require(try await Self.create(store, .fresh("CreateStream", invocation: "i")).arn)
             try await store.finishTasks()
-            _ = try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            _ = try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
             try await store.finishTasks()
             #expect(try await Self.create(store, .fresh("CreateStream", invocation: "i")).arn == arn)
             #expect(try await store.stream(.named("gate")) == nil)
@@ -81,9 +81,9 @@ import Testing
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
             let stream = try await store.createActive("gate")
-            let key = StreamKey.named("gate", creationTime: stream.creationTime)
+            let key = ResourceKey.named("gate", creationTime: stream.creationTime)
             func delete(_ invocation: String?) async throws -> String {
-                try await store.deleteStream(key, expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream", invocation: invocation))
+                try await store.delete(key, expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream", invocation: invocation))
                     .word
             }
             #expect(try await delete("i") == "accepted")
@@ -102,7 +102,7 @@ import Testing
     @Test(arguments: Engine.allCases) func `a repeated change of tags is accepted and not made again`(_ engine: Engine) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
-            let key = StreamKey.named("gate")
+            let key = ResourceKey.named("gate")
             let arn = try await store.createActive("gate").arn
             func set(_ value: String, _ invocation: String) async throws -> String {
                 try await store.setTags(

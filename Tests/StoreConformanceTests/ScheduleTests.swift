@@ -12,7 +12,7 @@ import Testing
         var generator = SeededGenerator(seed: seed)
         var accepted: [String: Int] = [:]
         for _ in 0..<operations {
-            let key = StreamKey.named(names[Int.random(in: 0..<names.count, using: &generator)])
+            let key = ResourceKey.named(names[Int.random(in: 0..<names.count, using: &generator)])
             let number = Int.random(in: 0..<12, using: &generator)
             let tags = (number..<number + 6).map { TagRecord(key: "k\($0)", value: "\(seed)") }
             let operation: String
@@ -30,7 +30,7 @@ import Testing
                     try await store.updateStream(key, .expecting(version), activationDelay: 0, .fresh(operation)).word == "accepted"
             case 3:
                 operation = "DeleteStream"
-                isAccepted = try await store.deleteStream(key, expectedVersion: nil, removalDelay: 0, .fresh(operation)).word == "accepted"
+                isAccepted = try await store.delete(key, expectedVersion: nil, removalDelay: 0, .fresh(operation)).word == "accepted"
             case 4:
                 operation = "TagStream"
                 isAccepted = try await store.setTags(key, tags, .fresh(operation)).word == "accepted"
@@ -51,9 +51,9 @@ import Testing
             let lease = Fixture.token()
             let tasks = try await store.claimTasks(leaseToken: lease, lease: 1, limit: Int.random(in: 1...3, using: &generator))
             if Bool.random(using: &generator) { await Task.yield() }
-            transitions += try await store.activateStreams(leaseToken: lease, changeToken: Fixture.token())
-            for task in tasks where task.kind == .removeStream {
-                if try await store.removeStream(task, leaseToken: lease, changeToken: Fixture.token()) { transitions += 1 }
+            transitions += try await store.activate(.stream, leaseToken: lease, changeToken: Fixture.token())
+            for task in tasks where task.kind == .remove(.stream) {
+                if try await store.remove(task, leaseToken: lease, changeToken: Fixture.token()) { transitions += 1 }
             }
         }
         return transitions

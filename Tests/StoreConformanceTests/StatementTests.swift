@@ -6,7 +6,7 @@ import Testing
 /// Every statement, as the engines see it.
 @Suite struct StatementTests {
     /// Those whose number of rows grows with the use of the service.
-    private static let growing = ["stream", "tag", "task", "event", "answered_mutation", "account_usage"]
+    private static let growing = ["stream", "tag", "task", "event", "answered_mutation", "account_usage", "channel", "edge_configuration"]
     /// These read the first row or rows of an index in its order, and stop.
     private static let inOrderWithLimit: Set = ["task.next-due"]
 
@@ -26,6 +26,7 @@ import Testing
     @Test func `SQLite searches growing tables by an index`() async throws {
         try await TestDatabase.with(.sqlite) { database in
             try Fixture.bulk(2000, in: database)
+            try Fixture.bulkChannelsAndEdges(2000, in: database)
             try database.execute("ANALYZE")
             for statement in Store.statements {
                 let explain = Statement("explain.\(statement.name)", "EXPLAIN QUERY PLAN " + statement.sql) { row throws(DatabaseError) in
@@ -49,6 +50,7 @@ import Testing
     @Test func `Postgres prepares every statement and searches growing tables by an index`() async throws {
         try await TestDatabase.with(.postgres) { database in
             try Fixture.bulk(2000, in: database)
+            try Fixture.bulkChannelsAndEdges(2000, in: database)
             let connection = try database.migrationConnection()
             try connection.execute("ANALYZE; SET enable_seqscan = off")
             for (number, statement) in Store.statements.enumerated() {

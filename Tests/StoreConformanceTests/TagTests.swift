@@ -11,7 +11,7 @@ import Testing
     @Test(arguments: Engine.allCases) func `tags are set, overwritten and removed`(_ engine: Engine) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
-            let key = StreamKey.named("gate")
+            let key = ResourceKey.named("gate")
             #expect(try await store.setTags(key, Self.tags(0..<1), .fresh()).word == "not found")
             #expect(try await store.removeTags(key, keys: ["k0"], .fresh()).word == "not found")
             #expect(try await store.tags(key) == nil)
@@ -45,7 +45,7 @@ import Testing
     @Test(arguments: Engine.allCases) func `a stream has 50 tags at most after the change, all or nothing`(_ engine: Engine) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
-            let key = StreamKey.named("gate")
+            let key = ResourceKey.named("gate")
             let arn = try await store.createActive("gate", tags: Self.tags(0..<48)).arn
             #expect(try await store.setTags(key, Self.tags(46..<51, "new"), .fresh()).word == "too many tags")
             #expect(try await store.tagList(key)?.contains { $0.hasSuffix("=new") } == false)
@@ -83,7 +83,7 @@ import Testing
     @Test(arguments: Engine.allCases) func `tags change in every status but DELETING`(_ engine: Engine) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
-            let key = StreamKey.named("gate")
+            let key = ResourceKey.named("gate")
             _ = try await store.create(.named("gate"))
             for status in ["CREATING", "ACTIVE", "UPDATING"] {
                 try database.execute("UPDATE stream SET status = '\(status)'")

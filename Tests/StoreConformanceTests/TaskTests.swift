@@ -37,7 +37,7 @@ import Testing
             let store = Store(database.database)
             let arn = try await store.create(.named("gate"))
             let task = try #require(try await store.claimTasks(leaseToken: "l", lease: 1, limit: 1).first)
-            #expect(task.kind == .activateStream)
+            #expect(task.kind == .activate(.stream))
             #expect(task.key == .named("gate"))
             #expect(task.resourceARN == arn)
             #expect(task.keyID == "AKIATEST")
@@ -71,12 +71,12 @@ import Testing
             try database.clock.advance(by: 100)
             #expect(try await store.claimTasks(leaseToken: "quick", lease: 100, limit: 1).count == 1)
             // Another has the lease, and has not finished.
-            #expect(try await store.activateStreams(leaseToken: "late", changeToken: Fixture.token()) == 0)
+            #expect(try await store.activate(.stream, leaseToken: "late", changeToken: Fixture.token()) == 0)
             #expect(try await store.stream(.named("gate"))?.status == "CREATING")
-            #expect(try await store.activateStreams(leaseToken: "quick", changeToken: Fixture.token()) == 1)
+            #expect(try await store.activate(.stream, leaseToken: "quick", changeToken: Fixture.token()) == 1)
             // Another has finished.
-            #expect(try await store.activateStreams(leaseToken: "late", changeToken: Fixture.token()) == 0)
-            #expect(try await store.activateStreams(leaseToken: "quick", changeToken: Fixture.token()) == 0)
+            #expect(try await store.activate(.stream, leaseToken: "late", changeToken: Fixture.token()) == 0)
+            #expect(try await store.activate(.stream, leaseToken: "quick", changeToken: Fixture.token()) == 0)
             #expect(try await store.history(arn) == ["CreateStream CREATING", "StreamStatusChange ACTIVE"])
             #expect(try await store.nextTaskDue() == nil)
         }
@@ -88,7 +88,7 @@ import Testing
             let arn = try await store.create(.named("gate"))
             _ = try await store.claimTasks(leaseToken: "late", lease: 100, limit: 1)
             try database.clock.advance(by: 5000)
-            #expect(try await store.activateStreams(leaseToken: "late", changeToken: Fixture.token()) == 1)
+            #expect(try await store.activate(.stream, leaseToken: "late", changeToken: Fixture.token()) == 1)
             #expect(try await store.history(arn) == ["CreateStream CREATING", "StreamStatusChange ACTIVE"])
             #expect(try await store.nextTaskDue() == nil)
         }
@@ -103,7 +103,7 @@ import Testing
                 let arn = try await store.create(.named(status))
                 try database.execute("UPDATE stream SET status = '\(status)' WHERE name = '\(status)'")
                 _ = try await store.claimTasks(leaseToken: status, lease: 100, limit: 1)
-                #expect(try await store.activateStreams(leaseToken: status, changeToken: Fixture.token()) == 0)
+                #expect(try await store.activate(.stream, leaseToken: status, changeToken: Fixture.token()) == 0)
                 #expect(try await store.stream(.named(status))?.status == status)
                 #expect(try await store.history(arn).count == 1)
                 #expect(try await store.nextTaskDue() == nil)
@@ -115,11 +115,11 @@ import Testing
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
             _ = try await store.createActive("gone")
-            _ = try await store.deleteStream(.named("gone"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            _ = try await store.delete(.named("gone"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
             _ = try await store.create(.named("mine"))
             _ = try await store.createStream(.named("other"), quota: .max, activationDelay: 10, .fresh("CreateStream"))
             #expect(try await store.claimTasks(leaseToken: "l", lease: 100, limit: 10).count == 2)
-            #expect(try await store.activateStreams(leaseToken: "l", changeToken: Fixture.token()) == 1)
+            #expect(try await store.activate(.stream, leaseToken: "l", changeToken: Fixture.token()) == 1)
             #expect(try await store.stream(.named("gone"))?.status == "DELETING")
             #expect(try await store.stream(.named("other"))?.status == "CREATING")
             #expect(try database.rows("SELECT name FROM task ORDER BY name") == [["gone"], ["other"]])
@@ -131,15 +131,15 @@ import Testing
             let store = Store(database.database)
             _ = try await store.createActive("stays")
             let gate = try await store.createActive("gate", tags: [TagRecord(key: "a", value: "1")])
-            _ = try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            _ = try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
             let late = try #require(try await store.claimTasks(leaseToken: "late", lease: 100, limit: 1).first)
             try database.clock.advance(by: 100)
             let quick = try #require(try await store.claimTasks(leaseToken: "quick", lease: 100, limit: 1).first)
-            #expect(try await !store.removeStream(late, leaseToken: "late", changeToken: Fixture.token()))
+            #expect(try await !store.remove(late, leaseToken: "late", changeToken: Fixture.token()))
             #expect(try await store.tagList(.named("gate")) == ["a=1"])
-            #expect(try await store.removeStream(quick, leaseToken: "quick", changeToken: Fixture.token()))
-            #expect(try await !store.removeStream(quick, leaseToken: "quick", changeToken: Fixture.token()))
-            #expect(try await !store.removeStream(late, leaseToken: "late", changeToken: Fixture.token()))
+            #expect(try await store.remove(quick, leaseToken: "quick", changeToken: Fixture.token()))
+            #expect(try await !store.remove(quick, leaseToken: "quick", changeToken: Fixture.token()))
+            #expect(try await !store.remove(late, leaseToken: "late", changeToken: Fixture.token()))
             #expect(try await store.nextTaskDue() == nil)
             #expect(try await store.history(gate.arn).suffix(2) == ["DeleteStream DELETING", "StreamStatusChange DELETED"])
             #expect(try database.rows("SELECT stream_count FROM account_usage") == [[1]])
@@ -152,12 +152,12 @@ import Testing
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
             _ = try await store.createActive("gate")
-            _ = try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            _ = try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
             let old = try #require(try await store.claimTasks(leaseToken: "old", lease: 1000, limit: 1).first)
-            #expect(try await !store.removeStream(old, leaseToken: "another", changeToken: Fixture.token()))
+            #expect(try await !store.remove(old, leaseToken: "another", changeToken: Fixture.token()))
             for status in ["CREATING", "ACTIVE", "UPDATING"] {
                 try database.execute("UPDATE stream SET status = '\(status)'")
-                #expect(try await !store.removeStream(old, leaseToken: "old", changeToken: Fixture.token()))
+                #expect(try await !store.remove(old, leaseToken: "old", changeToken: Fixture.token()))
                 #expect(try await store.stream(.named("gate"))?.status == status)
                 // A removal that cannot be is over: the task is put back for the next round.
                 try database.execute(
@@ -166,18 +166,18 @@ import Testing
                     """)
             }
             try database.execute("UPDATE stream SET status = 'DELETING'")
-            #expect(try await store.removeStream(old, leaseToken: "old", changeToken: Fixture.token()))
+            #expect(try await store.remove(old, leaseToken: "old", changeToken: Fixture.token()))
             // The same name again, also on its way out: the old task must not take it along.
             let second = try await store.createActive("gate")
-            _ = try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            _ = try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
             #expect(try await store.claimTasks(leaseToken: "old", lease: 1000, limit: 1).count == 1)
-            #expect(try await !store.removeStream(old, leaseToken: "old", changeToken: Fixture.token()))
+            #expect(try await !store.remove(old, leaseToken: "old", changeToken: Fixture.token()))
             // Not even where it is leased: a lease that ends while the removal is under way leaves such a task behind.
             try database.execute(
                 """
                 INSERT INTO task SELECT '\(old.resourceARN)', 'remove-stream', account, region, name, 'k', 'r', 0, 0, 1, 'old' FROM stream
                 """)
-            #expect(try await !store.removeStream(old, leaseToken: "old", changeToken: Fixture.token()))
+            #expect(try await !store.remove(old, leaseToken: "old", changeToken: Fixture.token()))
             #expect(try database.rows("SELECT resource_arn FROM task") == [[.text(second.arn)]])
             #expect(try await store.stream(.named("gate"))?.arn == second.arn)
         }
@@ -193,13 +193,13 @@ import Testing
             // Stops the activation after it has looked for its tasks.
             let blocker = try Blocker(database, "SELECT name FROM stream FOR UPDATE")
             try database.clock.advance(by: 100)
-            async let finished = store.activateStreams(leaseToken: "first", changeToken: Fixture.token())
+            async let finished = store.activate(.stream, leaseToken: "first", changeToken: Fixture.token())
             try await blocker.blocksOne(in: database)
             let claimed = try await store.claimTasks(leaseToken: "second", lease: 100, limit: 1)
             try blocker.release()
             #expect(claimed.isEmpty)
             #expect(try await finished == 1)
-            #expect(try await store.activateStreams(leaseToken: "second", changeToken: Fixture.token()) == 0)
+            #expect(try await store.activate(.stream, leaseToken: "second", changeToken: Fixture.token()) == 0)
             #expect(try await store.history(arn) == ["CreateStream CREATING", "StreamStatusChange ACTIVE"])
             #expect(try await store.nextTaskDue() == nil)
         }
@@ -211,10 +211,10 @@ import Testing
         try await TestDatabase.with(.postgres) { database in
             let store = Store(database.database)
             _ = try await store.createActive("gate")
-            _ = try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            _ = try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
             let task = try #require(try await store.claimTasks(leaseToken: "l", lease: 1000, limit: 1).first)
             let blocker = try Blocker(database, "SELECT account FROM account_usage FOR UPDATE")
-            async let removed = store.removeStream(task, leaseToken: "l", changeToken: Fixture.token())
+            async let removed = store.remove(task, leaseToken: "l", changeToken: Fixture.token())
             try await blocker.blocksOne(in: database)
             #expect(throws: Never.self) { try database.execute("SELECT name FROM stream FOR UPDATE NOWAIT") }
             try blocker.release()

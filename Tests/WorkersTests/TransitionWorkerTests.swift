@@ -27,7 +27,7 @@ import Testing
                 _ = try await store.updateStream(.named("gate"), .expecting(version), activationDelay: 0, .fresh("UpdateStream"))
                 signal.raise()
                 try await eventually("ACTIVE again") { try await Self.status(store) == "ACTIVE" }
-                _ = try await store.deleteStream(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+                _ = try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
                 signal.raise()
                 try await eventually("gone") { try await store.stream(.named("gate")) == nil }
                 #expect(
@@ -110,7 +110,7 @@ import Testing
 
     @Test(
         arguments: [FaultInjectingDatabase.Fault.failBefore(.unavailable), .loseAnswer, .loseCall],
-        ["task.remove-activations", "stream.claim-removal"])
+        ["task.remove-stream-activations", "stream.claim-removal"])
     func `what failed halfway is done once its lease ends, and once only`(
         _ fault: FaultInjectingDatabase.Fault, _ statement: String
     ) async throws {
@@ -119,7 +119,7 @@ import Testing
             let store = Store(faults)
             let signal = WorkSignal()
             let removed = try await store.createActive("removed")
-            _ = try await store.deleteStream(.named("removed"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            _ = try await store.delete(.named("removed"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
             let created = try await store.create(.named("created"))
             faults.inject(fault, on: statement)
             try await running([TransitionWorker(store: store, signal: signal, logger: .quiet)]) {
@@ -170,7 +170,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["task.remove-activations", "stream.claim-removal"])
+    @Test(arguments: ["task.remove-stream-activations", "stream.claim-removal"])
     func `a worker that is asked to stop finishes what it has claimed`(
         _ statement: String
     ) async throws {
@@ -178,7 +178,7 @@ import Testing
             let faults = FaultInjectingDatabase(database.database)
             let store = Store(faults)
             _ = try await store.createActive("removed")
-            _ = try await store.deleteStream(.named("removed"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            _ = try await store.delete(.named("removed"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
             _ = try await store.create(.named("created"))
             let gate = Gate()
             faults.inject(.hold(gate), on: statement)

@@ -22,6 +22,6 @@ public enum DeleteEdgeConfiguration: Operation {
             without a configuration is answered with StreamEdgeConfigurationNotFoundException. Edge operations are refused in the \
             region af-south-1.
             """,
-        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound, .streamEdgeConfigurationNotFound],
+        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound, .streamEdgeConfigurationNotFound],
         exampleRequest: #"{"StreamName":"gate-7"}"#)
 }
