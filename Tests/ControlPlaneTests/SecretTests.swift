@@ -86,7 +86,9 @@ import Testing
             #expect(listed.allSatisfy { !$0.secretSealed.contains(made.secret) })
             #expect(try await AccessKeys(store: store, masterKey: Self.masterKey(2)).active(made.id) == nil)
             // A sealed secret is of no use under another id.
-            try database.execute("INSERT INTO access_key SELECT 'AKIACOPY', account, secret_sealed, status, description, 0 FROM access_key")
+            try database.execute(
+                "INSERT INTO access_key (id, account, secret_sealed, status, description, created_at) SELECT 'AKIACOPY', account, secret_sealed, status, description, 0 FROM access_key"
+            )
             #expect(try await keys.active("AKIACOPY") == nil)
             #expect(try await keys.disable(made.id))
             #expect(try await keys.active(made.id) == nil)

@@ -22,6 +22,8 @@ public enum DeleteEdgeConfiguration: Operation {
             without a configuration is answered with StreamEdgeConfigurationNotFoundException. Edge operations are refused in the \
             region af-south-1.
             """,
-        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound, .streamEdgeConfigurationNotFound],
+        errors: [
+            .accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound, .streamEdgeConfigurationNotFound,
+        ],
         exampleRequest: #"{"StreamName":"gate-7"}"#)
 }
