@@ -10,5 +10,8 @@ extension Migration {
         Migration(
             version: 2, name: "channels and edge", oldestCompatible: 2,
             sqlite: PackageResources.m0002_channels_edge_sqlite_sql, postgres: PackageResources.m0002_channels_edge_postgres_sql),
+        Migration(
+            version: 3, name: "instances", oldestCompatible: 2,
+            sqlite: PackageResources.m0003_instances_sqlite_sql, postgres: PackageResources.m0003_instances_postgres_sql),
     ]
 }

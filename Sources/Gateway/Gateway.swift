@@ -71,6 +71,11 @@ public struct Gateway: Sendable {
 
     /// The way of a request. Clients can observe the order, and a test pins it.
     private func answer(_ exchange: inout Exchange) async throws(OperationError) -> Reply {
+        guard configuration.servesAPI else {
+            exchange.mustClose = true
+            throw OperationError(
+                .serviceUnavailable, "This instance works in the background and takes no calls: call one that has the role api.")
+        }
         let body = try await read(&exchange)
         if let preflight = preflight(exchange.request.head) { return preflight }
         let caller = try await authenticate(&exchange, body)

@@ -16,18 +16,22 @@ public struct GatewayConfiguration: Sendable {
     public var corsOrigins: [String]
     /// Whether clients speak TLS to this server, which decides the scheme of echoed endpoints.
     public var isTLS: Bool
+    /// Whether calls are answered, or only the pages for operators.
+    public var servesAPI: Bool
     /// The largest body that is read, in bytes.
     public var bodyLimit: Int
     /// How long a request may take to arrive.
     public var arrivalLimit: TimeAmount
 
     public init(
-        authentication: Authentication, corsOrigins: [String] = [], isTLS: Bool = false, bodyLimit: Int = 1 << 20,
+        authentication: Authentication, corsOrigins: [String] = [], isTLS: Bool = false, servesAPI: Bool = true,
+        bodyLimit: Int = 1 << 20,
         arrivalLimit: TimeAmount = .seconds(30)
     ) {
         self.authentication = authentication
         self.corsOrigins = corsOrigins
         self.isTLS = isTLS
+        self.servesAPI = servesAPI
         self.bodyLimit = bodyLimit
         self.arrivalLimit = arrivalLimit
     }

@@ -19,6 +19,7 @@ public final class Metrics: Sendable {
         var requests: [Key: UInt64] = [:]
         var latencies: [String: Latency] = [:]
         var throttled: [String: UInt64] = [:]
+        var answered: UInt64 = 0
     }
 
     /// Upper bounds in seconds.
@@ -36,9 +37,13 @@ public final class Metrics: Sendable {
             state.requests[Key(operation: name, status: status), default: 0] += 1
             state.latencies[name, default: Latency()].counts[bucket] += 1
             state.latencies[name, default: Latency()].sum += seconds
+            state.answered += 1
             if isThrottled { state.throttled[name, default: 0] += 1 }
         }
     }
+
+    /// How many requests were answered so far.
+    public var answeredCount: UInt64 { state.withLock { $0.answered } }
 
     /// Everything counted so far.
     func text() -> String {

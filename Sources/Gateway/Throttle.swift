@@ -2,8 +2,9 @@ import Contract
 public import ControlPlane
 import Synchronization
 
-/// Request rates of this instance: a bucket that fills at the rate and holds one second of it, for each account, region and operation, and for
-/// each resource where the rate counts those.
+/// Request rates: a bucket that fills at the rate and holds one second of it, for each account, region and operation, and for each resource where
+/// the rate counts those. The documented rates of an account are shared out: with three instances behind a load balancer that spreads requests
+/// evenly each admits a third, so that they hold for the deployment. Rates of a resource and protective rates are those of one instance.
 ///
 /// Threads: any task may use it at any time. Memory is bounded: buckets that are full again are forgotten.
 public final class Throttle: Sendable {
@@ -30,12 +31,12 @@ public final class Throttle: Sendable {
     private struct Bucket {
         var tokens: Double
         var filledAt: Double
-        let rate: Double
 
-        mutating func take(_ time: Double) -> Bool {
+        mutating func take(_ time: Double, rate: Double) -> Bool {
             // Calls that are admitted at once may come in another order than they asked the clock.
             let now = max(time, filledAt)
-            tokens = min(rate, tokens + (now - filledAt) * rate)
+            // A share of less than one call a second still holds one call.
+            tokens = min(max(rate, 1), tokens + (now - filledAt) * rate)
             filledAt = now
             guard tokens >= 1 else { return false }
             tokens -= 1
@@ -50,10 +51,16 @@ public final class Throttle: Sendable {
 
     private let rates: Rates
     private let state = Mutex(State())
+    private let instances = Atomic(1)
 
     /// A throttle whose buckets are all full.
     public init(_ rates: Rates) {
         self.rates = rates
+    }
+
+    /// Shares the documented rates of an account out to so many instances, this one among them.
+    public func share(among count: Int) {
+        instances.store(max(count, 1), ordering: .relaxed)
     }
 
     /// Takes one call out of every bucket that it counts in, or throws ThrottlingException or ClientLimitExceededException. `now` is in seconds of
@@ -61,7 +68,7 @@ public final class Throttle: Sendable {
     func admit(_ operation: OperationID, _ caller: Caller, resourceName: String?, now: Double) throws(OperationError) {
         if let protective = rates.protective {
             let key = Key(account: caller.account, region: "", operation: nil, resource: nil)
-            guard take(key, rate: protective, now) else {
+            guard take(key, rate: Double(protective), now) else {
                 throw OperationError(
                     .throttling, "The account makes more than \(protective) requests a second, the most that this deployment takes.")
             }
@@ -71,12 +78,13 @@ public final class Throttle: Sendable {
         case .aws:
             let documented = operation.documentedRate
             let account = Key(account: caller.account, region: caller.region, operation: operation, resource: nil)
-            guard take(account, rate: documented.perAccount, now) else {
+            let share = Double(documented.perAccount) / Double(instances.load(ordering: .relaxed))
+            guard take(account, rate: share, now) else {
                 throw OperationError(.clientLimitExceeded, "Limit exceeded on number of requests for \(operation.rawValue) API")
             }
             guard let rate = documented.perResource, let resourceName else { return }
             let resource = Key(account: caller.account, region: caller.region, operation: operation, resource: resourceName)
-            guard take(resource, rate: rate, now) else {
+            guard take(resource, rate: Double(rate), now) else {
                 throw OperationError(
                     .clientLimitExceeded,
                     "Limit exceeded on number of requests for \(operation.rawValue) API for resource '\(resourceName)'")
@@ -84,14 +92,14 @@ public final class Throttle: Sendable {
         }
     }
 
-    private func take(_ key: Key, rate: Int, _ now: Double) -> Bool {
+    private func take(_ key: Key, rate: Double, _ now: Double) -> Bool {
         state.withLock { state in
             if now >= state.sweepAt {
-                // A bucket nobody used for a second is full, which is what a new one is too.
-                state.buckets = state.buckets.filter { now - $0.value.filledAt < 1 }
+                // A bucket nobody used for so long is full, which is what a new one is too: none fills more slowly than in ten seconds.
+                state.buckets = state.buckets.filter { now - $0.value.filledAt < 10 }
                 state.sweepAt = now + 1
             }
-            return state.buckets[key, default: Bucket(tokens: Double(rate), filledAt: now, rate: Double(rate))].take(now)
+            return state.buckets[key, default: Bucket(tokens: max(rate, 1), filledAt: now)].take(now, rate: rate)
         }
     }
 }

@@ -66,36 +66,54 @@ public struct Migrator {
         switch connection.engine {
         case .postgres:
             // A session lock, given back when the connection ends. Whoever waits longer than a migration should take is told so.
-            try connection.execute("SET lock_timeout = '60s'; SELECT pg_advisory_lock(7239046125)")
+            try connection.execute("SET lock_timeout = '60s'; SELECT pg_advisory_lock(7239046125); SET lock_timeout = '2s'")
         case .sqlite:
             // Each BEGIN EXCLUSIVE below is the lock; the connection waits for it as long as its busy timeout says.
             break
         }
         var done: [Int64] = []
+        var attempt = 1
         while let migration = try next(on: connection) {
-            try connection.execute(begin(connection.engine))
             do throws(DatabaseError) {
-                guard try applied(on: connection).allSatisfy({ $0.version < migration.version }) else {
-                    try connection.execute("ROLLBACK")
-                    continue
-                }
-                try connection.execute(table)
-                try connection.execute(migration.script(for: connection.engine))
-                try connection.execute(
-                    """
-                    INSERT INTO schema_migration (version, name, checksum, oldest_compatible, applied_at)
-                    VALUES (\(migration.version), '\(migration.name)', '\(migration.checksum(for: connection.engine))',
-                        \(migration.oldestCompatible), now_ms())
-                    """)
-                try connection.execute("COMMIT")
+                guard try apply(migration, on: connection) else { continue }
             } catch {
-                // What failed is what is told; a rollback that fails too adds nothing to it.
-                try? connection.execute("ROLLBACK")
-                throw DatabaseError(error.kind, "migration \(migration.version) (\(migration.name)): \(error.message)")
+                // A lock on a table that others use is waited for briefly, since whoever comes after waits behind it, and asked for again.
+                guard error.kind == .conflict, connection.engine == .postgres, attempt < Self.lockAttempts else { throw error }
+                attempt += 1
+                continue
             }
+            attempt = 1
             done.append(migration.version)
         }
         return done
+    }
+
+    /// How often two seconds are waited for a lock: for half a minute in all, besides the time of the migration itself.
+    private static let lockAttempts = 15
+
+    /// Applies a migration in a transaction of its own; false where another has done so meanwhile.
+    private func apply(_ migration: Migration, on connection: any MigrationConnection) throws(DatabaseError) -> Bool {
+        try connection.execute(begin(connection.engine))
+        do throws(DatabaseError) {
+            guard try applied(on: connection).allSatisfy({ $0.version < migration.version }) else {
+                try connection.execute("ROLLBACK")
+                return false
+            }
+            try connection.execute(table)
+            try connection.execute(migration.script(for: connection.engine))
+            try connection.execute(
+                """
+                INSERT INTO schema_migration (version, name, checksum, oldest_compatible, applied_at)
+                VALUES (\(migration.version), '\(migration.name)', '\(migration.checksum(for: connection.engine))',
+                    \(migration.oldestCompatible), now_ms())
+                """)
+            try connection.execute("COMMIT")
+            return true
+        } catch {
+            // What failed is what is told; a rollback that fails too adds nothing to it.
+            try? connection.execute("ROLLBACK")
+            throw DatabaseError(error.kind, "migration \(migration.version) (\(migration.name)): \(error.message)")
+        }
     }
 
     private func next(on connection: any MigrationConnection) throws(DatabaseError) -> Migration? {

@@ -3,7 +3,7 @@ public import SQL
 extension Store {
     /// Every statement there is, so that tests can prepare and explain each on both engines.
     public static let statements: [StatementText] =
-        [pingStatement.text, ResourceStatements.lockUsage.text] + ResourceStatements.stream.all + ResourceStatements.channel.all
+        [ResourceStatements.lockUsage.text] + ResourceStatements.stream.all + ResourceStatements.channel.all
         + StreamStatements.all + ChannelStatements.all + EdgeStatements.all + EventStatements.all + TaskStatements.all
-        + MutationStatements.all + AccessKeyStatements.all
+        + MutationStatements.all + AccessKeyStatements.all + InstanceStatements.all
 }

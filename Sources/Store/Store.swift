@@ -11,17 +11,6 @@ public struct Store: Sendable {
         self.database = database
     }
 
-    /// Whether the database answers.
-    public func isReachable() async -> Bool {
-        do throws(DatabaseError) {
-            return try await database.read(Self.pingStatement, []) == [1]
-        } catch {
-            return false
-        }
-    }
-
-    static let pingStatement = Statement<Int64>("ping", "SELECT CAST(1 AS BIGINT)") { row throws(DatabaseError) in try row.integer() }
-
     /// Writes a batch, again where a conflict kept it from being done: nothing has changed then.
     func write(_ batch: Batch) async throws(DatabaseError) -> BatchResult {
         var attempt = 1

@@ -79,5 +79,13 @@ enum TaskStatements {
         "task.next-due", "SELECT available_at - now_ms() FROM task ORDER BY available_at LIMIT 1"
     ) { row throws(DatabaseError) in try row.integer() }
 
-    static let all: [StatementText] = [claim.text, remove.text, nextDue.text]
+    /// All of them, and those that are due for more than five seconds, the time of a lease. For operators: it reads the whole table.
+    static let counts = Statement(
+        "task.counts",
+        "SELECT count(*), count(CASE WHEN available_at < (SELECT now_ms()) - 5000 THEN 1 END) FROM task"
+    ) { row throws(DatabaseError) in
+        TaskCounts(waiting: try row.integer(), overdue: try row.integer())
+    }
+
+    static let all: [StatementText] = [claim.text, remove.text, nextDue.text, counts.text]
 }

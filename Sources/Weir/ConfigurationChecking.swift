@@ -42,6 +42,15 @@ struct ConfigurationChecking {
         text(key, "true or false") { $0 == "true" || $0 == "false" } == "true"
     }
 
+    mutating func roles() -> Set<ServerConfiguration.Role> {
+        let names = text("roles").split(separator: ",").map(String.init)
+        let roles = Set(names.compactMap(ServerConfiguration.Role.init))
+        require(
+            !roles.isEmpty && roles.count == names.count,
+            "roles: must be \(ServerConfiguration.Role.allCases.map(\.rawValue).joined(separator: ", ")) or both, not '\(text("roles"))'")
+        return roles
+    }
+
     /// Not echoed where it is wrong: it may hold a password.
     mutating func database(dataDirectory: String) -> ServerConfiguration.DatabaseLocation {
         let text = text("database")

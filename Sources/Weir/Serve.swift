@@ -47,15 +47,24 @@ struct Serve: AsyncParsableCommand {
         _ configuration: ServerConfiguration, _ store: Store, _ masterKey: MasterKey, _ keys: AccessKeys, _ logger: Logger
     ) async throws {
         let signal = WorkSignal()
-        let readiness = Readiness { await store.isReachable() ? nil : "the database does not answer" }
+        let gauge = LeaseGauge()
+        let readiness = Readiness { await store.obstacle() }
         let accessLog = AccessLog(isEnabled: configuration.logsRequests, write: Log.write)
+        let throttle = Throttle(Throttle.Rates(profile: configuration.profile, protective: configuration.protectiveRate))
+        let metrics = Metrics()
         let gateway = Gateway(
             controlPlane: ControlPlane(
                 store: store, rules: configuration.rules, masterKey: masterKey, isStopping: { readiness.isDraining },
                 workIsWaiting: { signal.raise() }),
-            keys: keys,
-            throttle: Throttle(Throttle.Rates(profile: configuration.profile, protective: configuration.protectiveRate)),
-            metrics: Metrics(), accessLog: accessLog, readiness: readiness, configuration: configuration.gateway)
+            keys: keys, throttle: throttle, metrics: metrics, accessLog: accessLog, readiness: readiness,
+            configuration: configuration.gateway)
+        let membership = Membership(
+            store: store, identity: configuration.identity,
+            condition: {
+                Membership.Condition(
+                    status: readiness.isDraining ? "DRAINING" : "RUNNING", answered: metrics.answeredCount, leasedTasks: gauge.count)
+            },
+            learn: { throttle.share(among: $0) }, logger: logger)
         let server = try configuration.serverBuilder().buildServer(
             configuration: HummingbirdCore.ServerConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1024,
@@ -65,17 +74,22 @@ struct Serve: AsyncParsableCommand {
                 let port = channel.localAddress?.port ?? configuration.port
                 logger.notice("listening on \(configuration.scheme)://\(configuration.host):\(port)")
             })
-        // Stopped in reverse: first the instance is not ready, then takes no new requests, then the workers end, and the log has the last word.
-        var group = ServiceGroupConfiguration(
-            services: [
-                accessLog,
+        // Stopped in reverse: first the instance is not ready, then takes no new requests, then the workers end, then the others learn of it, and
+        // the log has the last word.
+        var services: [any Service] = [accessLog, membership]
+        if configuration.roles.contains(.worker) {
+            services += [
                 Housekeeping(store: store, eventRetention: configuration.eventRetention, logger: logger),
-                TransitionWorker(store: store, signal: signal, logger: logger),
+                TransitionWorker(store: store, signal: signal, gauge: gauge, logger: logger),
                 EdgeDeadlines(store: store, logger: logger),
-                server,
-                Drain(readiness: readiness, seconds: configuration.drainSeconds, logger: logger),
-            ],
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: Log.quiet)
+            ]
+        }
+        services += [
+            server,
+            Drain(readiness: readiness, membership: membership, seconds: configuration.drainSeconds, logger: logger),
+        ]
+        var group = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: Log.quiet)
         group.maximumGracefulShutdownDuration = .seconds(configuration.drainSeconds + configuration.stopSeconds)
         do {
             try await ServiceGroup(configuration: group).run()
@@ -90,6 +104,7 @@ struct Serve: AsyncParsableCommand {
 /// The first to stop: says that the instance is not ready, for as long as load balancers need to notice, before the server stops.
 struct Drain: Service {
     let readiness: Readiness
+    let membership: Membership
     let seconds: Int
     let logger: Logger
 
@@ -97,11 +112,37 @@ struct Drain: Service {
         try await gracefulShutdown()
         readiness.drain()
         logger.notice("draining", metadata: ["seconds": "\(seconds)"])
+        await membership.beat()
         if seconds > 0 { try? await Task.sleep(for: .seconds(seconds)) }
     }
 }
 
+extension Store {
+    /// Why this program cannot serve from the database now; nil where it can.
+    fileprivate func obstacle() async -> String? {
+        do throws(DatabaseError) {
+            guard let schema = try await schema() else { return "the database has no schema" }
+            let own = Migration.all.last?.version ?? 0
+            guard schema.oldestCompatible <= own else {
+                return
+                    "the database has schema version \(schema.version), which needs a program of version \(schema.oldestCompatible) or newer"
+            }
+            return nil
+        } catch {
+            return "the database does not answer"
+        }
+    }
+}
+
 extension ServerConfiguration {
+    /// What this process is to the deployment: another with each start.
+    var identity: InstanceRecord {
+        InstanceRecord(
+            id: Token.random(), host: ProcessInfo.processInfo.hostName, processID: Int64(ProcessInfo.processInfo.processIdentifier),
+            version: Weir.version, roles: roles.map(\.rawValue).sorted().joined(separator: ","),
+            schemaVersion: Migration.all.last?.version ?? 0, status: "RUNNING", requestsPerSecond: 0, leasedTasks: 0)
+    }
+
     var scheme: String { tls == nil ? "http" : "https" }
 
     /// How clients on this machine reach the server.
@@ -119,7 +160,7 @@ extension ServerConfiguration {
     var gateway: GatewayConfiguration {
         GatewayConfiguration(
             authentication: isSigned ? .signature(regions: allowedRegions) : .none(account: account, region: region),
-            corsOrigins: corsOrigins, isTLS: tls != nil)
+            corsOrigins: corsOrigins, isTLS: tls != nil, servesAPI: roles.contains(.api))
     }
 
     /// HTTP/1.1, over TLS where it is configured. Connections that are idle for over a minute are closed.

@@ -9,6 +9,8 @@ import Logging
 struct ServerConfiguration: Sendable {
     var host: String
     var port: Int
+    /// What this instance does.
+    var roles: Set<Role>
     var dataDirectory: String
     var database: DatabaseLocation
     var postgresConnections: Int
@@ -38,6 +40,14 @@ struct ServerConfiguration: Sendable {
     var logLevel: String
     var logsRequests: Bool
 
+    /// What an instance may do.
+    enum Role: String, CaseIterable {
+        /// Answer calls.
+        case api
+        /// End passing statuses, keep deadlines, clean up.
+        case worker
+    }
+
     /// Where the database is.
     enum DatabaseLocation: Sendable, Equatable {
         case sqlite(path: String)
@@ -66,6 +76,9 @@ struct ServerConfiguration: Sendable {
     static let keys: [Key] = [
         Key(name: "host", fallback: "127.0.0.1", help: "Address to listen on."),
         Key(name: "port", fallback: "7080", help: "Port to listen on; 0 takes a free one."),
+        Key(
+            name: "roles", fallback: "api,worker",
+            help: "What this instance does, separated by commas: api answers calls, worker does what happens later."),
         Key(name: "data-dir", fallback: "./weir-data", help: "Folder of the database (SQLite), the master key and the first credentials."),
         Key(
             name: "database", fallback: "sqlite", help: "sqlite, sqlite:PATH, or a libpq URL or key/value string for Postgres 15 or newer.",
@@ -189,6 +202,7 @@ struct ServerConfiguration: Sendable {
     private init(_ checking: inout ConfigurationChecking) {
         host = checking.text("host")
         port = Int(checking.integer("port", in: 0...65535))
+        roles = checking.roles()
         dataDirectory = checking.text("data-dir")
         database = checking.database(dataDirectory: dataDirectory)
         postgresConnections = Int(checking.integer("postgres-connections", in: 1...64))

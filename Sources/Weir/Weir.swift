@@ -6,5 +6,9 @@ struct Weir: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weir",
         abstract: "A self-hosted server that speaks the Amazon Kinesis Video Streams API.",
-        subcommands: [Serve.self, Migrate.self, OpenAPI.self, Keys.self])
+        version: version,
+        subcommands: [Serve.self, Migrate.self, Status.self, OpenAPI.self, Keys.self])
+
+    /// Of the program; `weir status` shows it for each instance.
+    static let version = "0.2.0"
 }

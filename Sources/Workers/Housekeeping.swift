@@ -13,6 +13,8 @@ public struct Housekeeping: Service {
 
     /// Answers of mutations are kept for ten minutes: longer than any SDK repeats a call.
     static let answerRetention: Int64 = 10 * 60 * 1000
+    /// Instances that ended are shown for an hour.
+    private static let instanceRetention: Int64 = 60 * 60 * 1000
     private static let batch = 1000
 
     /// Housekeeping on a store. `eventRetention` is the age in milliseconds after which events are removed.
@@ -39,5 +41,6 @@ public struct Housekeeping: Service {
     func cleanUp() async throws(DatabaseError) {
         while try await store.removeEvents(olderThan: eventRetention, limit: Self.batch) == Self.batch {}
         while try await store.removeAnsweredMutations(olderThan: Self.answerRetention, limit: Self.batch) == Self.batch {}
+        _ = try await store.removeInstances(silentFor: Self.instanceRetention)
     }
 }

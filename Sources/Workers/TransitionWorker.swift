@@ -13,6 +13,7 @@ public import Store
 public struct TransitionWorker: Service {
     private let store: Store
     private let signal: WorkSignal
+    private let gauge: LeaseGauge
     private let logger: Logger
     /// Milliseconds between two looks without a hint.
     private let lookInterval: ClosedRange<Int>
@@ -22,14 +23,17 @@ public struct TransitionWorker: Service {
     /// Milliseconds after which the tasks of a worker that died are claimed by another.
     private static let lease: Int64 = 5_000
 
-    /// A worker on a store, woken by a signal besides looking by itself about once a second.
-    public init(store: Store, signal: WorkSignal, logger: Logger) {
-        self.init(store: store, signal: signal, logger: logger, lookInterval: 500...1000)
+    /// A worker on a store, woken by a signal besides looking by itself about once a second. `gauge` tells what it holds.
+    public init(store: Store, signal: WorkSignal, gauge: LeaseGauge = LeaseGauge(), logger: Logger) {
+        self.init(store: store, signal: signal, gauge: gauge, logger: logger, lookInterval: 500...1000)
     }
 
-    init(store: Store, signal: WorkSignal, logger: Logger, lookInterval: ClosedRange<Int>) {
+    init(
+        store: Store, signal: WorkSignal, gauge: LeaseGauge = LeaseGauge(), logger: Logger, lookInterval: ClosedRange<Int>
+    ) {
         self.store = store
         self.signal = signal
+        self.gauge = gauge
         self.logger = logger
         self.lookInterval = lookInterval
     }
@@ -72,6 +76,8 @@ public struct TransitionWorker: Service {
         while true {
             let lease = Token.random()
             let tasks = try await store.claimTasks(leaseToken: lease, lease: Self.lease, limit: Self.claimLimit)
+            gauge.set(tasks.count)
+            defer { gauge.set(0) }
             var removals: [TaskRecord] = []
             var activations: Set<ResourceKind> = []
             for task in tasks {

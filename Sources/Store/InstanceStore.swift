@@ -1,0 +1,102 @@
+public import SQL
+
+/// A process that serves this deployment, as it tells of itself.
+public struct InstanceRecord: Sendable, Hashable {
+    /// Random: another with each start.
+    public let id: String
+    public let host: String
+    public let processID: Int64
+    /// Of the program.
+    public let version: String
+    /// `api`, `worker` or `api,worker`.
+    public let roles: String
+    /// The schema that the program was written for.
+    public let schemaVersion: Int64
+    /// Milliseconds since the epoch, by the database's clock.
+    public let startedAt: Int64
+    /// Milliseconds since it was last heard of.
+    public let heartbeatAge: Int64
+    /// RUNNING, DRAINING or STOPPED, as it said last.
+    public let status: String
+    /// As of its last heartbeat.
+    public let requestsPerSecond: Int64
+    /// Tasks that it held as of its last heartbeat.
+    public let leasedTasks: Int64
+
+    public init(
+        id: String, host: String, processID: Int64, version: String, roles: String, schemaVersion: Int64, startedAt: Int64 = 0,
+        heartbeatAge: Int64 = 0, status: String, requestsPerSecond: Int64, leasedTasks: Int64
+    ) {
+        self.id = id
+        self.host = host
+        self.processID = processID
+        self.version = version
+        self.roles = roles
+        self.schemaVersion = schemaVersion
+        self.startedAt = startedAt
+        self.heartbeatAge = heartbeatAge
+        self.status = status
+        self.requestsPerSecond = requestsPerSecond
+        self.leasedTasks = leasedTasks
+    }
+
+    /// Milliseconds without a heartbeat after which an instance counts as dead: three missed ones.
+    public static let lifetime: Int64 = 15_000
+
+    /// Whether it is to be counted with: it runs, and was heard of lately.
+    public var isAlive: Bool { status != "STOPPED" && heartbeatAge < Self.lifetime }
+
+    /// Whether clients are sent to it.
+    public var servesAPI: Bool { isAlive && status == "RUNNING" && roles.split(separator: ",").contains("api") }
+}
+
+/// What the database's schema is and whom it lets run.
+public struct SchemaState: Sendable, Hashable {
+    public let version: Int64
+    /// The oldest schema version whose programs may run on it.
+    public let oldestCompatible: Int64
+}
+
+/// The work that waits, in numbers.
+public struct TaskCounts: Sendable, Hashable {
+    public let waiting: Int64
+    /// Due, or their lease ended, at least a lease ago: nobody works them off.
+    public let overdue: Int64
+}
+
+extension Store {
+    /// Tells that an instance lives. Its start and last heartbeat are the database's to know.
+    public func beat(_ instance: InstanceRecord) async throws(DatabaseError) {
+        var batch = Batch()
+        batch.add(
+            InstanceStatements.beat,
+            [
+                .text(instance.id), .text(instance.host), .integer(instance.processID), .text(instance.version), .text(instance.roles),
+                .integer(instance.schemaVersion), .text(instance.status), .integer(instance.requestsPerSecond),
+                .integer(instance.leasedTasks),
+            ])
+        _ = try await write(batch)
+    }
+
+    /// Every instance that was heard of lately, the longest running first.
+    public func instances() async throws(DatabaseError) -> [InstanceRecord] {
+        try await database.read(InstanceStatements.list, [])
+    }
+
+    /// Forgets instances that have said nothing for `age` milliseconds; answers how many.
+    public func removeInstances(silentFor age: Int64) async throws(DatabaseError) -> Int {
+        var batch = Batch()
+        let removed = batch.add(InstanceStatements.removeOld, [.integer(age)])
+        return try await write(batch).rows(removed).count
+    }
+
+    /// The schema of the database; nil where it has none.
+    public func schema() async throws(DatabaseError) -> SchemaState? {
+        try await database.read(InstanceStatements.schema, []).first
+    }
+
+    /// How many tasks wait.
+    public func taskCounts() async throws(DatabaseError) -> TaskCounts {
+        try await database.read(TaskStatements.counts, []).first ?? TaskCounts(waiting: 0, overdue: 0)
+    }
+}
