@@ -78,8 +78,7 @@ extension Shape where Value == Int {
                 let integer = Int(narrow)
                 var holds = true
                 for constraint in schema.constraints where !constraint.holds(for: integer) {
-                    decoding.report(constraint, value: String(integer))
-                    holds = false
+                    if decoding.report(constraint, value: String(integer)) { holds = false }
                 }
                 return holds ? integer : nil
             },
@@ -201,8 +200,7 @@ extension Decoding {
         let length = bytes.allSatisfy { $0 < 0x80 } ? bytes.count : string.unicodeScalars.count
         var holds = true
         for constraint in schema.constraints where !constraint.holds(for: string, length: length) {
-            report(constraint, value: schema.isSensitive ? "***" : string.echoed)
-            holds = false
+            if report(constraint, value: schema.isSensitive ? "***" : string.echoed) { holds = false }
         }
         return holds
     }
@@ -211,8 +209,7 @@ extension Decoding {
     mutating func check(count: Int, against schema: Schema) -> Bool {
         var holds = true
         for constraint in schema.constraints where !constraint.holds(forCount: count) {
-            report(constraint, value: "\(count) elements")
-            holds = false
+            if report(constraint, value: "\(count) elements") { holds = false }
         }
         return holds
     }
@@ -220,7 +217,7 @@ extension Decoding {
     /// Decodes an element that has to be there: null is a broken rule.
     mutating func present<Value>(_ value: JSONValue, _ shape: Shape<Value>) throws(SerializationError) -> Value? {
         if case .null = value {
-            report(.required, value: nil)
+            _ = report(.required, value: nil)
             return nil
         }
         return try shape.decode(value, &self)
