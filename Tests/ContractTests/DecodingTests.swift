@@ -96,6 +96,18 @@ import Testing
         )
     }
 
+    /// As JSON Schema has it: what counts is the number, not how it is written.
+    @Test(arguments: [("24", 24), ("24.0", 24), ("2.4e1", 24), ("-0", 0), ("-0.0", 0), ("2147483647.0", 2_147_483_647), ("0E5", 0)])
+    func wholeNumbers(_ text: String, _ expected: Int) throws {
+        #expect(try decoded(CreateStream.self, #"{"StreamName":"a","DataRetentionInHours":\#(text)}"#).dataRetentionInHours == expected)
+    }
+
+    @Test(arguments: ["24.5", "1e-1", "2147483648", "2147483648.0", "-2147483649", "1e300", "9223372036854775808", "true", "\"24\""])
+    func whatIsNoWholeNumber(_ text: String) {
+        let body = #"{"StreamName":"a","DataRetentionInHours":\#(text)}"#
+        #expect(refusal(of: CreateStream.self, Array(body.utf8))?.code == .serialization)
+    }
+
     @Test func aKeyThatTheEnumerationDoesNotHave() {
         let configuration = #"{"FormatConfig":{"Quality":"1"}}"#
         let error = refusal(
