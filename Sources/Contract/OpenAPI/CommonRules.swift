@@ -47,6 +47,24 @@ extension OperationContract {
         if has("HubDeviceArn") || id.area == .edge {
             rules.append("In the region af-south-1 it is an AccessDeniedException: there are no edge configurations there.")
         }
+        switch id.api {
+        case .controlPlane:
+            if has("HubDeviceArn") {
+                rules.append(
+                    "A HubDeviceArn of another region than the request is signed for is an InvalidArgumentException, one of another "
+                        + "account an AccessDeniedException.")
+            }
+        case .edgeAgent:
+            rules.append("Another HubDeviceArn than the one that the caller's key is bound to is an AccessDeniedException.")
+            if has("StreamARN") {
+                rules.append(
+                    "A stream that there is not, or whose edge configuration is not with this device, is a "
+                        + "StreamEdgeConfigurationNotFoundException.")
+            }
+            if has("Revision") {
+                rules.append("Another Revision than the present one is a VersionMismatchException. The status is looked at after it.")
+            }
+        }
         switch id.statusNeed {
         case .none: break
         case .any: rules.append("Works in every status.")

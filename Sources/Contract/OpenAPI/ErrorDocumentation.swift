@@ -13,8 +13,7 @@ extension ErrorCode {
                 + "the documented rates. The AWS SDKs do not repeat such a call by themselves."
         case .deviceStreamLimitExceeded, .invalidDevice, .notAuthorized: "Declared by the API, never sent."
         case .invalidArgument:
-            "The input is well formed, but breaks a rule that the schema cannot state: those in the operation's description, and any text "
-                + "with the character U+0000 in it."
+            "The input is well formed, but breaks a rule that the schema cannot state: see the operation's description."
         case .invalidResourceFormat:
             "StreamARN is not the ARN of a stream, or of another region than the one that the request is signed for."
         case .noDataRetention: "The call enables something that needs stored media, on a stream with a retention of 0 hours."

@@ -33,7 +33,8 @@ public enum CreateSignalingChannel: Operation {
         documentation: """
             Creates a channel with a name that no other channel of the account and region has. The answer comes while the channel is \
             CREATING; it becomes ACTIVE by itself. A name whose channel is still DELETING is in use: ResourceInUseException. FULL_MESH, \
-            a tag key that begins with `aws:` in any spelling, and a tag key that is given twice are an InvalidArgumentException.
+            a tag key that begins with `aws:` in any spelling, and a tag key that is given twice are an InvalidArgumentException. More \
+            than 50 tags break the schema, so TagsPerResourceExceededLimitException is declared and never sent.
             """,
         errors: [
             .accessDenied, .accountChannelLimitExceeded, .clientLimitExceeded, .invalidArgument, .resourceInUse,

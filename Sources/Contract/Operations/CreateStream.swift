@@ -39,7 +39,9 @@ public enum CreateStream: Operation {
         documentation: """
             Creates a stream with a name that no other stream of the account and region has. The answer comes while the stream is \
             CREATING; it becomes ACTIVE by itself. A name whose stream is still DELETING is in use: ResourceInUseException. A \
-            DataRetentionInHours above 87600 and a tag key that begins with `aws:` in any spelling are an InvalidArgumentException.
+            DataRetentionInHours above 87600, a tag key that begins with `aws:` in any spelling, and a KmsKeyId with the character \
+            U+0000 are an InvalidArgumentException. More than 50 tags break the schema, so TagsPerResourceExceededLimitException is \
+            declared and never sent.
             """,
         errors: [
             .accountStreamLimitExceeded, .clientLimitExceeded, .deviceStreamLimitExceeded, .invalidArgument, .invalidDevice, .resourceInUse,

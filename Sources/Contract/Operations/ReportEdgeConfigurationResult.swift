@@ -33,7 +33,7 @@ public enum ReportEdgeConfigurationResult: Operation {
             SUCCEEDED takes ACKNOWLEDGED to IN_SYNC, and removes a configuration that is DELETING_ACKNOWLEDGED. FAILED takes SYNCING and \
             ACKNOWLEDGED to SYNC_FAILED, DELETING and DELETING_ACKNOWLEDGED to DELETE_FAILED. The same result once more, for the same \
             revision, is accepted and changes nothing. In any other status it is a ResourceInUseException, which says the status. \
-            FailedStatusDetails with SUCCEEDED is an InvalidArgumentException.
+            FailedStatusDetails with SUCCEEDED, or with the character U+0000, is an InvalidArgumentException.
             """,
         errors: [
             .accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .streamEdgeConfigurationNotFound, .versionMismatch,
