@@ -40,9 +40,9 @@ enum ChannelStatements {
             FROM account_usage WHERE account = $1 AND region = $2 AND change_token = $4
         )
         INSERT INTO channel (account, region, name, arn, creation_time, status, version, channel_type, message_ttl_seconds,
-            media_storage_stream_arn, tag_count, change_token, event_sequence)
+            media_storage_stream_arn, tag_count, change_token, event_sequence, changed_at)
         SELECT $1, $2, $3, CAST($5 AS TEXT) || creation_time, creation_time, 'CREATING', $6, $7, CAST($8 AS BIGINT), NULL,
-            CAST($9 AS BIGINT), $4, 1
+            CAST($9 AS BIGINT), $4, 1, creation_time
         FROM moment
         RETURNING arn
         """,
@@ -52,7 +52,7 @@ enum ChannelStatements {
     static let update = Statement(
         "channel.update",
         """
-        UPDATE channel SET status = 'UPDATING', version = $7, change_token = $4, event_sequence = event_sequence + 1,
+        UPDATE channel SET status = 'UPDATING', version = $7, change_token = $4, event_sequence = event_sequence + 1, changed_at = now_ms(),
             message_ttl_seconds = CAST($8 AS BIGINT)
         WHERE account = $1 AND region = $2 AND name = $3 AND (CAST($5 AS BIGINT) IS NULL OR creation_time = $5)
             AND status = 'ACTIVE' AND version = $6
@@ -65,7 +65,7 @@ enum ChannelStatements {
     static let enableMediaStorage = Statement(
         "channel.enable-media-storage",
         """
-        UPDATE channel SET media_storage_stream_arn = $6, change_token = $4, event_sequence = event_sequence + 1
+        UPDATE channel SET media_storage_stream_arn = $6, change_token = $4, event_sequence = event_sequence + 1, changed_at = now_ms()
         WHERE account = $1 AND region = $2 AND name = $3 AND (CAST($5 AS BIGINT) IS NULL OR creation_time = $5)
             AND status = 'ACTIVE' AND (media_storage_stream_arn IS NULL OR media_storage_stream_arn = $6)
             AND EXISTS (SELECT 1 FROM stream WHERE stream.account = $1 AND stream.region = $2 AND stream.name = $7 AND stream.arn = $6
@@ -78,7 +78,7 @@ enum ChannelStatements {
     static let disableMediaStorage = Statement(
         "channel.disable-media-storage",
         """
-        UPDATE channel SET media_storage_stream_arn = NULL, change_token = $4, event_sequence = event_sequence + 1
+        UPDATE channel SET media_storage_stream_arn = NULL, change_token = $4, event_sequence = event_sequence + 1, changed_at = now_ms()
         WHERE account = $1 AND region = $2 AND name = $3 AND (CAST($5 AS BIGINT) IS NULL OR creation_time = $5)
             AND status = 'ACTIVE'
         RETURNING arn
@@ -90,23 +90,36 @@ enum ChannelStatements {
         "channel.mapped-to", "SELECT arn FROM channel WHERE media_storage_stream_arn = $1", decode: arn)
 
     // A stream that goes takes the mapping of its channel with it: the channel is locked and counts an event, the event is told, and then
-    // the mapping is taken away, by which the two before have found the channel.
+    // the mapping is taken away, by which those before have found the channel.
 
     static let countUnmapping = Statement<Void>(
         "channel.count-unmapping",
         """
-        UPDATE channel SET change_token = $4, event_sequence = event_sequence + 1 WHERE media_storage_stream_arn IN
+        UPDATE channel SET change_token = $4, event_sequence = event_sequence + 1, changed_at = now_ms() WHERE media_storage_stream_arn IN
             (SELECT arn FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4)
         """)
+
+    private static let unmapped = """
+        channel.change_token = $4 AND channel.media_storage_stream_arn IN
+            (SELECT arn FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4)
+        """
+    private static let unmappedEvent = "MediaStorageConfigurationChange"
 
     static let insertUnmappingEvent = Statement<Void>(
         "event.insert-for-unmapped-channel",
         """
         INSERT INTO event (resource_arn, sequence, type, account, region, status, version, change_token, key_id, request_id, occurred_at)
-        SELECT arn, event_sequence, 'MediaStorageConfigurationChange', account, region, status, version, change_token, $5, $6, now_ms()
-        FROM channel WHERE change_token = $4 AND media_storage_stream_arn IN
-            (SELECT arn FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4)
+        SELECT arn, event_sequence, '\(unmappedEvent)', account, region, status, version, change_token, $5, $6, changed_at
+        FROM channel WHERE \(unmapped)
         """)
+
+    static let insertUnmappingDeliveries = Statement<Void>(
+        "delivery.insert-for-unmapped-channel",
+        DeliveryTargets.insert(table: "channel", condition: unmapped, type: "'\(unmappedEvent)'"))
+
+    static let enqueueUnmappingDeliveries = Statement<Void>(
+        "delivery.enqueue-for-unmapped-channel",
+        DeliveryTargets.enqueue(table: "channel", condition: unmapped, type: "'\(unmappedEvent)'"))
 
     static let unmap = Statement<Void>(
         "channel.unmap",
@@ -117,6 +130,7 @@ enum ChannelStatements {
 
     static let all: [StatementText] = [
         find.text, list.text, insert.text, update.text, enableMediaStorage.text, disableMediaStorage.text, mappedTo.text,
-        countUnmapping.text, insertUnmappingEvent.text, unmap.text,
+        countUnmapping.text, insertUnmappingEvent.text, insertUnmappingDeliveries.text,
+        enqueueUnmappingDeliveries.text, unmap.text,
     ]
 }

@@ -139,7 +139,7 @@ enum EdgeStatements {
     static let touchStream = Statement<Void>(
         "edge.touch-stream",
         """
-        UPDATE stream SET change_token = $4, event_sequence = event_sequence + 1
+        UPDATE stream SET change_token = $4, event_sequence = event_sequence + 1, changed_at = now_ms()
         WHERE account = $1 AND region = $2 AND name = $3 AND EXISTS (
             SELECT 1 FROM edge_configuration AS edge
             WHERE edge.account = $1 AND edge.region = $2 AND edge.stream_name = $3 AND edge.change_token = $4)

@@ -34,7 +34,7 @@ extension Store {
         _ key: ResourceKey, hubDeviceARN: String, configuration: String, revision: String, timeout: Int64, _ change: Change
     ) async throws(DatabaseError) -> EdgeChange {
         try await changeEdge(
-            key, EdgeStatements.start,
+            key, EdgeStatements.start, "SYNCING",
             [.integer(key.creationTime), .text(hubDeviceARN), .text(configuration), .text(revision), .integer(timeout)], change)
     }
 
@@ -43,17 +43,17 @@ extension Store {
         _ key: ResourceKey, revision: String, timeout: Int64, _ change: Change
     ) async throws(DatabaseError) -> EdgeChange {
         try await changeEdge(
-            key, EdgeStatements.delete, [.integer(key.creationTime), .text(revision), .integer(timeout)], change)
+            key, EdgeStatements.delete, "DELETING", [.integer(key.creationTime), .text(revision), .integer(timeout)], change)
     }
 
     private func changeEdge(
-        _ key: ResourceKey, _ statement: Statement<String>, _ arguments: [SQLValue], _ change: Change
+        _ key: ResourceKey, _ statement: Statement<String>, _ status: String, _ arguments: [SQLValue], _ change: Change
     ) async throws(DatabaseError) -> EdgeChange {
         var batch = Batch()
         batch.add(key.statements.lock, key.arguments)
         let guarded = batch.add(statement, key.arguments + [.text(change.token)] + arguments)
         batch.add(EdgeStatements.touchStream, key.arguments + [.text(change.token)])
-        batch.addRecord(of: change, on: key)
+        batch.addRecord(of: change, status: status, on: key)
         switch try await commit(batch, guarded: guarded, change, key) {
         case .accepted: return .accepted
         case .violated(let other): throw DatabaseError(.mistake, "changing an edge configuration violated \(other)")
@@ -94,7 +94,9 @@ extension Store {
                 .integer(timeout), .integer(onlyOverdue ? 1 : 0),
             ])
         batch.add(EdgeStatements.touchStream, key.arguments + [.text(change.token)])
-        batch.add(event: Self.edgeStatusChangeEvent, status: move == .gone ? "DELETED" : status, on: key, change)
+        batch.add(
+            event: Self.edgeStatusChangeEvent, status: move == .gone ? "DELETED" : status, on: key, keyID: change.keyID,
+            requestID: change.requestID, token: change.token)
         if move == .gone { batch.add(EdgeStatements.remove, key.arguments + [.text(change.token)]) }
         switch try await commit(batch, guarded: moved, change, key) {
         case .accepted: return true

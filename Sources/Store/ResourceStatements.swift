@@ -40,6 +40,12 @@ struct ResourceStatements: Sendable {
     let insertEvent: Statement<Void>
     /// One event for each resource that was activated under the lease $1 with the token $2.
     let insertActivationEvents: Statement<Void>
+    /// A delivery of the event of the type $5 to each destination that is to be told.
+    let insertDeliveries: Statement<Void>
+    let enqueueDeliveries: Statement<Void>
+    /// The same for the resources that were activated under the lease $1 with the token $2.
+    let insertActivationDeliveries: Statement<Void>
+    let enqueueActivationDeliveries: Statement<Void>
     /// Asks for work of the kind $5, due $8 milliseconds from now.
     let insertTask: Statement<Void>
     /// Keeps the answer for a client that may lose it.
@@ -63,7 +69,8 @@ struct ResourceStatements: Sendable {
         [
             state.text, lock.text, count.text, delete.text, touch.text, recountTags.text, changed.text, activateLeased.text,
             lockActivations.text, removeActivations.text, claimRemoval.text, uncount.text, remove.text, tags.text, setTag.text,
-            removeTag.text, removeTags.text, insertEvent.text, insertActivationEvents.text, insertTask.text, insertMutation.text,
+            removeTag.text, removeTags.text, insertEvent.text, insertActivationEvents.text, insertDeliveries.text, enqueueDeliveries.text,
+            insertActivationDeliveries.text, enqueueActivationDeliveries.text, insertTask.text, insertMutation.text,
         ]
     }
 }
@@ -106,7 +113,7 @@ extension ResourceStatements {
         delete = Statement(
             "\(table).delete",
             """
-            UPDATE \(table) SET status = 'DELETING', change_token = $4, event_sequence = event_sequence + 1
+            UPDATE \(table) SET status = 'DELETING', change_token = $4, event_sequence = event_sequence + 1, changed_at = now_ms()
             WHERE \(incarnation) AND status = 'ACTIVE' AND (CAST($6 AS TEXT) IS NULL OR version = $6)
             RETURNING arn
             """,
@@ -114,7 +121,7 @@ extension ResourceStatements {
         touch = Statement(
             "\(table).touch",
             """
-            UPDATE \(table) SET change_token = $4, event_sequence = event_sequence + 1
+            UPDATE \(table) SET change_token = $4, event_sequence = event_sequence + 1, changed_at = now_ms()
             WHERE \(incarnation) AND status <> 'DELETING'
             RETURNING arn
             """,
@@ -135,7 +142,7 @@ extension ResourceStatements {
         activateLeased = Statement(
             "\(table).activate-leased",
             """
-            UPDATE \(table) SET status = 'ACTIVE', change_token = $2, event_sequence = \(table).event_sequence + 1
+            UPDATE \(table) SET status = 'ACTIVE', change_token = $2, event_sequence = \(table).event_sequence + 1, changed_at = now_ms()
             FROM task
             WHERE task.lease_token = $1 AND task.kind = 'activate-\(table)'
                 AND \(table).account = task.account AND \(table).region = task.region AND \(table).name = task.name
@@ -151,7 +158,7 @@ extension ResourceStatements {
         claimRemoval = Statement(
             "\(table).claim-removal",
             """
-            UPDATE \(table) SET change_token = $4, event_sequence = event_sequence + 1
+            UPDATE \(table) SET change_token = $4, event_sequence = event_sequence + 1, changed_at = now_ms()
             WHERE \(one) AND arn = $5 AND status = 'DELETING'
                 AND EXISTS (SELECT 1 FROM task WHERE task.resource_arn = $5 AND task.kind = 'remove-\(table)' AND task.lease_token = $6)
             RETURNING arn
@@ -192,11 +199,16 @@ extension ResourceStatements {
         removeTags = Statement(
             "tag.remove-all-of-\(table)", "DELETE FROM tag WHERE resource_arn IN (SELECT arn FROM \(table) WHERE \(changed))")
 
+        let activatedOnes = """
+            task JOIN \(table) ON \(table).account = task.account AND \(table).region = task.region AND \(table).name = task.name
+                AND \(table).arn = task.resource_arn
+            """
+        let activated = "task.lease_token = $1 AND task.kind = 'activate-\(table)' AND \(table).change_token = $2"
         insertEvent = Statement(
             "event.insert-for-\(table)",
             """
             INSERT INTO event (resource_arn, sequence, type, account, region, status, version, change_token, key_id, request_id, occurred_at)
-            SELECT arn, event_sequence, $5, account, region, coalesce($8, status), version, change_token, $6, $7, now_ms()
+            SELECT arn, event_sequence, $5, account, region, coalesce($8, status), version, change_token, $6, $7, changed_at
             FROM \(table) WHERE \(changed)
             """)
         insertActivationEvents = Statement(
@@ -204,11 +216,20 @@ extension ResourceStatements {
             """
             INSERT INTO event (resource_arn, sequence, type, account, region, status, version, change_token, key_id, request_id, occurred_at)
             SELECT \(table).arn, \(table).event_sequence, '\(event)', \(table).account, \(table).region, \(table).status, \(table).version,
-                \(table).change_token, task.key_id, task.request_id, now_ms()
-            FROM task JOIN \(table) ON \(table).account = task.account AND \(table).region = task.region AND \(table).name = task.name
-                AND \(table).arn = task.resource_arn
-            WHERE task.lease_token = $1 AND task.kind = 'activate-\(table)' AND \(table).change_token = $2
+                \(table).change_token, task.key_id, task.request_id, \(table).changed_at
+            FROM \(activatedOnes) WHERE \(activated)
             """)
+        let told = "\(table).account = $1 AND \(table).region = $2 AND \(table).name = $3 AND \(table).change_token = $4"
+        insertDeliveries = Statement(
+            "delivery.insert-for-\(table)", DeliveryTargets.insert(table: table, condition: told, type: "$5"))
+        enqueueDeliveries = Statement(
+            "delivery.enqueue-for-\(table)", DeliveryTargets.enqueue(table: table, condition: told, type: "$5"))
+        insertActivationDeliveries = Statement(
+            "delivery.insert-for-activated-\(table)",
+            DeliveryTargets.insert(table: table, source: activatedOnes, condition: activated, type: "'\(event)'"))
+        enqueueActivationDeliveries = Statement(
+            "delivery.enqueue-for-activated-\(table)",
+            DeliveryTargets.enqueue(table: table, source: activatedOnes, condition: activated, type: "'\(event)'"))
         insertTask = Statement(
             "task.insert-for-\(table)",
             """

@@ -133,16 +133,18 @@ extension Batch {
             key.arguments + [.text(change.token), .text(kind.rawValue), .text(change.keyID), .text(change.requestID), .integer(delay)])
     }
 
-    /// Tells what happened.
-    mutating func add(event type: String, status: String? = nil, on key: ResourceKey, _ change: Change) {
-        add(
-            key.statements.insertEvent,
-            key.arguments + [.text(change.token), .text(type), .text(change.keyID), .text(change.requestID), .text(status)])
+    /// Tells what happened to whoever is to be told.
+    mutating func add(event type: String, status: String? = nil, on key: ResourceKey, keyID: String, requestID: String, token: String) {
+        let changed = key.arguments + [.text(token), .text(type)]
+        add(key.statements.insertEvent, changed + [.text(keyID), .text(requestID), .text(status)])
+        add(key.statements.insertDeliveries, changed)
+        add(key.statements.enqueueDeliveries, changed)
     }
 
-    /// Tells what happened, and keeps the answer for a client that may lose it.
-    mutating func addRecord(of change: Change, on key: ResourceKey) {
-        add(event: change.operation, on: key, change)
+    /// Tells what happened, in the status `status` if it is not the resource's, and keeps the answer for a client that may lose it.
+    mutating func addRecord(of change: Change, status: String? = nil, on key: ResourceKey) {
+        add(
+            event: change.operation, status: status, on: key, keyID: change.keyID, requestID: change.requestID, token: change.token)
         guard let retry = change.retry else { return }
         add(
             key.statements.insertMutation,

@@ -43,9 +43,9 @@ enum StreamStatements {
             FROM account_usage WHERE account = $1 AND region = $2 AND change_token = $4
         )
         INSERT INTO stream (account, region, name, arn, creation_time, status, version, device_name, media_type, kms_key_id,
-            data_retention_in_hours, default_storage_tier, tag_count, change_token, event_sequence)
+            data_retention_in_hours, default_storage_tier, tag_count, change_token, event_sequence, changed_at)
         SELECT $1, $2, $3, CAST($5 AS TEXT) || creation_time, creation_time, 'CREATING', $6, $7, $8, $9, CAST($10 AS BIGINT), $11,
-            CAST($12 AS BIGINT), $4, 1
+            CAST($12 AS BIGINT), $4, 1, creation_time
         FROM moment
         RETURNING arn
         """,
@@ -55,7 +55,7 @@ enum StreamStatements {
     static let update = Statement(
         "stream.update",
         """
-        UPDATE stream SET status = 'UPDATING', version = $7, change_token = $4, event_sequence = event_sequence + 1,
+        UPDATE stream SET status = 'UPDATING', version = $7, change_token = $4, event_sequence = event_sequence + 1, changed_at = now_ms(),
             device_name = coalesce($8, device_name), media_type = coalesce($9, media_type),
             data_retention_in_hours = data_retention_in_hours + coalesce(CAST($10 AS BIGINT), 0),
             default_storage_tier = coalesce($11, default_storage_tier)
@@ -76,15 +76,17 @@ enum StreamStatements {
         StreamConfigurations(imageGeneration: try row.optionalText(), notification: try row.optionalText())
     }
 
-    static let setImageGeneration = configure("image_generation_configuration")
-    static let setNotification = configure("notification_configuration")
+    static let setImageGeneration = configure("image-generation", "image_generation_configuration = $6")
+
+    /// $8 is the destination that the configuration names while it is ENABLED.
+    static let setNotification = configure("notification", "notification_configuration = $6, notification_destination = $8")
 
     /// Accepts a configuration, $6, of an ACTIVE stream, which must keep media where $7 is 1. NULL removes the configuration.
-    private static func configure(_ column: String) -> Statement<String> {
+    private static func configure(_ name: String, _ assignment: String) -> Statement<String> {
         Statement(
-            "stream.set-\(column.replacing("_", with: "-"))",
+            "stream.set-\(name)",
             """
-            UPDATE stream SET \(column) = $6, change_token = $4, event_sequence = event_sequence + 1
+            UPDATE stream SET \(assignment), change_token = $4, event_sequence = event_sequence + 1, changed_at = now_ms()
             WHERE account = $1 AND region = $2 AND name = $3 AND (CAST($5 AS BIGINT) IS NULL OR creation_time = $5)
                 AND status = 'ACTIVE' AND (CAST($7 AS BIGINT) = 0 OR data_retention_in_hours > 0)
             RETURNING arn

@@ -62,27 +62,34 @@ extension Store {
     public func setImageGeneration(
         _ key: ResourceKey, _ configuration: String?, needsRetention: Bool, _ change: Change
     ) async throws(DatabaseError) -> ResourceChange {
-        try await configure(StreamStatements.setImageGeneration, key, configuration, needsRetention: needsRetention, change)
+        var batch = Batch()
+        let configured = batch.add(
+            StreamStatements.setImageGeneration, configure(key, configuration, needsRetention: needsRetention, change))
+        batch.addRecord(of: change, on: key)
+        return try await resourceChange(batch, guarded: configured, change, key)
     }
 
     /// Sets who is notified of an ACTIVE stream's fragments, or ends it where `configuration`, in JSON, is nil. With `needsRetention` the stream
-    /// must keep media.
+    /// must keep media. What happens to the stream itself is told to `destination`, from this change on.
     public func setNotification(
-        _ key: ResourceKey, _ configuration: String?, needsRetention: Bool, _ change: Change
-    ) async throws(DatabaseError) -> ResourceChange {
-        try await configure(StreamStatements.setNotification, key, configuration, needsRetention: needsRetention, change)
-    }
-
-    private func configure(
-        _ statement: Statement<String>, _ key: ResourceKey, _ configuration: String?, needsRetention: Bool, _ change: Change
+        _ key: ResourceKey, _ configuration: String?, destination: StreamDestination?, needsRetention: Bool, _ change: Change
     ) async throws(DatabaseError) -> ResourceChange {
         var batch = Batch()
         let configured = batch.add(
-            statement,
-            key.arguments + [
-                .text(change.token), .integer(key.creationTime), .text(configuration), .integer(needsRetention ? 1 : 0),
-            ])
+            StreamStatements.setNotification,
+            configure(key, configuration, needsRetention: needsRetention, change) + [.text(destination?.id(for: key))])
+        if let destination {
+            batch.add(
+                DestinationStatements.insertForStream,
+                key.arguments + [
+                    .text(change.token), .text(destination.id(for: key)), .text(destination.kind.rawValue), .text(destination.target),
+                ])
+        }
         batch.addRecord(of: change, on: key)
         return try await resourceChange(batch, guarded: configured, change, key)
+    }
+
+    private func configure(_ key: ResourceKey, _ configuration: String?, needsRetention: Bool, _ change: Change) -> [SQLValue] {
+        key.arguments + [.text(change.token), .integer(key.creationTime), .text(configuration), .integer(needsRetention ? 1 : 0)]
     }
 }

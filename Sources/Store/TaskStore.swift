@@ -21,6 +21,8 @@ extension Store {
         batch.add(statements.lockActivations, [.text(leaseToken)])
         let activated = batch.add(statements.activateLeased, [.text(leaseToken), .text(changeToken)])
         batch.add(statements.insertActivationEvents, [.text(leaseToken), .text(changeToken)])
+        batch.add(statements.insertActivationDeliveries, [.text(leaseToken), .text(changeToken)])
+        batch.add(statements.enqueueActivationDeliveries, [.text(leaseToken), .text(changeToken)])
         batch.add(statements.removeActivations, [.text(leaseToken)])
         return try await write(batch).rows(activated).count
     }
@@ -34,14 +36,15 @@ extension Store {
         batch.add(ResourceStatements.lockUsage, [.text(key.account), .text(key.region)])
         let claimed = batch.add(statements.claimRemoval, changed + [.text(task.resourceARN), .text(leaseToken)])
         batch.add(
-            statements.insertEvent,
-            changed + [.text(key.kind.statusChangeEvent), .text(task.keyID), .text(task.requestID), .text("DELETED")])
+            event: key.kind.statusChangeEvent, status: "DELETED", on: key, keyID: task.keyID, requestID: task.requestID, token: changeToken)
         batch.add(statements.uncount, changed)
         batch.add(statements.removeTags, changed)
         switch key.kind {
         case .stream:
             batch.add(ChannelStatements.countUnmapping, changed)
             batch.add(ChannelStatements.insertUnmappingEvent, changed + [.text(task.keyID), .text(task.requestID)])
+            batch.add(ChannelStatements.insertUnmappingDeliveries, changed)
+            batch.add(ChannelStatements.enqueueUnmappingDeliveries, changed)
             batch.add(ChannelStatements.unmap, changed)
             batch.add(EdgeStatements.removeOfStream, changed)
         case .channel: break
@@ -61,7 +64,7 @@ extension Store {
         try await removeOld(MutationStatements.removeOld, age, limit)
     }
 
-    private func removeOld(_ statement: Statement<Int64>, _ age: Int64, _ limit: Int) async throws(DatabaseError) -> Int {
+    func removeOld(_ statement: Statement<Int64>, _ age: Int64, _ limit: Int) async throws(DatabaseError) -> Int {
         var batch = Batch()
         let removed = batch.add(statement, [.integer(age), .integer(Int64(limit))])
         return try await write(batch).rows(removed).count

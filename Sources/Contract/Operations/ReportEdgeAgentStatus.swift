@@ -22,12 +22,9 @@ public enum ReportEdgeAgentStatus: Operation {
         documentation: """
             Keeps what DescribeEdgeConfiguration shows as EdgeAgentStatus, whatever the status of the configuration. RecorderStatus, \
             UploaderStatus or both must be given (InvalidArgumentException); the one that is absent stays as it was. JobStatusDetails \
-            with the character U+0000 is an InvalidArgumentException. ResourceInUseException and VersionMismatchException are declared \
-            and never sent.
+            with the character U+0000 is an InvalidArgumentException.
             """,
-        errors: [
-            .accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .streamEdgeConfigurationNotFound, .versionMismatch,
-        ],
+        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .streamEdgeConfigurationNotFound],
         exampleRequest: """
             {"HubDeviceArn":"arn:aws:iot:us-east-1:123456789012:thing/hub-1","RecorderStatus":{"JobStatusDetails":"",\
             "LastCollectedTime":1705490000.5,"Status":"SUCCESS"},\

@@ -1,0 +1,42 @@
+/// The parts of statements that find out who is to be told of an event, in the batch in which it happens.
+///
+/// They read the resource in the state that the event left it in, so what an event goes to is what was configured when it was accepted.
+enum DeliveryTargets {
+    /// Adds a delivery for each destination of the events that rows of `table` under `condition` have just counted. `type` is a SQL expression;
+    /// `source` is where the rows come from, if that is more than the table.
+    static func insert(table: String, source: String? = nil, condition: String, type: String) -> String {
+        """
+        INSERT INTO delivery (destination_id, resource_arn, sequence, occurred_at, state, attempts, replayed, created_at)
+        \(select("\(table).arn, \(table).event_sequence, \(table).changed_at, 'PENDING', 0, 0, now_ms()", table, source, condition, type))
+        """
+    }
+
+    /// Puts those deliveries into the queue of their resource and destination, which it locks until the batch ends.
+    static func enqueue(table: String, source: String? = nil, condition: String, type: String) -> String {
+        """
+        INSERT INTO delivery_queue (destination_id, resource_arn, enqueued, available_at, attempt, lease_token)
+        \(select("\(table).arn, 1, now_ms(), 0, CAST(NULL AS TEXT)", table, source, condition, type))
+        ON CONFLICT (destination_id, resource_arn) DO UPDATE SET enqueued = delivery_queue.enqueued + 1
+        """
+    }
+
+    private static func select(_ columns: String, _ table: String, _ source: String?, _ condition: String, _ type: String) -> String {
+        let source = source ?? table
+        let subscriptions = """
+            SELECT destination.id, \(columns) FROM \(source) JOIN destination ON destination.origin = 'SUBSCRIPTION'
+                AND destination.status <> 'DISABLED' AND (destination.account IS NULL OR destination.account = \(table).account)
+                AND (destination.types IS NULL OR replace(destination.types, ',' || CAST(\(type) AS TEXT) || ',', '') <> destination.types)
+                AND (destination.resource_prefix IS NULL
+                    OR substr(\(table).arn, 1, length(destination.resource_prefix)) = destination.resource_prefix)
+            WHERE \(condition)
+            """
+        guard table == "stream" else { return subscriptions }
+        return """
+            \(subscriptions)
+            UNION ALL
+            SELECT destination.id, \(columns) FROM \(source) JOIN destination ON destination.id = stream.notification_destination
+                AND destination.status <> 'DISABLED'
+            WHERE \(condition)
+            """
+    }
+}

@@ -1,0 +1,131 @@
+import SQL
+
+/// Statements on where events go.
+enum DestinationStatements {
+    private static let columns = """
+        id, origin, kind, target, account, region, types, resource_prefix, status, status_reason, created_at, failing_since, failures
+        """
+
+    private static func record(_ row: inout Row) throws(DatabaseError) -> DestinationRecord {
+        let id = try row.text()
+        guard let origin = DestinationOrigin(rawValue: try row.text()), let kind = DestinationKind(rawValue: try row.text()) else {
+            throw DatabaseError(.mistake, "a destination of an unknown kind")
+        }
+        let target = try row.text()
+        let (account, region, types, prefix) = (
+            try row.optionalText(), try row.optionalText(), try row.optionalText(), try row.optionalText()
+        )
+        guard let status = DestinationStatus(rawValue: try row.text()) else {
+            throw DatabaseError(.mistake, "a destination in an unknown status")
+        }
+        return DestinationRecord(
+            id: id, origin: origin, kind: kind, target: target, account: account, region: region,
+            types: types.map { $0.split(separator: ",").map(String.init) }, resourcePrefix: prefix, status: status,
+            statusReason: try row.optionalText(), createdAt: try row.integer(), failingSince: try row.optionalInteger(),
+            failures: try row.integer(), pending: try row.integer())
+    }
+
+    /// Every destination, with how many events wait for it: at most $1 are counted.
+    static let list = Statement(
+        "destination.list",
+        """
+        SELECT \(columns), (SELECT count(*) FROM (SELECT 1 FROM delivery_queue WHERE delivery_queue.destination_id = destination.id
+            LIMIT CAST($1 AS BIGINT)) AS waiting)
+        FROM destination ORDER BY created_at, id
+        """,
+        decode: record)
+
+    static let find = Statement(
+        "destination.find", "SELECT \(columns), CAST(0 AS BIGINT) FROM destination WHERE id = $1", decode: record)
+
+    static let insertSubscription = Statement<Void>(
+        "destination.insert-subscription",
+        """
+        INSERT INTO destination (id, origin, kind, target, account, region, types, resource_prefix, status, created_at, failures, retry_at)
+        VALUES ($1, 'SUBSCRIPTION', $2, $3, $4, NULL, $5, $6, 'ACTIVE', now_ms(), 0, 0)
+        """)
+
+    /// The destination $5 of the stream that has just been configured, unless it is there.
+    static let insertForStream = Statement<Void>(
+        "destination.insert-for-stream",
+        """
+        INSERT INTO destination (id, origin, kind, target, account, region, status, created_at, failures, retry_at)
+        SELECT $5, 'STREAM', $6, $7, account, region, 'ACTIVE', now_ms(), 0, 0
+        FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4
+        ON CONFLICT (id) DO UPDATE SET status = CASE WHEN destination.status = 'DISABLED' THEN 'ACTIVE' ELSE destination.status END,
+            status_reason = CASE WHEN destination.status = 'DISABLED' THEN NULL ELSE destination.status_reason END
+        """)
+
+    /// Sets the status $2 for the reason $3; ACTIVE forgets the failures.
+    static let setStatus = Statement(
+        "destination.set-status",
+        """
+        UPDATE destination SET status = $2, status_reason = $3, retry_at = CASE WHEN $2 = 'ACTIVE' THEN 0 ELSE retry_at END,
+            failing_since = CASE WHEN $2 = 'ACTIVE' THEN NULL ELSE failing_since END,
+            failures = CASE WHEN $2 = 'ACTIVE' THEN 0 ELSE failures END
+        WHERE id = $1 AND status <> $2
+        RETURNING id
+        """
+    ) { row throws(DatabaseError) in try row.text() }
+
+    static let remove = Statement(
+        "destination.remove", "DELETE FROM destination WHERE id = $1 AND origin = 'SUBSCRIPTION' RETURNING id"
+    ) { row throws(DatabaseError) in try row.text() }
+
+    static let removeSecrets = Statement<Void>("webhook-secret.remove", "DELETE FROM webhook_secret WHERE owner = $1")
+
+    /// An attempt has succeeded: what failed before is forgotten.
+    static let succeed = Statement<Void>(
+        "destination.succeed",
+        "UPDATE destination SET failing_since = NULL, failures = 0, retry_at = 0 WHERE id = $1 AND failures > 0")
+
+    /// An attempt has failed: nothing is sent for $2 milliseconds.
+    static let fail = Statement<Void>(
+        "destination.fail",
+        """
+        UPDATE destination SET failing_since = coalesce(failing_since, now_ms()), failures = failures + 1,
+            retry_at = CASE WHEN retry_at > now_ms() + CAST($2 AS BIGINT) THEN retry_at ELSE now_ms() + CAST($2 AS BIGINT) END
+        WHERE id = $1
+        """)
+
+    /// Pauses those that have done nothing but fail for $1 milliseconds.
+    static let pauseFailing = Statement(
+        "destination.pause-failing",
+        """
+        UPDATE destination SET status = 'PAUSED', status_reason = 'failing since ' || failing_since
+        WHERE status = 'ACTIVE' AND failing_since < (SELECT now_ms()) - CAST($1 AS BIGINT) RETURNING id
+        """
+    ) { row throws(DatabaseError) in try row.text() }
+
+    /// The two newest secrets of an owner, the newest first.
+    static let secrets = Statement(
+        "webhook-secret.find", "SELECT secret_sealed, created_at FROM webhook_secret WHERE owner = $1 ORDER BY created_at DESC LIMIT 2"
+    ) { row throws(DatabaseError) in
+        WebhookSecretRecord(secretSealed: try row.text(), createdAt: try row.integer())
+    }
+
+    /// Adds a secret, or only the first of an owner where $3 is 1.
+    static let insertSecret = Statement(
+        "webhook-secret.insert",
+        """
+        INSERT INTO webhook_secret (owner, created_at, secret_sealed)
+        SELECT CAST($1 AS TEXT), now_ms(), CAST($2 AS TEXT)
+        WHERE CAST($3 AS BIGINT) = 0 OR NOT EXISTS (SELECT 1 FROM webhook_secret WHERE owner = $1)
+        ON CONFLICT (owner, created_at) DO NOTHING
+        RETURNING owner
+        """
+    ) { row throws(DatabaseError) in try row.text() }
+
+    static let all: [StatementText] = [
+        list.text, find.text, insertSubscription.text, insertForStream.text, setStatus.text, remove.text, removeSecrets.text, succeed.text,
+        fail.text, pauseFailing.text, secrets.text, insertSecret.text,
+    ]
+}
+
+/// A secret that webhooks are signed with, as it is stored.
+public struct WebhookSecretRecord: Sendable, Hashable {
+    /// Encrypted under the deployment's master key.
+    public let secretSealed: String
+    /// Milliseconds since the epoch.
+    public let createdAt: Int64
+}
