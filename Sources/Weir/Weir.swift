@@ -6,5 +6,5 @@ struct Weir: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weir",
         abstract: "A self-hosted server that speaks the Amazon Kinesis Video Streams API.",
-        subcommands: [Serve.self, Migrate.self, OpenAPI.self, Keys.self])
+        subcommands: [Serve.self, Migrate.self, OpenAPI.self, Keys.self, EdgeAgentCommand.self])
 }
