@@ -14,6 +14,12 @@ import Testing
         #expect(Pattern.nextToken.expression == "[a-zA-Z0-9+/=]*")
         #expect(Pattern.tagKey.expression == "^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$")
         #expect(Pattern.tagValue.expression == "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*")
+        #expect(Pattern.destinationURI.expression == "^[a-zA-Z_0-9]+:(//)?([^/]+)/?([^*]*)$")
+        #expect(Pattern.region.expression == "^[a-z]+(-[a-z]+)?-[a-z]+-[0-9]$")
+        #expect(Pattern.formatConfigValue.expression == "^[a-zA-Z_0-9]+")
+        #expect(Pattern.thingARN.expression == "arn:[a-z\\d-]+:iot:[a-z0-9-]+:[0-9]+:thing/[a-zA-Z0-9_.-]+")
+        #expect(Pattern.secretARN.expression == "arn:[a-z\\d-]+:secretsmanager:[a-z0-9-]+:[0-9]+:secret:[a-zA-Z0-9_.-]+")
+        #expect(Pattern.scheduleExpression.expression == "[^\\n]{11,100}")
     }
 
     @Test(arguments: Subject.all)
@@ -87,6 +93,13 @@ import Testing
         #expect(!Pattern.resourceARN.matches("arn:" + String(repeating: "a", count: size)))
         #expect(Pattern.tagKey.matches(String(repeating: "é", count: size / 2)))
         #expect(!Pattern.anyText.matches(String(repeating: "a", count: size) + "\n"))
+        #expect(Pattern.destinationURI.matches("a:" + String(repeating: "*", count: size)))
+        #expect(Pattern.destinationURI.matches("a://" + String(repeating: "b/", count: size / 2)))
+        #expect(!Pattern.destinationURI.matches("a://" + String(repeating: "b/", count: size / 2) + "*"))
+        #expect(!Pattern.destinationURI.matches(String(repeating: "a", count: size)))
+        #expect(!Pattern.region.matches(String(repeating: "a-", count: size / 2)))
+        #expect(!Pattern.secretARN.matches("arn:a:secretsmanager:" + String(repeating: "a", count: size)))
+        #expect(!Pattern.scheduleExpression.matches(String(repeating: "é", count: size)))
     }
 
     private func nearMiss(of subject: Subject, _ random: inout SplitMix64) -> String {
@@ -193,6 +206,70 @@ struct Subject: Sendable, CustomTestStringConvertible {
             testDescription: "nextToken", pattern: .nextToken,
             accepted: ["", "a", "AbC+/9==", "=", "////"],
             refused: [" ", "a b", "a-b", "a_b", "a.b", "\n", "a\n", "é", "%3D", ":", "\0"]
+        ),
+        Subject(
+            testDescription: "destinationURI", pattern: .destinationURI,
+            accepted: [
+                "a:b", "s3://bucket", "s3://bucket/", "s3://bucket/images/", "s3:bucket/a/b", "S_3:x", "a:*", "a://**", "a:b*/", "a:b*c/d",
+                "a:\n", "a:b/\n", "a:b\n", "a:b//c", "a:b:c", "a:::", "a://b//", "arn:aws:sns:eu-west-1:1:topic", "_:é", "0://😀/\0",
+                "a: ", "a:b\r\n/c",
+            ],
+            refused: [
+                "", ":", "a:", "a:/", "a://", "a:///", "a:/b", "a:///b", "a", ":b", "a/b:c", "-:b", "é:b", "a b:c", "a\n:b", "a:b/*",
+                "a:b/c*",
+                "s3://bucket/*", "s3://b*/c/d*", "a://b//*", "a:b/\n*", "s3:/bucket", "//a", "٣:b", " a:b", "a:////b",
+            ]
+        ),
+        Subject(
+            testDescription: "region", pattern: .region,
+            accepted: ["us-east-1", "us-gov-east-1", "a-b-0", "ap-southeast-9", "cn-north-1", "a-b-c-2"],
+            refused: [
+                "", "us", "us-east", "us-east-", "us-east-10", "us-east-1\n", "\nus-east-1", "US-east-1", "us-east-1a", "us--1", "us-1",
+                "-us-east-1", "us-east--1", "us-gov-east-x-1", "a-b-c-d-1", "us-east1-1", "us_east-1", "us-east-٣", "é-b-1", "us-east-1 ",
+                "us-east-1-", "a-b-1-1",
+            ]
+        ),
+        Subject(
+            testDescription: "formatConfigValue", pattern: .formatConfigValue,
+            accepted: ["a", "80", "_", "A_9z", "00"],
+            refused: ["", " ", "8 0", "80\n", "\n80", "8-0", "8.0", "+8", "é", "٣", "a!", "80%"]
+        ),
+        Subject(
+            testDescription: "thingARN", pattern: .thingARN,
+            accepted: ["arn:aws:iot:us-west-2:123456789012:thing/hub-1", "arn:aws-cn:iot:-:0:thing/._-", "arn:9:iot:e:1:thing/A"],
+            refused: [
+                "", "arn:aws:iot:e:1:thing/", "arn:aws:iot:e:1:thing", "arn:aws:iot:e:1:Thing/a", "arn:aws:iot:e:1:thing/a/b",
+                "arn:aws:iot:e:1:thing:a", "arn:aws:iot::1:thing/a", "arn:aws:iot:e::thing/a", "arn::iot:e:1:thing/a",
+                "arn:aws:iot:E:1:thing/a",
+                "arn:aws:iotx:e:1:thing/a", "arn:aws:iot:e:1:thing/a\n", " arn:aws:iot:e:1:thing/a", "arn:aws:iot:e:1:thing/a b",
+                "arn:aws:iot:e:1:thing/é", "arn:aws:iot:e:٣:thing/a", "arn:aws:kinesisvideo:e:1:stream/a/1",
+            ]
+        ),
+        Subject(
+            testDescription: "secretARN", pattern: .secretARN,
+            accepted: [
+                "arn:aws:secretsmanager:us-west-2:123456789012:secret:camera-1", "arn:a-1:secretsmanager:-:0:secret:._-",
+                "arn:aws:secretsmanager:e:1:secret:A",
+            ],
+            refused: [
+                "", "arn:aws:secretsmanager:e:1:secret:", "arn:aws:secretsmanager:e:1:secret", "arn:aws:secretsmanager:e:1:secret/a",
+                "arn:aws:secretsmanager:e:1:secret:a/b", "arn:aws:secretsmanager:e:1:secret:a:b", "arn:aws:secretsmanager::1:secret:a",
+                "arn:aws:secretsmanager:e::secret:a", "arn::secretsmanager:e:1:secret:a", "arn:aws:secretmanager:e:1:secret:a",
+                "arn:aws:secretsmanager:e:1:secret:a\n", "arn:aws:secretsmanager:e:1:secret:é", "arn:AWS:secretsmanager:e:1:secret:a",
+            ]
+        ),
+        Subject(
+            testDescription: "scheduleExpression", pattern: .scheduleExpression,
+            accepted: [
+                "0 0 6 * * ?", String(repeating: "a", count: 11), String(repeating: "a", count: 100), String(repeating: "é", count: 100),
+                String(repeating: "😀", count: 11), String(repeating: "e\u{301}", count: 50), String(repeating: "\r", count: 11),
+                String(repeating: "\u{2028}", count: 20),
+            ],
+            refused: [
+                "", "a", String(repeating: "a", count: 10), String(repeating: "a", count: 101), String(repeating: "😀", count: 10),
+                String(repeating: "e\u{301}", count: 51), "0 0 6 * * ?\n", "\n0 0 6 * * ?", "0 0 6\n * * ? *", "0 0 6 * * ?\r\n",
+                String(repeating: "a", count: 100) + "\n",
+            ]
         ),
         Subject(testDescription: "tagKey", pattern: .tagKey, accepted: tagAccepted, refused: tagRefused),
         Subject(testDescription: "tagValue", pattern: .tagValue, accepted: tagAccepted, refused: tagRefused),

@@ -8,25 +8,28 @@ public enum OpenAPIDocument {
     }
 
     private static func document(_ api: API) -> JSONValue {
-        var schemas: [String: JSONValue] = [:]
-        var paths: [(String, JSONValue)] = []
-        for id in OperationID.allCases where id.api == api {
-            paths.append((id.path, .object(["post": operation(id.contract, &schemas)])))
+        var schemas = ComponentSchemas()
+        let ids = OperationID.allCases.filter { $0.api == api }
+        let paths = ids.map { id in (key: id.path, value: JSONValue.object(["post": operation(id.contract, &schemas)])) }
+        for code in ErrorCode.allCases where ids.contains(where: { codes(of: $0.contract).contains(code) }) {
+            schemas.add(code.rawValue, errorSchema(code))
         }
-        for code in ErrorCode.allCases { schemas[code.rawValue] = errorSchema(code) }
+        let areas = Area.allCases.filter { area in ids.contains { $0.area == area } }
         return .object([
             "openapi": "3.1.0",
             "info": .object([
-                "title": "Amazon Kinesis Video Streams control plane, as Weir serves it",
-                "version": "2017-09-30",
-                "description": .string(about),
+                "title": .string(title(of: api)),
+                "version": .string(version(of: api)),
+                "description": .string(guide(to: api)),
                 "license": .object(["name": "Apache-2.0", "identifier": "Apache-2.0"]),
             ]),
             "servers": .array([.object(["url": "http://127.0.0.1:7080", "description": "Weir as it starts by default"])]),
             "security": .array([.object(["sigv4": .array([])])]),
-            "paths": .object(JSONObject(paths.map { (key: $0.0, value: $0.1) })),
+            "tags": .array(areas.map { .object(["name": .string($0.rawValue), "description": .string($0.documentation)]) }),
+            "paths": .object(JSONObject(paths)),
             "components": .object([
-                "schemas": .object(JSONObject(schemas.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) })),
+                "schemas": schemas.json,
+                "headers": .object([requestID: requestIDHeader]),
                 "securitySchemes": .object([
                     "sigv4": .object([
                         "type": "apiKey", "in": "header", "name": "Authorization",
@@ -38,34 +41,43 @@ public enum OpenAPIDocument {
         ])
     }
 
-    private static let about = """
-        Every operation is a POST of a JSON object; an empty body means {}. Members that an operation does not know are ignored and null \
-        means absent. String lengths count Unicode scalars, patterns match the whole string. All broken constraints are reported at once, in \
-        one ValidationException; a wrong JSON type, malformed JSON or a duplicate member is a SerializationException. Every answer carries \
-        x-amzn-RequestId and Date, every error x-amzn-ErrorType.
-        """
+    private static func title(of api: API) -> String {
+        switch api {
+        case .controlPlane: "Amazon Kinesis Video Streams control plane, as Weir serves it"
+        case .edgeAgent: "Weir's API for edge agents"
+        }
+    }
+
+    private static func version(of api: API) -> String {
+        switch api {
+        // The version of the service's own API.
+        case .controlPlane: "2017-09-30"
+        case .edgeAgent: "1.0"
+        }
+    }
 
     private static let signature = """
-        AWS Signature Version 4 for the service kinesisvideo, in the Authorization header or in the query string. The credential scope's region \
-        is the region the call is about.
+        AWS Signature Version 4 for the service `kinesisvideo`, in the Authorization header or in the query string (presigned). The body is \
+        part of what is signed. The region of the credential scope is the region that the call is about. The time of the signature may \
+        differ from the server's by five minutes. A server that is started with `--auth none`, on loopback, asks for none.
         """
 
-    private static func operation(_ contract: OperationContract, _ schemas: inout [String: JSONValue]) -> JSONValue {
+    private static func operation(_ contract: OperationContract, _ schemas: inout ComponentSchemas) -> JSONValue {
         var responses: [(key: String, value: JSONValue)] = [("200", success(contract, &schemas))]
-        let codes = (contract.errors + ErrorCode.common).filter { $0 != .methodNotAllowed }
+        let codes = codes(of: contract)
         for status in Set(codes.map(\.status)).sorted() {
             responses.append((String(status), failure(codes.filter { $0.status == status })))
         }
         return .object([
             "operationId": .string(contract.id.rawValue),
             "summary": .string(contract.summary),
-            "description": .string(contract.documentation),
-            "tags": .array(["Streams"]),
+            "description": .string(description(of: contract)),
+            "tags": .array([.string(contract.id.area.rawValue)]),
             "requestBody": .object([
                 "required": .bool(contract.input.hasRequiredMember),
                 "content": .object([
                     "application/json": .object([
-                        "schema": reference(contract.input, &schemas), "example": parsed(contract.exampleRequest),
+                        "schema": schemas.reference(contract.input), "example": parsed(contract.exampleRequest),
                     ])
                 ]),
             ]),
@@ -73,22 +85,44 @@ public enum OpenAPIDocument {
         ])
     }
 
-    private static func success(_ contract: OperationContract, _ schemas: inout [String: JSONValue]) -> JSONValue {
-        let headers: JSONValue = .object(["x-amzn-RequestId": requestIDHeader])
-        guard let output = contract.output else {
-            return .object(["description": "Accepted. The body is empty.", "headers": headers])
+    /// The errors that the operation may answer. A path is only known by its POST, so the error of other methods is none of them.
+    private static func codes(of contract: OperationContract) -> [ErrorCode] {
+        let all = contract.errors + ErrorCode.common.filter { !contract.errors.contains($0) }
+        return all.filter { $0 != .methodNotAllowed }
+    }
+
+    private static func description(of contract: OperationContract) -> String {
+        let rules = contract.commonRules.map { "- \($0)" }
+        return ([contract.documentation] + (rules.isEmpty ? [] : [rules.joined(separator: "\n")])).joined(separator: "\n\n")
+    }
+
+    private static func success(_ contract: OperationContract, _ schemas: inout ComponentSchemas) -> JSONValue {
+        var members: [(key: String, value: JSONValue)] = [
+            ("description", contract.output == nil ? "Done. The body is empty." : "The answer."),
+            ("headers", .object([requestID: requestIDReference])),
+        ]
+        if let output = contract.output {
+            let content: JSONValue = .object([
+                "schema": schemas.reference(output), "example": parsed(contract.exampleResponse),
+            ])
+            members.append(("content", .object(["application/json": content])))
         }
-        return .object([
-            "description": "The answer.",
-            "headers": headers,
-            "content": .object([
-                "application/json": .object([
-                    "schema": reference(output, &schemas), "example": parsed(contract.exampleResponse),
-                ])
-            ]),
+        let links = contract.id.links
+        if !links.isEmpty {
+            members.append(("links", .object(JSONObject(links.map { (key: $0.name, value: json($0)) }))))
+        }
+        return .object(JSONObject(members))
+    }
+
+    private static func json(_ link: Link) -> JSONValue {
+        .object([
+            "operationId": .string(link.target.rawValue),
+            "requestBody": .object(JSONObject(link.body.map { (key: $0.member, value: .string($0.expression)) })),
         ])
     }
 
+    private static let requestID = "x-amzn-RequestId"
+    private static let requestIDReference: JSONValue = .object(["$ref": .string("#/components/headers/\(requestID)")])
     private static let requestIDHeader: JSONValue = .object([
         "description": "Names the call in the server's log.", "required": .bool(true), "schema": .object(["type": "string"]),
     ])
@@ -99,7 +133,7 @@ public enum OpenAPIDocument {
         return .object([
             "description": .string(names.joined(separator: ", ")),
             "headers": .object([
-                "x-amzn-RequestId": requestIDHeader,
+                requestID: requestIDReference,
                 "x-amzn-ErrorType": .object([
                     "description": "Which error it is.", "required": .bool(true),
                     "schema": .object(["type": "string", "enum": .array(names.map { .string($0) })]),
@@ -112,67 +146,16 @@ public enum OpenAPIDocument {
     }
 
     private static func errorSchema(_ code: ErrorCode) -> JSONValue {
-        .object([
-            "type": "object",
-            "description": .string("\(code.rawValue), sent with HTTP status \(code.status)."),
-            "required": .array([.string(code.messageMember)]),
-            "properties": .object([code.messageMember: .object(["type": "string", "description": "What is wrong, and what to do."])]),
-        ])
-    }
-
-    /// A structure becomes a component and is referred to; anything else stands where it is used.
-    private static func reference(_ schema: Schema, _ schemas: inout [String: JSONValue]) -> JSONValue {
-        var members: [(key: String, value: JSONValue)] = []
-        switch schema.kind {
-        case .structure(let name, let structureMembers):
-            if schemas[name] == nil { schemas[name] = structure(structureMembers, &schemas) }
-            return .object(["$ref": .string("#/components/schemas/\(name)")])
-        case .string: members.append(("type", "string"))
-        case .boolean: members.append(("type", "boolean"))
-        case .integer: members += [("type", "integer"), ("format", "int32")]
-        case .timestamp:
-            members += [("type", "number"), ("description", "Seconds since the epoch, with a fraction of milliseconds.")]
-        case .list(let element): members += [("type", "array"), ("items", reference(element, &schemas))]
-        case .map(let key, let value):
-            members += [
-                ("type", "object"), ("propertyNames", reference(key, &schemas)), ("additionalProperties", reference(value, &schemas)),
-            ]
-        }
-        if schema.isSensitive { members.append(("x-weir-sensitive", .bool(true))) }
-        for constraint in schema.constraints {
-            if let keyword = keyword(constraint, on: schema.kind) { members.append(keyword) }
+        var members: [(key: String, value: JSONValue)] = [
+            ("type", "object"),
+            ("description", .string("HTTP status \(code.status). \(code.documentation)")),
+            ("required", .array([.string(code.messageMember)])),
+            ("properties", .object([code.messageMember: .object(["type": "string", "description": "What is wrong, and what to do."])])),
+        ]
+        if let message = code.exampleMessage {
+            members.append(("examples", .array([.object([code.messageMember: .string(message)])])))
         }
         return .object(JSONObject(members))
-    }
-
-    private static func structure(_ members: [Schema.Member], _ schemas: inout [String: JSONValue]) -> JSONValue {
-        var properties: [(key: String, value: JSONValue)] = []
-        for member in members {
-            guard case .object(let described) = reference(member.schema, &schemas) else { continue }
-            let rest = described.members.filter { $0.key != "description" }
-            properties.append((member.name, .object(JSONObject([("description", .string(member.documentation))] + rest))))
-        }
-        let required = members.filter(\.isRequired).map { JSONValue.string($0.name) }
-        var object: [(key: String, value: JSONValue)] = [("type", "object")]
-        if !required.isEmpty { object.append(("required", .array(required))) }
-        object.append(("properties", .object(JSONObject(properties))))
-        return .object(JSONObject(object))
-    }
-
-    private static func keyword(_ constraint: Constraint, on kind: Schema.Kind) -> (key: String, value: JSONValue)? {
-        let isMap = if case .map = kind { true } else { false }
-        return switch constraint {
-        case .minimumLength(let length): ("minLength", .integer(Int64(length)))
-        case .maximumLength(let length): ("maxLength", .integer(Int64(length)))
-        // A JSON Schema pattern may match anywhere in the string, the service's match all of it.
-        case .pattern(let pattern): ("pattern", .string(pattern.anchored))
-        case .oneOf(let values): ("enum", .array(values.map { .string($0) }))
-        case .minimum(let value): ("minimum", .integer(Int64(value)))
-        case .maximum(let value): ("maximum", .integer(Int64(value)))
-        case .minimumCount(let count): (isMap ? "minProperties" : "minItems", .integer(Int64(count)))
-        case .maximumCount(let count): (isMap ? "maxProperties" : "maxItems", .integer(Int64(count)))
-        case .required: nil
-        }
     }
 
     private static func parsed(_ example: String) -> JSONValue {
@@ -190,11 +173,6 @@ extension Schema {
         guard case .structure(_, let members) = kind else { return false }
         return members.contains(where: \.isRequired)
     }
-}
-
-extension Pattern {
-    /// The expression made to match the whole string, for readers that would take a part.
-    var anchored: String { expression.hasPrefix("^") && expression.hasSuffix("$") ? expression : "^(?:\(expression))$" }
 }
 
 // The document is written as literals, which are values of JSON.

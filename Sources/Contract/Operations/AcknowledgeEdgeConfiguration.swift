@@ -26,9 +26,9 @@ public enum AcknowledgeEdgeConfiguration: Operation {
         .acknowledgeEdgeConfiguration, of: Self.self,
         summary: "Acknowledge an edge configuration",
         documentation: """
-            Takes SYNCING to ACKNOWLEDGED and DELETING to DELETING_ACKNOWLEDGED. Repeated, it changes nothing but gives the agent its \
-            time again: 15 minutes from its last word, unless the deployment is configured otherwise. In any other status it is a \
-            ResourceInUseException, which says which status it is.
+            Takes SYNCING to ACKNOWLEDGED and DELETING to DELETING_ACKNOWLEDGED. Repeated in ACKNOWLEDGED or DELETING_ACKNOWLEDGED, it \
+            changes nothing but gives the agent its time again: 15 minutes from its last word, unless the deployment is configured \
+            otherwise. In any other status it is a ResourceInUseException, which says the status.
             """,
         errors: [
             .accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .streamEdgeConfigurationNotFound, .versionMismatch,

@@ -31,10 +31,9 @@ public enum CreateSignalingChannel: Operation {
         .createSignalingChannel, of: Self.self,
         summary: "Create a signaling channel",
         documentation: """
-            Creates a channel with a name that no other channel of the account and region has; a stream may have the same name. The \
-            answer comes while the channel is CREATING; it becomes ACTIVE by itself. A name whose channel is still DELETING is in use \
-            (ResourceInUseException). FULL_MESH is refused, and so are a tag key that begins with `aws:` and a key that is given twice \
-            (InvalidArgumentException).
+            Creates a channel with a name that no other channel of the account and region has. The answer comes while the channel is \
+            CREATING; it becomes ACTIVE by itself. A name whose channel is still DELETING is in use: ResourceInUseException. FULL_MESH, \
+            a tag key that begins with `aws:` in any spelling, and a tag key that is given twice are an InvalidArgumentException.
             """,
         errors: [
             .accessDenied, .accountChannelLimitExceeded, .clientLimitExceeded, .invalidArgument, .resourceInUse,

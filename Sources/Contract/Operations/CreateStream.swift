@@ -38,7 +38,8 @@ public enum CreateStream: Operation {
         summary: "Create a stream",
         documentation: """
             Creates a stream with a name that no other stream of the account and region has. The answer comes while the stream is \
-            CREATING; it becomes ACTIVE by itself. A name whose stream is still DELETING is in use.
+            CREATING; it becomes ACTIVE by itself. A name whose stream is still DELETING is in use: ResourceInUseException. A \
+            DataRetentionInHours above 87600 and a tag key that begins with `aws:` in any spelling are an InvalidArgumentException.
             """,
         errors: [
             .accountStreamLimitExceeded, .clientLimitExceeded, .deviceStreamLimitExceeded, .invalidArgument, .invalidDevice, .resourceInUse,

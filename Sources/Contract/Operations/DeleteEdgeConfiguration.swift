@@ -16,12 +16,14 @@ public enum DeleteEdgeConfiguration: Operation {
         .deleteEdgeConfiguration, of: Self.self,
         summary: "Delete a stream's edge configuration",
         documentation: """
-            Asks the agent to stop the stream's jobs and to delete its media from the device. From the answer on the status is \
-            DELETING; the agent takes it to DELETING_ACKNOWLEDGED, and the configuration is gone when the agent is done. Where the \
-            agent fails, or says nothing for 15 minutes, the status is DELETE_FAILED and the deletion may be asked for again. A stream \
-            without a configuration is answered with StreamEdgeConfigurationNotFoundException. Edge operations are refused in the \
-            region af-south-1.
+            Asks the agent to stop the stream's jobs and to delete its media from the device. From the answer on the configuration is \
+            DELETING; the agent takes it to DELETING_ACKNOWLEDGED, and it is gone when the agent is done. Where the agent fails, or says \
+            nothing for 15 minutes, it is DELETE_FAILED and the deletion may be asked for again. While it is SYNCING, ACKNOWLEDGED, \
+            DELETING or DELETING_ACKNOWLEDGED the call is a ResourceInUseException, which the service's own model does not list here; a \
+            stream without a configuration is a StreamEdgeConfigurationNotFoundException.
             """,
-        errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound, .streamEdgeConfigurationNotFound],
+        errors: [
+            .accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound, .streamEdgeConfigurationNotFound,
+        ],
         exampleRequest: #"{"StreamName":"gate-7"}"#)
 }

@@ -18,8 +18,8 @@ public enum DeleteSignalingChannel: Operation {
         .deleteSignalingChannel, of: Self.self,
         summary: "Delete a signaling channel",
         documentation: """
-            Marks an ACTIVE channel for deletion: from the answer on it is DELETING, is still described and listed, and its name stays \
-            in use until it is gone with its tags and its mapping to a stream.
+            Marks a channel for deletion: from the answer on it is DELETING, is still described and listed, and its name stays in use \
+            until it is gone with its tags and its mapping to a stream.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound, .versionMismatch],
         exampleRequest: """

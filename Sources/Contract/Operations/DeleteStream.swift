@@ -18,7 +18,7 @@ public enum DeleteStream: Operation {
         .deleteStream, of: Self.self,
         summary: "Delete a stream",
         documentation: """
-            Marks an ACTIVE stream for deletion: from the answer on it is DELETING, is still described and listed, and its name stays in use \
+            Marks a stream for deletion: from the answer on it is DELETING, is still described and listed, and its name stays in use \
             until it is gone with its tags and configurations.
             """,
         errors: [.clientLimitExceeded, .invalidArgument, .notAuthorized, .resourceInUse, .resourceNotFound, .versionMismatch],

@@ -53,8 +53,7 @@ public enum DescribeEdgeConfiguration: Operation {
         summary: "Describe a stream's edge configuration",
         documentation: """
             Answers the edge configuration of a stream, how far it has come and what the agent has reported of its jobs. A stream \
-            without one is answered with StreamEdgeConfigurationNotFoundException. Edge operations are refused in the region \
-            af-south-1.
+            without one is a StreamEdgeConfigurationNotFoundException.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound, .streamEdgeConfigurationNotFound],
         exampleRequest: #"{"StreamName":"gate-7"}"#,

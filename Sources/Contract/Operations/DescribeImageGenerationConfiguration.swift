@@ -28,7 +28,7 @@ public enum DescribeImageGenerationConfiguration: Operation {
         .describeImageGenerationConfiguration, of: Self.self,
         summary: "Describe a stream's image generation",
         documentation: """
-            Answers the image generation configuration of a stream in any status; `{}` where it has none.
+            Answers the image generation configuration of a stream; `{}` where it has none.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound],
         exampleRequest: #"{"StreamName":"gate-7"}"#,

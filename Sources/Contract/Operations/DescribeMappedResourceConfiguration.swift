@@ -36,13 +36,13 @@ public enum DescribeMappedResourceConfiguration: Operation {
         .describeMappedResourceConfiguration, of: Self.self,
         summary: "Describe the channel that a stream is mapped to",
         documentation: """
-            Answers which channel stores its media in a stream, whatever its status. As no page follows, no NextToken but the empty \
-            one is ever valid.
+            Answers which channel stores its media in a stream: one, of the type CHANNEL, or none. As no page follows, no NextToken but \
+            the empty one is ever valid.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound],
         exampleRequest: #"{"StreamName":"gate-7"}"#,
         exampleResponse: """
-            {"MappedResourceConfigurationList":[{"Type":"SignalingChannel",\
+            {"MappedResourceConfigurationList":[{"Type":"CHANNEL",\
             "ARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421"}]}
             """)
 }

@@ -25,8 +25,8 @@ public enum DescribeMediaStorageConfiguration: Operation {
         .describeMediaStorageConfiguration, of: Self.self,
         summary: "Describe the stream that a channel is mapped to",
         documentation: """
-            Answers the media storage configuration of a channel in any status. A channel that was never mapped is answered with \
-            DISABLED.
+            Answers the media storage configuration of a channel. One that is mapped to no stream is answered with DISABLED and no \
+            StreamARN.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound],
         exampleRequest: #"{"ChannelName":"door-2"}"#,

@@ -26,7 +26,7 @@ public enum DescribeNotificationConfiguration: Operation {
         .describeNotificationConfiguration, of: Self.self,
         summary: "Describe a stream's notifications",
         documentation: """
-            Answers the notification configuration of a stream in any status; `{}` where it has none.
+            Answers the notification configuration of a stream; `{}` where it has none.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound],
         exampleRequest: #"{"StreamName":"gate-7"}"#,

@@ -24,7 +24,7 @@ public enum DescribeSignalingChannel: Operation {
         .describeSignalingChannel, of: Self.self,
         summary: "Describe a signaling channel",
         documentation: """
-            Answers a channel in any status, DELETING included. Every acknowledged change is visible at once, on every instance.
+            Answers a channel. Every acknowledged change is visible at once, on every instance.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound],
         exampleRequest: #"{"ChannelName":"door-2"}"#,

@@ -23,8 +23,9 @@ public enum DescribeStream: Operation {
     public static let contract = OperationContract(
         .describeStream, of: Self.self,
         summary: "Describe a stream",
-        documentation:
-            "Answers a stream in any status, DELETING included. Every acknowledged change is visible at once, on every instance.",
+        documentation: """
+            Answers a stream. Every acknowledged change is visible at once, on every instance.
+            """,
         errors: [.clientLimitExceeded, .invalidArgument, .notAuthorized, .resourceNotFound],
         exampleRequest: #"{"StreamName":"gate-7"}"#,
         exampleResponse: """

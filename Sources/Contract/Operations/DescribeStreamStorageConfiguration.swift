@@ -33,7 +33,9 @@ public enum DescribeStreamStorageConfiguration: Operation {
     public static let contract = OperationContract(
         .describeStreamStorageConfiguration, of: Self.self,
         summary: "Describe a stream's storage configuration",
-        documentation: "Answers the storage configuration of a stream in any status.",
+        documentation: """
+            Answers the storage configuration of a stream.
+            """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound],
         exampleRequest: #"{"StreamName":"gate-7"}"#,
         exampleResponse: """

@@ -42,8 +42,8 @@ public enum FetchEdgeConfigurations: Operation {
         documentation: """
             Answers every configuration of the device that is SYNCING or ACKNOWLEDGED (apply it), DELETING or DELETING_ACKNOWLEDGED \
             (delete it and its media), and every one that is IN_SYNC but not among HeldConfigurations in its revision: the agent has \
-            lost it and applies it again, without a word about it. Answers at once where there is something to say; else it waits up \
-            to WaitTimeInSeconds and answers empty lists where nothing has come.
+            lost it and applies it again, without a word about it. Answers at once where there is something to say; else it waits up to \
+            WaitTimeInSeconds and answers empty lists where nothing has come. There is no order in the lists.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument],
         exampleRequest: """

@@ -39,8 +39,8 @@ public enum GetDataEndpoint: Operation {
         .getDataEndpoint, of: Self.self,
         summary: "Get the endpoint for a stream's media",
         documentation: """
-            Answers the address that this deployment advertises for the kind of operation (media, or archived media), or the address at which \
-            the caller reached it. Works while the stream is CREATING, ACTIVE or UPDATING.
+            Answers the address that this deployment advertises for the kind of operation (media, or archived media), or the address at \
+            which the caller reached it. PUT_MEDIA and GET_MEDIA are media, all others archived media.
             """,
         errors: [.clientLimitExceeded, .invalidArgument, .notAuthorized, .resourceNotFound],
         exampleRequest: #"{"APIName":"PUT_MEDIA","StreamName":"gate-7"}"#,

@@ -29,9 +29,9 @@ public enum GetSignalingChannelEndpoint: Operation {
         .getSignalingChannelEndpoint, of: Self.self,
         summary: "Get the endpoints of a signaling channel",
         documentation: """
-            Answers, for each protocol that is asked for, the address that this deployment advertises, or the address at which the \
-            caller reached it. WEBRTC is refused with InvalidArgumentException unless media storage is ENABLED on the channel. Works \
-            while the channel is CREATING, ACTIVE or UPDATING.
+            Answers, once for each protocol that is asked for, the address that this deployment advertises, or the address at which the \
+            caller reached it; without Protocols, for WSS and HTTPS. WEBRTC on a channel whose media is not stored is an \
+            InvalidArgumentException: see UpdateMediaStorageConfiguration. ResourceInUseException is declared and never sent.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound],
         exampleRequest: """

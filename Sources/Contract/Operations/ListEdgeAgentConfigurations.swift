@@ -35,9 +35,8 @@ public enum ListEdgeAgentConfigurations: Operation {
         .listEdgeAgentConfigurations, of: Self.self,
         summary: "List a device's edge configurations",
         documentation: """
-            Lists the edge configurations of a device in the byte order of their streams' names, in any status. A device that nobody \
-            has named yet has none. A NextToken is bound to the device, account and region that it was given for; any other is refused \
-            with InvalidArgumentException. Edge operations are refused in the region af-south-1.
+            Lists the edge configurations of a device in the byte order of their streams' names, whatever their status. A device that no \
+            configuration names has none.
             """,
         errors: [.clientLimitExceeded, .invalidArgument, .notAuthorized],
         exampleRequest: #"{"HubDeviceArn":"arn:aws:iot:us-east-1:123456789012:thing/hub-1","MaxResults":5}"#,

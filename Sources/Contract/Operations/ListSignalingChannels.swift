@@ -34,10 +34,8 @@ public enum ListSignalingChannels: Operation {
         .listSignalingChannels, of: Self.self,
         summary: "List signaling channels",
         documentation: """
-            Lists the channels of the account and region in the byte order of their names, in any status. A page resumes after the \
-            last name of the page before, so channels that are created and deleted meanwhile neither repeat nor hide others. A \
-            NextToken is bound to the condition, account and region that it was given for; any other is refused with \
-            InvalidArgumentException.
+            Lists the channels of the account and region in the byte order of their names, in any status. A page resumes after the last \
+            name of the page before, so channels that are created and deleted meanwhile neither repeat nor hide others.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument],
         exampleRequest: #"{"ChannelNameCondition":{"ComparisonOperator":"BEGINS_WITH","ComparisonValue":"door-"},"MaxResults":1}"#,

@@ -45,9 +45,8 @@ public enum ListStreams: Operation {
         .listStreams, of: Self.self,
         summary: "List streams",
         documentation: """
-            Lists the streams of the account and region in the byte order of their names, in any status. A page resumes after the last name of \
-            the page before, so streams that are created and deleted meanwhile neither repeat nor hide others. A NextToken is bound to the \
-            condition, account and region that it was given for.
+            Lists the streams of the account and region in the byte order of their names, in any status. A page resumes after the last \
+            name of the page before, so streams that are created and deleted meanwhile neither repeat nor hide others.
             """,
         errors: [.clientLimitExceeded, .invalidArgument],
         exampleRequest: #"{"MaxResults":1,"StreamNameCondition":{"ComparisonOperator":"BEGINS_WITH","ComparisonValue":"gate-"}}"#,

@@ -30,8 +30,9 @@ public enum ListTagsForStream: Operation {
     public static let contract = OperationContract(
         .listTagsForStream, of: Self.self,
         summary: "List the tags of a stream",
-        documentation:
-            "Answers all tags of a stream, at most 50, in one page. As none follows, no NextToken but the empty one is ever valid.",
+        documentation: """
+            Answers all tags of a stream, at most 50, in one page. As none follows, no NextToken but the empty one is ever valid.
+            """,
         errors: [.clientLimitExceeded, .invalidArgument, .invalidResourceFormat, .notAuthorized, .resourceNotFound],
         exampleRequest: #"{"StreamName":"gate-7"}"#,
         exampleResponse: #"{"Tags":{"site":"north"}}"#)

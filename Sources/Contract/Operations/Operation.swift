@@ -44,10 +44,15 @@ extension Operation {
     /// Reads a request body: every broken constraint at once, or the first wrong type. An empty body means `{}`.
     public static func decode(_ body: UnsafeRawBufferPointer) throws(OperationError) -> Input {
         var decoding = Decoding()
-        let decoded: Input?
+        if let decoded = try read(body, &decoding), decoding.violations.isEmpty { return decoded }
+        throw .validation(decoding.violations)
+    }
+
+    /// Reads a request body; `decoding` then holds what is broken, and the result is nil if anything is.
+    static func read(_ body: UnsafeRawBufferPointer, _ decoding: inout Decoding) throws(OperationError) -> Input? {
         do {
             let json = body.isEmpty ? .object(JSONObject([])) : try JSONParser.parse(body)
-            decoded = try input.decode(json, &decoding)
+            return try input.decode(json, &decoding)
         } catch let error as JSONError {
             throw OperationError(.serialization, "The request body is not valid JSON: \(error.message).")
         } catch let error as SerializationError {
@@ -55,8 +60,6 @@ extension Operation {
         } catch {
             throw OperationError(.serialization, "The request body cannot be read.")
         }
-        if let decoded, decoding.violations.isEmpty { return decoded }
-        throw .validation(decoding.violations)
     }
 
     /// The body of a successful answer.

@@ -115,47 +115,50 @@ public enum OperationID: String, Sendable, CaseIterable {
         }
     }
 
-    /// What the documentation says of it.
-    public var contract: OperationContract {
+    /// What goes in, what comes out, and what the documentation says.
+    public var operation: any Operation.Type {
         switch self {
-        case .createSignalingChannel: CreateSignalingChannel.contract
-        case .createStream: CreateStream.contract
-        case .deleteEdgeConfiguration: DeleteEdgeConfiguration.contract
-        case .deleteSignalingChannel: DeleteSignalingChannel.contract
-        case .deleteStream: DeleteStream.contract
-        case .describeEdgeConfiguration: DescribeEdgeConfiguration.contract
-        case .describeImageGenerationConfiguration: DescribeImageGenerationConfiguration.contract
-        case .describeMappedResourceConfiguration: DescribeMappedResourceConfiguration.contract
-        case .describeMediaStorageConfiguration: DescribeMediaStorageConfiguration.contract
-        case .describeNotificationConfiguration: DescribeNotificationConfiguration.contract
-        case .describeSignalingChannel: DescribeSignalingChannel.contract
-        case .describeStream: DescribeStream.contract
-        case .describeStreamStorageConfiguration: DescribeStreamStorageConfiguration.contract
-        case .getDataEndpoint: GetDataEndpoint.contract
-        case .getSignalingChannelEndpoint: GetSignalingChannelEndpoint.contract
-        case .listEdgeAgentConfigurations: ListEdgeAgentConfigurations.contract
-        case .listSignalingChannels: ListSignalingChannels.contract
-        case .listStreams: ListStreams.contract
-        case .listTagsForResource: ListTagsForResource.contract
-        case .listTagsForStream: ListTagsForStream.contract
-        case .startEdgeConfigurationUpdate: StartEdgeConfigurationUpdate.contract
-        case .tagResource: TagResource.contract
-        case .tagStream: TagStream.contract
-        case .untagResource: UntagResource.contract
-        case .untagStream: UntagStream.contract
-        case .updateDataRetention: UpdateDataRetention.contract
-        case .updateImageGenerationConfiguration: UpdateImageGenerationConfiguration.contract
-        case .updateMediaStorageConfiguration: UpdateMediaStorageConfiguration.contract
-        case .updateNotificationConfiguration: UpdateNotificationConfiguration.contract
-        case .updateSignalingChannel: UpdateSignalingChannel.contract
-        case .updateStream: UpdateStream.contract
-        case .updateStreamStorageConfiguration: UpdateStreamStorageConfiguration.contract
-        case .fetchEdgeConfigurations: FetchEdgeConfigurations.contract
-        case .acknowledgeEdgeConfiguration: AcknowledgeEdgeConfiguration.contract
-        case .reportEdgeConfigurationResult: ReportEdgeConfigurationResult.contract
-        case .reportEdgeAgentStatus: ReportEdgeAgentStatus.contract
+        case .createSignalingChannel: CreateSignalingChannel.self
+        case .createStream: CreateStream.self
+        case .deleteEdgeConfiguration: DeleteEdgeConfiguration.self
+        case .deleteSignalingChannel: DeleteSignalingChannel.self
+        case .deleteStream: DeleteStream.self
+        case .describeEdgeConfiguration: DescribeEdgeConfiguration.self
+        case .describeImageGenerationConfiguration: DescribeImageGenerationConfiguration.self
+        case .describeMappedResourceConfiguration: DescribeMappedResourceConfiguration.self
+        case .describeMediaStorageConfiguration: DescribeMediaStorageConfiguration.self
+        case .describeNotificationConfiguration: DescribeNotificationConfiguration.self
+        case .describeSignalingChannel: DescribeSignalingChannel.self
+        case .describeStream: DescribeStream.self
+        case .describeStreamStorageConfiguration: DescribeStreamStorageConfiguration.self
+        case .getDataEndpoint: GetDataEndpoint.self
+        case .getSignalingChannelEndpoint: GetSignalingChannelEndpoint.self
+        case .listEdgeAgentConfigurations: ListEdgeAgentConfigurations.self
+        case .listSignalingChannels: ListSignalingChannels.self
+        case .listStreams: ListStreams.self
+        case .listTagsForResource: ListTagsForResource.self
+        case .listTagsForStream: ListTagsForStream.self
+        case .startEdgeConfigurationUpdate: StartEdgeConfigurationUpdate.self
+        case .tagResource: TagResource.self
+        case .tagStream: TagStream.self
+        case .untagResource: UntagResource.self
+        case .untagStream: UntagStream.self
+        case .updateDataRetention: UpdateDataRetention.self
+        case .updateImageGenerationConfiguration: UpdateImageGenerationConfiguration.self
+        case .updateMediaStorageConfiguration: UpdateMediaStorageConfiguration.self
+        case .updateNotificationConfiguration: UpdateNotificationConfiguration.self
+        case .updateSignalingChannel: UpdateSignalingChannel.self
+        case .updateStream: UpdateStream.self
+        case .updateStreamStorageConfiguration: UpdateStreamStorageConfiguration.self
+        case .fetchEdgeConfigurations: FetchEdgeConfigurations.self
+        case .acknowledgeEdgeConfiguration: AcknowledgeEdgeConfiguration.self
+        case .reportEdgeConfigurationResult: ReportEdgeConfigurationResult.self
+        case .reportEdgeAgentStatus: ReportEdgeAgentStatus.self
         }
     }
+
+    /// What the documentation says of it.
+    public var contract: OperationContract { operation.contract }
 
     private static let byPath = Dictionary(uniqueKeysWithValues: allCases.map { ($0.path, $0) })
 

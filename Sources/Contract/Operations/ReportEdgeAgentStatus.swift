@@ -20,8 +20,9 @@ public enum ReportEdgeAgentStatus: Operation {
         .reportEdgeAgentStatus, of: Self.self,
         summary: "Report how an edge agent's jobs went",
         documentation: """
-            Keeps what DescribeEdgeConfiguration shows as EdgeAgentStatus. RecorderStatus, UploaderStatus or both must be given \
-            (InvalidArgumentException); the one that is absent stays as it was.
+            Keeps what DescribeEdgeConfiguration shows as EdgeAgentStatus, whatever the status of the configuration. RecorderStatus, \
+            UploaderStatus or both must be given (InvalidArgumentException); the one that is absent stays as it was. \
+            ResourceInUseException and VersionMismatchException are declared and never sent.
             """,
         errors: [
             .accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .streamEdgeConfigurationNotFound, .versionMismatch,

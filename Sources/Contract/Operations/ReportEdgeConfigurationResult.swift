@@ -30,10 +30,10 @@ public enum ReportEdgeConfigurationResult: Operation {
         .reportEdgeConfigurationResult, of: Self.self,
         summary: "Report how an edge configuration went",
         documentation: """
-            SUCCEEDED takes ACKNOWLEDGED to IN_SYNC, and removes a configuration that is DELETING_ACKNOWLEDGED. FAILED takes SYNCING \
-            and ACKNOWLEDGED to SYNC_FAILED, DELETING and DELETING_ACKNOWLEDGED to DELETE_FAILED. The same result once more, for the \
-            same revision, is accepted and changes nothing. In any other status it is a ResourceInUseException, which says which \
-            status it is. FailedStatusDetails with SUCCEEDED is an InvalidArgumentException.
+            SUCCEEDED takes ACKNOWLEDGED to IN_SYNC, and removes a configuration that is DELETING_ACKNOWLEDGED. FAILED takes SYNCING and \
+            ACKNOWLEDGED to SYNC_FAILED, DELETING and DELETING_ACKNOWLEDGED to DELETE_FAILED. The same result once more, for the same \
+            revision, is accepted and changes nothing. In any other status it is a ResourceInUseException, which says the status. \
+            FailedStatusDetails with SUCCEEDED is an InvalidArgumentException.
             """,
         errors: [
             .accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .streamEdgeConfigurationNotFound, .versionMismatch,

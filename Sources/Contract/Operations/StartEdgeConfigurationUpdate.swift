@@ -50,12 +50,12 @@ public enum StartEdgeConfigurationUpdate: Operation {
         .startEdgeConfigurationUpdate, of: Self.self,
         summary: "Set a stream's edge configuration",
         documentation: """
-            Sets the edge configuration of an ACTIVE stream whose retention is above 0 (NoDataRetentionException otherwise). The \
-            answer comes with SYNCING; from there the agent of HubDeviceArn takes it to ACKNOWLEDGED and IN_SYNC, or to SYNC_FAILED, \
-            which it also becomes where the agent says nothing for 15 minutes. While a configuration is SYNCING, ACKNOWLEDGED, \
-            DELETING or DELETING_ACKNOWLEDGED another is refused with ResourceInUseException. To move to another HubDeviceArn, delete \
-            the configuration first. Schedules are Quartz cron expressions and are parsed: one that Quartz would not take is an \
-            InvalidArgumentException. Edge operations are refused in the region af-south-1.
+            Sets the edge configuration of a stream whose retention is above 0 (NoDataRetentionException otherwise). The answer comes \
+            with SYNCING; from there the agent of HubDeviceArn takes it to ACKNOWLEDGED and IN_SYNC, or to SYNC_FAILED, which it also \
+            becomes where the agent says nothing for 15 minutes. While a configuration is SYNCING, ACKNOWLEDGED, DELETING or \
+            DELETING_ACKNOWLEDGED, another is a ResourceInUseException; so is one with another HubDeviceArn at any time: delete the \
+            configuration first. HubDeviceArn must be of the account (AccessDeniedException) and region (InvalidArgumentException) of \
+            the call. Schedules are parsed: one that is no Quartz cron expression is an InvalidArgumentException.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .noDataRetention, .resourceInUse, .resourceNotFound],
         exampleRequest: """

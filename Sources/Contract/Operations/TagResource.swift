@@ -16,9 +16,9 @@ public enum TagResource: Operation {
         .tagResource, of: Self.self,
         summary: "Tag a channel or stream",
         documentation: """
-            Sets all of the tags or none. A key that the resource has already gets the new value. A resource may have 50 tags after \
-            the change. A key that begins with `aws:`, in any spelling, and a key that is given twice are refused with \
-            InvalidArgumentException. Works while the resource is CREATING, ACTIVE or UPDATING and does not change its version.
+            Sets all of the tags or none. A key that the resource has already gets the new value. More than 50 tags after the change are \
+            a TagsPerResourceExceededLimitException. A key that begins with `aws:` in any spelling, and a key that is given twice, are \
+            an InvalidArgumentException. The version does not change.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound, .tagsPerResourceExceededLimit],
         exampleRequest: """

@@ -18,8 +18,9 @@ public enum TagStream: Operation {
         .tagStream, of: Self.self,
         summary: "Tag a stream",
         documentation: """
-            Sets all of the tags or none. A key that the stream has already gets the new value. A stream may have 50 tags after the change. \
-            Works while the stream is CREATING, ACTIVE or UPDATING and does not change its version.
+            Sets all of the tags or none. A key that the stream has already gets the new value. More than 50 tags after the change are a \
+            TagsPerResourceExceededLimitException. A key that begins with `aws:` in any spelling is an InvalidArgumentException. The \
+            version does not change.
             """,
         errors: [
             .clientLimitExceeded, .invalidArgument, .invalidResourceFormat, .notAuthorized, .resourceNotFound,

@@ -17,8 +17,7 @@ public enum UntagResource: Operation {
         .untagResource, of: Self.self,
         summary: "Remove tags from a channel or stream",
         documentation: """
-            Removes the tags with these keys. Works while the resource is CREATING, ACTIVE or UPDATING and does not change its \
-            version.
+            Removes the tags with these keys; one that is named twice, or not there, is no error. The version does not change.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound],
         exampleRequest: #"{"ResourceARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421","TagKeyList":["site"]}"#

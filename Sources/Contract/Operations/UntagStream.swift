@@ -18,7 +18,7 @@ public enum UntagStream: Operation {
         .untagStream, of: Self.self,
         summary: "Remove tags from a stream",
         documentation: """
-            Removes the tags with these keys. Works while the stream is CREATING, ACTIVE or UPDATING and does not change its version.
+            Removes the tags with these keys; one that is named twice, or not there, is no error. The version does not change.
             """,
         errors: [.clientLimitExceeded, .invalidArgument, .invalidResourceFormat, .notAuthorized, .resourceNotFound],
         exampleRequest: #"{"StreamName":"gate-7","TagKeyList":["site"]}"#)

@@ -30,8 +30,8 @@ public enum UpdateDataRetention: Operation {
         .updateDataRetention, of: Self.self,
         summary: "Change a stream's retention",
         documentation: """
-            Adds to or takes from the retention of an ACTIVE stream, which must stay within 0 to 87600 hours. The stream gets a new version and \
-            is UPDATING until the change is done.
+            Adds to or takes from the retention of a stream, which must stay within 0 to 87600 hours (InvalidArgumentException \
+            otherwise). The stream gets a new version and is UPDATING until the change is done.
             """,
         errors: [.clientLimitExceeded, .invalidArgument, .notAuthorized, .resourceInUse, .resourceNotFound, .versionMismatch],
         exampleRequest: """

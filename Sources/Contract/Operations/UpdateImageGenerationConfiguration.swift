@@ -20,10 +20,10 @@ public enum UpdateImageGenerationConfiguration: Operation {
         .updateImageGenerationConfiguration, of: Self.self,
         summary: "Set a stream's image generation",
         documentation: """
-            Sets, or deletes, the image generation configuration of an ACTIVE stream. SamplingInterval must be at least 200, \
-            JPEGQuality a whole number from 1 to 100, DestinationRegion the region of the stream (InvalidArgumentException). ENABLED \
-            on a stream whose retention is 0 is a NoDataRetentionException; DISABLED and the deletion are always allowed. Neither the \
-            stream's status nor its version changes.
+            Sets, or deletes, the image generation configuration of a stream. A SamplingInterval below 200, a JPEGQuality that is not a \
+            whole number from 1 to 100, and a DestinationRegion that is not the stream's own region are an InvalidArgumentException. \
+            ENABLED on a stream whose retention is 0 is a NoDataRetentionException; DISABLED and the deletion need no retention. Neither \
+            the stream's status nor its version changes.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .noDataRetention, .resourceInUse, .resourceNotFound],
         exampleRequest: """

@@ -16,10 +16,11 @@ public enum UpdateMediaStorageConfiguration: Operation {
         .updateMediaStorageConfiguration, of: Self.self,
         summary: "Map a channel to a stream, or undo it",
         documentation: """
-            Sets in which stream the media of an ACTIVE channel is stored, or that it is not stored. ENABLED needs StreamARN: an \
-            ACTIVE stream of the same account and region with a retention above 0 (NoDataRetentionException otherwise). A stream \
-            belongs to one channel at most, and a channel to one stream (ResourceInUseException where either is taken). DISABLED needs \
-            no StreamARN and undoes the mapping. Neither resource gets a new version.
+            Sets in which stream the media of a channel is stored, or that it is not stored. ENABLED needs StreamARN \
+            (InvalidArgumentException): of an ACTIVE stream of the same account and region (ResourceInUseException in another status) \
+            with a retention above 0 (NoDataRetentionException). A stream belongs to one channel at most and a channel to one stream: \
+            where either has another already, it is a ResourceInUseException. DISABLED needs no StreamARN and undoes the mapping. \
+            Neither resource changes its status or version.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .noDataRetention, .resourceInUse, .resourceNotFound],
         exampleRequest: """

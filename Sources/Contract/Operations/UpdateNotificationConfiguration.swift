@@ -20,9 +20,8 @@ public enum UpdateNotificationConfiguration: Operation {
         .updateNotificationConfiguration, of: Self.self,
         summary: "Set a stream's notifications",
         documentation: """
-            Sets, or deletes, the notification configuration of an ACTIVE stream. ENABLED on a stream whose retention is 0 is a \
-            NoDataRetentionException; DISABLED and the deletion are always allowed. Neither the stream's status nor its version \
-            changes.
+            Sets, or deletes, the notification configuration of a stream. ENABLED on a stream whose retention is 0 is a \
+            NoDataRetentionException; DISABLED and the deletion need no retention. Neither the stream's status nor its version changes.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .noDataRetention, .resourceInUse, .resourceNotFound],
         exampleRequest: """

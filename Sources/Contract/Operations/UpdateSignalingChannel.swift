@@ -20,9 +20,9 @@ public enum UpdateSignalingChannel: Operation {
         .updateSignalingChannel, of: Self.self,
         summary: "Update a signaling channel",
         documentation: """
-            Changes how long an ACTIVE channel keeps messages, from the next message on. SingleMasterConfiguration with \
-            MessageTtlSeconds is required, although the schema cannot say so (InvalidArgumentException). The channel gets a new \
-            version and is UPDATING until the change is done.
+            Changes how long a channel keeps messages, from the next message on. SingleMasterConfiguration with MessageTtlSeconds is \
+            required, although the schema cannot say so (InvalidArgumentException). The channel gets a new version and is UPDATING until \
+            the change is done.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound, .versionMismatch],
         exampleRequest: """

@@ -22,7 +22,7 @@ public enum UpdateStream: Operation {
         .updateStream, of: Self.self,
         summary: "Update a stream",
         documentation: """
-            Changes the metadata of an ACTIVE stream, which gets a new version and is UPDATING until the change is done. A call that changes \
+            Changes the metadata of a stream, which gets a new version and is UPDATING until the change is done. A call that changes \
             nothing is accepted and takes a new version too.
             """,
         errors: [.clientLimitExceeded, .invalidArgument, .notAuthorized, .resourceInUse, .resourceNotFound, .versionMismatch],

@@ -20,7 +20,7 @@ public enum UpdateStreamStorageConfiguration: Operation {
         .updateStreamStorageConfiguration, of: Self.self,
         summary: "Change a stream's storage configuration",
         documentation: """
-            Changes the storage tier of an ACTIVE stream, which gets a new version and is UPDATING until the change is done.
+            Changes the storage tier of a stream, which gets a new version and is UPDATING until the change is done.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound, .versionMismatch],
         exampleRequest: """

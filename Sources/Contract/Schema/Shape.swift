@@ -64,7 +64,8 @@ extension Shape where Value: RawRepresentable & CaseIterable, Value.RawValue == 
 }
 
 extension Shape where Value == Int {
-    /// A whole number; a boolean, a fraction or one that needs more than 32 bits has the wrong type.
+    /// A whole number, also where it is written as `24.0` or `2.4e1`, which JSON and its schemas take for the same; a boolean, a fraction or
+    /// one that needs more than 32 bits has the wrong type.
     static func integer(minimum: Int? = nil, maximum: Int? = nil) -> Shape {
         var constraints: [Constraint] = []
         if let minimum { constraints.append(.minimum(minimum)) }
@@ -72,19 +73,26 @@ extension Shape where Value == Int {
         let schema = Schema(.integer, constraints)
         return Shape(
             decode: { value, decoding throws(SerializationError) in
-                guard case .integer(let wide) = value, let narrow = Int32(exactly: wide) else {
-                    throw decoding.wrongType("a whole number of at most 32 bits", value)
-                }
-                let integer = Int(narrow)
+                guard let integer = value.wholeNumber else { throw decoding.wrongType("a whole number of at most 32 bits", value) }
                 var holds = true
                 for constraint in schema.constraints where !constraint.holds(for: integer) {
-                    decoding.report(constraint, value: String(integer))
-                    holds = false
+                    if decoding.report(constraint, value: String(integer)) { holds = false }
                 }
                 return holds ? integer : nil
             },
             encode: { $1.integer(Int64($0)) },
             schema: schema)
+    }
+}
+
+extension JSONValue {
+    /// The number, if it is one without a fraction that 32 bits hold.
+    fileprivate var wholeNumber: Int? {
+        switch self {
+        case .integer(let integer): Int32(exactly: integer).map { Int($0) }
+        case .number(let number): Int32(exactly: number).map { Int($0) }
+        case .null, .bool, .string, .array, .object: nil
+        }
     }
 }
 
@@ -201,8 +209,7 @@ extension Decoding {
         let length = bytes.allSatisfy { $0 < 0x80 } ? bytes.count : string.unicodeScalars.count
         var holds = true
         for constraint in schema.constraints where !constraint.holds(for: string, length: length) {
-            report(constraint, value: schema.isSensitive ? "***" : string.echoed)
-            holds = false
+            if report(constraint, value: schema.isSensitive ? "***" : string.echoed) { holds = false }
         }
         return holds
     }
@@ -211,8 +218,7 @@ extension Decoding {
     mutating func check(count: Int, against schema: Schema) -> Bool {
         var holds = true
         for constraint in schema.constraints where !constraint.holds(forCount: count) {
-            report(constraint, value: "\(count) elements")
-            holds = false
+            if report(constraint, value: "\(count) elements") { holds = false }
         }
         return holds
     }
@@ -220,7 +226,7 @@ extension Decoding {
     /// Decodes an element that has to be there: null is a broken rule.
     mutating func present<Value>(_ value: JSONValue, _ shape: Shape<Value>) throws(SerializationError) -> Value? {
         if case .null = value {
-            report(.required, value: nil)
+            _ = report(.required, value: nil)
             return nil
         }
         return try shape.decode(value, &self)

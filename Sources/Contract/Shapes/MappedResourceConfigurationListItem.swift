@@ -10,6 +10,6 @@ public struct MappedResourceConfigurationListItem: Sendable, Hashable {
 
     static let shape = structure(
         "MappedResourceConfigurationListItem", Self.init,
-        optional("Type", .string(), \.type, "What kind of resource it is: a signaling channel."),
+        optional("Type", .string(), \.type, "What kind of resource it is: CHANNEL."),
         optional("ARN", .resourceARN, \.arn, "The ARN of the resource."))
 }
