@@ -55,7 +55,8 @@ struct StatusWatch {
                         if file.status != nil { file.isMalformed = false }
                     }
                 } catch {
-                    if !file.isMalformed { complain(name, (error as? OperationError)?.publicMessage ?? "\(error)") }
+                    let why = (error as? OperationError)?.publicMessage ?? (error as? JSONError)?.message ?? "\(error)"
+                    if !file.isMalformed { complain(name, why) }
                     file.isMalformed = true
                 }
                 present[name] = file
