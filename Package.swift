@@ -19,11 +19,14 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let hummingbird: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 
 let package = Package(
@@ -39,17 +42,18 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Contract", "ControlPlane", "Gateway", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", "Workers",
-                hummingbird, lifecycle, logging, nioCore,
+                "Contract", "ControlPlane", "EdgeAgent", "Gateway", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store",
+                "Workers",
+                hummingbird, lifecycle, logging, nioCore, nioSSL,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -59,6 +63,7 @@ let package = Package(
         library("Gateway", ["Contract", "ControlPlane", "Store", crypto, hummingbird, httpTypes, lifecycle, nioCore, nioHTTPTypes]),
         library("Workers", ["ControlPlane", "SQL", "Store", lifecycle, logging]),
         library("ControlPlane", ["Contract", "SQL", "Store", crypto]),
+        library("EdgeAgent", ["Contract", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioSSL]),
         library("Contract", []),
         library("Store", ["SQL"]),
         library("SQLiteDriver", ["SQL", "CSQLite"]),
@@ -68,6 +73,7 @@ let package = Package(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
             resources: [.embedInCode("postgres"), .embedInCode("sqlite")], swiftSettings: strict),
         tests("ContractTests", ["Contract"]),
+        tests("EdgeAgentTests", ["Contract", "EdgeAgent", crypto, logging]),
         tests("GatewayTests", ["Gateway", crypto]),
         tests("SQLiteDriverTests", ["SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["SQL", "PostgresDriver", logging]),

@@ -10,20 +10,35 @@ public struct ServiceRules: Sendable {
     /// How long an edge agent may be silent about a configuration that it is to apply or to delete, in milliseconds.
     public var edgeTimeout: Int64
     public var endpoints: AdvertisedEndpoints
+    public var notifications: NotificationRules
 
     public init(
         streamQuota: Int64, channelQuota: @escaping @Sendable (_ region: String) -> Int64, minimumDurations: MinimumDurations,
-        edgeTimeout: Int64, endpoints: AdvertisedEndpoints
+        edgeTimeout: Int64, endpoints: AdvertisedEndpoints, notifications: NotificationRules = NotificationRules()
     ) {
         self.streamQuota = streamQuota
         self.channelQuota = channelQuota
         self.minimumDurations = minimumDurations
         self.edgeTimeout = edgeTimeout
         self.endpoints = endpoints
+        self.notifications = notifications
     }
 
     /// Fifteen minutes. Reference, StartEdgeConfigurationUpdate.
     public static let documentedEdgeTimeout: Int64 = 15 * 60 * 1000
+}
+
+/// Where the notification configurations of streams may lead.
+public struct NotificationRules: Sendable {
+    /// Whether topics are told what happens to the stream, besides of its fragments.
+    public var tellsTopicsOfLifecycle: Bool
+    /// Whether URLs without TLS are taken.
+    public var allowsHTTP: Bool
+
+    public init(tellsTopicsOfLifecycle: Bool = false, allowsHTTP: Bool = false) {
+        self.tellsTopicsOfLifecycle = tellsTopicsOfLifecycle
+        self.allowsHTTP = allowsHTTP
+    }
 }
 
 /// How long a resource stays in a passing status at least, in milliseconds; for people who test how their clients wait.

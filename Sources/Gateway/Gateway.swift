@@ -56,6 +56,7 @@ public struct Gateway: Sendable {
         } catch {
             reply = Reply(status: error.code.status, body: error.body)
             reply.add(.errorType, error.code.rawValue)
+            if error.code == .methodNotAllowed { reply.add(.allow, "POST") }
             exchange.error = error
         }
         defer { if exchange.error == nil, reply.isLarge { replyBudget.giveBack(reply.body.count) } }

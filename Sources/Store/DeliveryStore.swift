@@ -143,7 +143,8 @@ extension Store {
     /// Tells of something that no resource counts, such as a limit that was reached: once for each `subjectARN` and moment. False where that
     /// was told already.
     public func tell(
-        _ type: String, subjectARN: String, account: String, region: String, status: String, keyID: String, requestID: String, at moment: Int64,
+        _ type: String, subjectARN: String, account: String, region: String, status: String, keyID: String, requestID: String,
+        at moment: Int64,
         token: String
     ) async throws(DatabaseError) -> Bool {
         var batch = Batch()

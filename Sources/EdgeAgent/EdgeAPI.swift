@@ -1,0 +1,79 @@
+import Contract
+import FoundationEssentials
+
+/// Why a call was not answered with success, sorted by what an agent does about it. The texts are for the log.
+enum CallFailure: Error, CustomStringConvertible {
+    /// No answer, or one that asks to come again later: call again after a back-off.
+    case unavailable(String)
+    /// The key may not do this. Only an operator can help, so call again, but seldom.
+    case denied(String)
+    /// The deployment has another revision or status than the agent knows of: fetch again.
+    case outdated(String)
+    /// The deployment does not take this call, and will not another time.
+    case rejected(String)
+
+    var description: String {
+        switch self {
+        case .unavailable(let text), .denied(let text), .outdated(let text), .rejected(let text): text
+        }
+    }
+}
+
+/// The edge agent API of a deployment, as its client sees it. Any number of calls may be under way at once.
+struct EdgeAPI: Sendable {
+    let endpoint: Endpoint
+    let signer: RequestSigner
+    let exchange: any Exchange
+    /// The clock of the signatures.
+    var now: @Sendable () -> Date = { Date() }
+
+    /// Calls an operation, once.
+    ///
+    /// - Parameter waiting: How long the server may wait before it answers, in seconds.
+    func call<Called: Operation>(
+        _ operation: Called.Type, _ input: Called.Input, waiting: Int = 0
+    ) async throws(CallFailure) -> Called.Output {
+        let answer: ReceivedAnswer
+        do {
+            answer = try await exchange.post(request(operation, input), within: .seconds(waiting + 15))
+        } catch {
+            throw .unavailable("\(endpoint.origin) does not answer: \(error)")
+        }
+        guard answer.status == 200 else { throw Self.failure(operation, answer) }
+        do throws(UnreadableAnswer) {
+            return try Called.decodeOutput(answer.body)
+        } catch {
+            throw .unavailable("The answer to \(Called.contract.id.rawValue) cannot be read: \(error.message)")
+        }
+    }
+
+    private func request<Called: Operation>(_ operation: Called.Type, _ input: Called.Input) -> OutgoingRequest {
+        let path = endpoint.prefix + Called.contract.id.path
+        let body = Called.encodeInput(input)
+        let headers = [RequestSigner.Header("Host", endpoint.host), RequestSigner.Header("Content-Type", "application/json")]
+        let signature = signer.headers(signing: headers, path: path, body: body, at: now())
+        return OutgoingRequest(
+            url: endpoint.origin + path, headers: headers + signature + [RequestSigner.Header("User-Agent", "weir-edge-agent")], body: body)
+    }
+
+    private static func failure<Called: Operation>(_ operation: Called.Type, _ answer: ReceivedAnswer) -> CallFailure {
+        // The service proper appends a namespace to the name.
+        let name = answer.errorType?.split(separator: ":").first.map(String.init) ?? "no error type"
+        let text = "\(Called.contract.id.rawValue): \(answer.status) \(name): \(message(answer.body))"
+        let code = ErrorCode(rawValue: name)
+        if answer.status >= 500 || [408, 429].contains(answer.status) || code == .throttling || code == .clientLimitExceeded {
+            return .unavailable(text)
+        }
+        if [401, 403].contains(answer.status) { return .denied(text) }
+        if code == .versionMismatch || code == .resourceInUse || code == .streamEdgeConfigurationNotFound { return .outdated(text) }
+        return .rejected(text)
+    }
+
+    /// The message in the body of an error, whichever way it spells the member.
+    private static func message(_ body: [UInt8]) -> String {
+        guard case .object(let object) = try? JSONParser.parse(body), case .string(let text) = object["Message"] ?? object["message"] else {
+            return "\(body.count) bytes that are not an error of this API"
+        }
+        return String(text.prefix(1000))
+    }
+}

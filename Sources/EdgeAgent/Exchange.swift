@@ -1,0 +1,26 @@
+/// A request to be posted.
+public struct OutgoingRequest: Sendable {
+    public let url: String
+    public let headers: [RequestSigner.Header]
+    public let body: [UInt8]
+}
+
+/// A whole answer.
+public struct ReceivedAnswer: Sendable {
+    public let status: Int
+    /// The value of `x-amzn-ErrorType`.
+    public let errorType: String?
+    public let body: [UInt8]
+
+    public init(status: Int, errorType: String? = nil, body: [UInt8]) {
+        self.status = status
+        self.errorType = errorType
+        self.body = body
+    }
+}
+
+/// Posts one request over HTTP and reads the whole answer. Ends soon after its task was cancelled.
+public protocol Exchange: Sendable {
+    /// - Throws: Where no whole answer came within `deadline`.
+    func post(_ request: OutgoingRequest, within deadline: Duration) async throws -> ReceivedAnswer
+}
