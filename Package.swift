@@ -78,7 +78,7 @@ let package = Package(
         tests("SQLiteDriverTests", ["SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["SQL", "PostgresDriver", logging]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
-        tests("StoreConformanceTests", ["SQL", "Store", "TestSupport"]),
+        tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),
         tests("ControlPlaneTests", ["Contract", "ControlPlane", "SQL", "Store", "TestSupport"]),
         tests("WorkersTests", ["SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
         .target(

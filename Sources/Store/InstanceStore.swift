@@ -95,8 +95,8 @@ extension Store {
         try await database.read(InstanceStatements.schema, []).first
     }
 
-    /// How many tasks wait.
-    public func taskCounts() async throws(DatabaseError) -> TaskCounts {
-        try await database.read(TaskStatements.counts, []).first ?? TaskCounts(waiting: 0, overdue: 0)
+    /// How many tasks wait; at most `limit` are counted.
+    public func taskCounts(limit: Int64 = 100_000) async throws(DatabaseError) -> TaskCounts {
+        try await database.read(TaskStatements.counts, [.integer(limit)]).first ?? TaskCounts(waiting: 0, overdue: 0)
     }
 }

@@ -79,10 +79,13 @@ enum TaskStatements {
         "task.next-due", "SELECT available_at - now_ms() FROM task ORDER BY available_at LIMIT 1"
     ) { row throws(DatabaseError) in try row.integer() }
 
-    /// All of them, and those that are due for more than five seconds, the time of a lease. For operators: it reads the whole table.
+    /// All of them, and those that are due for more than five seconds, the time of a lease; at most $1 of each are counted.
     static let counts = Statement(
         "task.counts",
-        "SELECT count(*), count(CASE WHEN available_at < (SELECT now_ms()) - 5000 THEN 1 END) FROM task"
+        """
+        SELECT (SELECT count(*) FROM (SELECT 1 FROM task LIMIT CAST($1 AS BIGINT)) AS waiting),
+            (SELECT count(*) FROM (SELECT 1 FROM task WHERE available_at < (SELECT now_ms()) - 5000 LIMIT CAST($1 AS BIGINT)) AS overdue)
+        """
     ) { row throws(DatabaseError) in
         TaskCounts(waiting: try row.integer(), overdue: try row.integer())
     }

@@ -85,7 +85,9 @@ import Testing
             case .configured:
                 switch kind {
                 case .stream:
-                    try await attempt { isAccepted(try await store.setNotification(key, "{}", needsRetention: true, .fresh())) }
+                    try await attempt {
+                        isAccepted(try await store.setNotification(key, "{}", destination: nil, needsRetention: true, .fresh()))
+                    }
                     try await attempt { isAccepted(try await store.setImageGeneration(key, nil, needsRetention: false, .fresh())) }
                 case .channel:
                     try await attempt {

@@ -24,7 +24,7 @@ public enum Fixture {
         try database.execute(
             """
             \(numbers) INSERT INTO stream SELECT '\(account)', '\(region)', name, arn, \(now) + i, 'CREATING', 'v' || i, NULL, NULL, 'key', 0,
-                'HOT', 2, 'bulk' || i, 1, NULL, NULL FROM (\(streams)) AS s;
+                'HOT', 2, 'bulk' || i, 1, NULL, NULL, \(now), NULL FROM (\(streams)) AS s;
             \(numbers) INSERT INTO tag SELECT arn, 'even', 'x' FROM (\(streams)) AS s;
             \(numbers) INSERT INTO tag SELECT arn, 'odd', 'y' FROM (\(streams)) AS s;
             \(numbers) INSERT INTO task SELECT arn, 'activate-stream', '\(account)', '\(region)', name, 'AKIA', 'request', \(now), \(now), 0, NULL
@@ -45,7 +45,7 @@ public enum Fixture {
         try database.execute(
             """
             \(numbers) INSERT INTO channel SELECT '\(account)', '\(region)', \(name), 'arn:channel:' || i, \(now) + i, 'ACTIVE', 'v' || i,
-                'SINGLE_MASTER', 60, 'arn:bulk:\(account):' || i, 0, 'channel' || i, 1 FROM numbers;
+                'SINGLE_MASTER', 60, 'arn:bulk:\(account):' || i, 0, 'channel' || i, 1, \(now) FROM numbers;
             \(numbers) INSERT INTO edge_configuration (account, region, stream_name, stream_arn, hub_device_arn, configuration, revision,
                     sync_status, creation_time, last_updated_time, deadline, change_token)
                 SELECT '\(account)', '\(region)', \(name), 'arn:bulk:\(account):' || i, 'hub' || (i % 100), '{}', 'r' || i, 'SYNCING', 0, 0,
