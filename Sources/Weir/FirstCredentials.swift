@@ -23,12 +23,17 @@ enum FirstCredentials {
     }
 
     private static func text(_ key: AccessKey, _ configuration: ServerConfiguration) -> [UInt8] {
+        Array((profile("weir", key, region: configuration.region, configuration) + "\n").utf8)
+    }
+
+    /// A profile of an AWS credentials file, with which clients need nothing else.
+    static func profile(_ name: String, _ key: AccessKey, region: String, _ configuration: ServerConfiguration) -> String {
         var lines = [
-            "[weir]", "aws_access_key_id = \(key.id)", "aws_secret_access_key = \(key.secret)", "region = \(configuration.region)",
+            "[\(name)]", "aws_access_key_id = \(key.id)", "aws_secret_access_key = \(key.secret)", "region = \(region)",
         ]
         // With port 0 the address is another at each start.
         if configuration.port != 0 { lines.append("endpoint_url = \(configuration.localEndpoint)") }
-        return Array((lines.joined(separator: "\n") + "\n").utf8)
+        return lines.joined(separator: "\n")
     }
 
     private static func read(_ path: String, account: String) throws -> AccessKey {

@@ -26,7 +26,9 @@ struct Keys: AsyncParsableCommand {
                 let account = thing?.account ?? configuration.account
                 let key = try await keys.create(
                     account: account, thingARN: thing?.arn, description: thing?.arn ?? "made by weir keys create")
-                print("[weir-\(thing?.name ?? account)]\naws_access_key_id = \(key.id)\naws_secret_access_key = \(key.secret)")
+                print(
+                    FirstCredentials.profile(
+                        "weir-\(thing?.name ?? account)", key, region: thing?.region ?? configuration.region, configuration))
             }
         }
     }
@@ -35,6 +37,7 @@ struct Keys: AsyncParsableCommand {
     private struct Thing {
         let arn: String
         let account: String
+        let region: String
         let name: String
 
         /// Takes `--thing ARN` or `--thing=ARN` out of the arguments; nil where there is none.
@@ -52,6 +55,7 @@ struct Keys: AsyncParsableCommand {
                 throw ValidationError("--thing: must be the ARN of a thing, such as arn:aws:iot:us-east-1:123456789012:thing/hub-1")
             }
             account = String(parts[4])
+            region = String(parts[3])
             name = String(parts[5].dropFirst("thing/".count))
         }
     }
