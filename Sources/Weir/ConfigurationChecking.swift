@@ -43,7 +43,7 @@ struct ConfigurationChecking {
     }
 
     mutating func roles() -> Set<ServerConfiguration.Role> {
-        let names = text("roles").split(separator: ",").map(String.init)
+        let names = text("roles").split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         let roles = Set(names.compactMap(ServerConfiguration.Role.init))
         require(
             !roles.isEmpty && roles.count == names.count,

@@ -1,0 +1,146 @@
+"""Several instances on one Postgres: that they know of each other, share the rates out, work in roles, and leave in order."""
+
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from deployment import run_weir, until
+
+
+def status(server):
+    """What `weir status` prints: rows by process id, and the lines below them."""
+    done = run_weir("status", "--data-dir", server.folder, *server.database.flags)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    heads = lines[0].split()
+    rows = [dict(zip(heads, re.split(r"  +", line.strip()))) for line in lines[1:] if not line.startswith(("instances", "tasks", "schema"))]
+    return {int(row["PID"]): row for row in rows}, "\n".join(line for line in lines[1:] if line.startswith(("instances", "tasks", "schema")))
+
+
+def page(server, path):
+    try:
+        with urllib.request.urlopen(server.endpoint + path, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_status_lists_the_instances(deployments):
+    first = deployments.server()
+    pid = first.process.pid
+    rows, rest = until(lambda: (s := status(first))[0] and s, "the instance is listed")
+    assert rows[pid]["STATUS"] == "RUNNING" and rows[pid]["ROLES"] == "api,worker"
+    assert "serving the API: 1" in rest and "tasks waiting: 0, overdue: 0" in rest
+    if deployments.engine == "postgres":
+        second = deployments.beside(first, "--roles", "worker")
+        until(lambda: second.process.pid in status(first)[0], "the second is listed")
+        rows, rest = status(first)
+        assert rows[second.process.pid]["ROLES"] == "worker"
+        assert "instances alive: 2, serving the API: 1" in rest
+        second.terminate()
+        assert status(first)[0][second.process.pid]["STATUS"] == "STOPPED"
+    first.terminate()
+    assert status(first)[0][pid]["STATUS"] == "STOPPED"
+
+
+def test_roles(postgres_deployments):
+    """An instance for calls leaves the rest to one that works in the background, which takes no calls."""
+    api = postgres_deployments.server("--roles", "api")
+    client = api.client()
+    client.create_stream(StreamName="left")
+    # Nobody activates it while there is no worker; another call goes all the way meanwhile.
+    assert client.describe_stream(StreamName="left")["StreamInfo"]["Status"] == "CREATING"
+    worker = postgres_deployments.beside(api, "--roles", "worker")
+    until(lambda: client.describe_stream(StreamName="left")["StreamInfo"]["Status"] == "ACTIVE", "ACTIVE")
+    with worker.sender(api.credentials) as sender:
+        answer = sender.call("/listStreams")
+        assert (answer.status, answer.error) == (503, "ServiceUnavailable")
+        assert "role api" in answer.message
+    assert page(worker, "/ready")[0] == 200 and page(worker, "/live")[0] == 200
+
+
+@pytest.mark.parametrize("roles", ["", "api,", "both", "api;worker"])
+def test_unknown_roles_are_refused(tmp_path, roles):
+    done = run_weir("serve", "--data-dir", tmp_path / "data", "--port", "0", "--roles", roles)
+    assert done.returncode != 0 and "roles: must be" in done.stderr
+
+
+def test_rates_are_shared_out(postgres_deployments):
+    """The documented 50 ListStreams a second of an account hold for three instances together, within a tenth."""
+    first = postgres_deployments.server("--profile", "aws")
+    servers = [first, postgres_deployments.beside(first), postgres_deployments.beside(first)]
+    until(lambda: "serving the API: 3" in status(first)[1], "all three are known")
+    # Each learns of the others with its own next heartbeat, within six seconds; until then it admits more. Both are seen by what is admitted.
+    rate = 50
+    admitted, ended = [], []
+
+    def load(server):
+        with server.sender(first.credentials) as sender:
+            while not ended:
+                if sender.call("/listStreams", {"MaxResults": 1}).status == 200:
+                    admitted.append(time.monotonic())
+
+    threads = [threading.Thread(target=load, args=(server,)) for server in servers]
+    for thread in threads:
+        thread.start()
+    try:
+        def is_shared():
+            """The last three seconds, in which every bucket was empty."""
+            now = time.monotonic()
+            if now - start < 3:
+                return False
+            count = sum(1 for moment in admitted if now - 3 <= moment)
+            return 0.9 * rate * 3 <= count <= 1.1 * rate * 3
+
+        start = time.monotonic()
+        until(is_shared, "three instances admit 50 calls a second, within a tenth")
+    finally:
+        ended.append(True)
+        for thread in threads:
+            thread.join()
+
+
+def test_draining(deployments):
+    """Readiness fails first, calls are answered for as long as a load balancer needs to notice, then the instance ends, within its bound."""
+    server = deployments.server("--drain-seconds", "3", "--stop-seconds", "5")
+    client = server.client()
+    client.create_stream(StreamName="before")
+    start = time.monotonic()
+    server.process.terminate()
+    until(lambda: page(server, "/ready") == (503, "not ready: draining\n"), "not ready")
+    assert page(server, "/live")[0] == 200
+    client.create_stream(StreamName="meanwhile")
+    until(lambda: client.describe_stream(StreamName="meanwhile")["StreamInfo"]["Status"] == "ACTIVE", "ACTIVE")
+    assert server.wait() == 0
+    assert time.monotonic() - start < 3 + 5 + 2
+    again = deployments.again(server)
+    assert sorted(s["StreamName"] for s in again.client().list_streams()["StreamInfoList"]) == ["before", "meanwhile"]
+    assert again.database.query("SELECT count(*) FROM task") == ["0"]
+
+
+def test_a_long_poll_does_not_hold_up_the_end(deployments):
+    server = deployments.server("--stop-seconds", "30")
+    thing = "arn:aws:iot:us-east-1:123456789012:thing/hub"
+    from deployment import read_credentials
+
+    made = run_weir("keys", "create", "--thing", thing, "--data-dir", server.folder, *server.database.flags)
+    credentials = read_credentials(made.stdout, "weir-hub")
+    answers = []
+
+    def poll():
+        with server.sender(credentials) as sender:
+            answers.append(sender.call("/edgeAgent/fetchEdgeConfigurations", {"HubDeviceArn": thing, "WaitTimeInSeconds": 20}))
+
+    thread = threading.Thread(target=poll)
+    thread.start()
+    until(lambda: 'operation="FetchEdgeConfigurations"' not in page(server, "/metrics")[1], "under way")
+    start = time.monotonic()
+    server.process.terminate()
+    thread.join()
+    assert answers[0].status == 200 and answers[0].json == {"EdgeConfigurations": [], "RemovedStreamARNs": []}
+    assert server.wait() == 0
+    assert time.monotonic() - start < 10
