@@ -3,6 +3,8 @@ import os
 
 import pytest
 
+import agent
+from cases import THING
 from deployment import Deployments, until
 from slow import SlowClients
 
@@ -65,6 +67,19 @@ def client(server):
 def sender(server):
     with server.sender() as sender:
         yield sender
+
+
+@pytest.fixture(scope="module")
+def agent_sender(server):
+    """Signs by the key of a thing that has nothing to do."""
+    with server.sender(server.key("--thing", THING + "idle")) as sender:
+        yield sender
+
+
+@pytest.fixture(scope="module")
+def sender_for(request, sender):
+    """Answers who may send an operation."""
+    return lambda operation: request.getfixturevalue("agent_sender") if operation in agent.OPERATIONS else sender
 
 
 @pytest.fixture

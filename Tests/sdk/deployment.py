@@ -108,7 +108,7 @@ class Server:
         self.folder = Path(folder)
         self.database = database
         self.flags = [str(flag) for flag in flags]
-        self.log = ""
+        self._lines = []
         self._logged = threading.Condition()
         self.process = subprocess.Popen(
             [binary(), "serve", "--data-dir", str(folder), "--port", "0", *database.flags, *self.flags],
@@ -128,13 +128,17 @@ class Server:
     def _read(self):
         for line in self.process.stderr:
             with self._logged:
-                self.log += line
+                self._lines.append(line)
                 self._logged.notify_all()
         with self._logged:
             self._ended = True
             self._logged.notify_all()
 
     _ended = False
+
+    @property
+    def log(self):
+        return "".join(self._lines)
 
     def logged(self, pattern, deadline=DEADLINE):
         """Waits for a line of the log."""
@@ -157,6 +161,12 @@ class Server:
     @property
     def credentials(self):
         return read_credentials(self.credentials_file.read_text(), "weir")
+
+    def key(self, *flags):
+        """A new access key, made beside the running server."""
+        done = run_weir("keys", "create", "--data-dir", self.folder, *self.database.flags, *flags)
+        assert done.returncode == 0, done.stderr
+        return read_credentials(done.stdout)
 
     def sender(self, credentials=None, region=REGION):
         """Sends requests of any form, well signed unless told otherwise."""
@@ -192,10 +202,11 @@ class Server:
         return self.process.poll() is None
 
 
-def read_credentials(text, profile):
+def read_credentials(text, profile=None):
+    """Those of a profile, or of the first there is."""
     parser = configparser.ConfigParser()
     parser.read_string(text)
-    section = parser[profile]
+    section = parser[profile or parser.sections()[0]]
     return Credentials(section["aws_access_key_id"], section["aws_secret_access_key"])
 
 

@@ -4,7 +4,6 @@ import datetime
 import re
 
 import botocore.exceptions
-import botocore.validate
 import pytest
 
 import model
@@ -22,8 +21,7 @@ def call(client, operation, **members):
     metadata = answer.pop("ResponseMetadata")
     assert metadata["HTTPStatusCode"] == 200
     assert UUID.fullmatch(metadata["RequestId"])
-    report = botocore.validate.ParamValidator().validate(answer, model.operation(operation).output_shape)
-    assert not report.has_errors(), report.generate_report()
+    model.check_parsed(operation, answer)
     return answer
 
 
