@@ -99,6 +99,19 @@ def check_output(name, output):
     assert not broken, broken
 
 
+def check_violations(answer, expected):
+    """Fails unless an answer tells all these violations, given as (path, rule), and no others."""
+    assert (answer.status, answer.error) == (400, "ValidationException"), answer.body
+    message = answer.message
+    count = len(expected)
+    assert message.startswith(f"{count} validation error{'s' * (count != 1)} detected: "), message
+    told = 0
+    for at, rule in set(expected):
+        told += message.count(f" at '{at}' failed to satisfy constraint: {rule}") and expected.count((at, rule))
+    # A list that is too long to be read is cut after twenty, and says so.
+    assert told == count if count <= 200 else message.endswith(f"and {count - 200} more"), message
+
+
 def check_parsed(name, answer):
     """Fails unless what botocore's parser made of an answer is an output to botocore's own validator."""
     report = botocore.validate.ParamValidator().validate(answer, operation(name).output_shape)

@@ -82,18 +82,6 @@ def test_each_constraint_is_broken_alone_and_kept_at_its_edge():
     assert excused >= set(NOT_ALONE) | set(EDGE_BREAKS_MORE)
 
 
-def check_violations(answer, expected):
-    assert (answer.status, answer.error) == (400, "ValidationException"), answer.body
-    message = answer.message
-    count = len(expected)
-    assert message.startswith(f"{count} validation error{'s' * (count != 1)} detected: "), message
-    told = 0
-    for at, rule in set(expected):
-        told += message.count(f" at '{at}' failed to satisfy constraint: {rule}") and expected.count((at, rule))
-    # A list that is too long to be read is cut after twenty, and says so.
-    assert told == count if count <= 200 else message.endswith(f"and {count - 200} more"), message
-
-
 def check(sender, case):
     answer = sender.call(model.path(case.operation), case.body)
     assert answer.status < 500, answer.body
@@ -104,7 +92,7 @@ def check(sender, case):
         assert (answer.status, answer.error) == (400, "SerializationException"), answer.body
         assert answer.message
     elif case.violations:
-        check_violations(answer, list(case.violations))
+        model.check_violations(answer, list(case.violations))
     else:
         # Accepted by the model; what comes then depends on what there is, and on limits that are stated in prose.
         assert answer.error not in ("ValidationException", "SerializationException"), answer.body
@@ -133,7 +121,7 @@ def test_all_violations_at_once(sender_for, operation):
     body = cases.worst(shape)
     expected = model.violations(shape, body)
     assert len({at.split(".")[0] for at, _ in expected}) == len(shape.members)
-    check_violations(sender_for(operation).call(model.path(operation), body), expected)
+    model.check_violations(sender_for(operation).call(model.path(operation), body), expected)
 
 
 @pytest.mark.parametrize("operation", [name for name in OPERATIONS if model.operation(name).input_shape.required_members])
@@ -142,7 +130,7 @@ def test_everything_missing(sender_for, operation):
     expected = model.violations(shape, {})
     assert expected
     for body in (b"", b"{}"):
-        check_violations(sender_for(operation).call(model.path(operation), body), expected)
+        model.check_violations(sender_for(operation).call(model.path(operation), body), expected)
 
 
 def test_the_words_of_a_violation(sender):
