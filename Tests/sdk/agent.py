@@ -64,7 +64,7 @@ def service():
         name: {
             "name": name, "http": {"method": "POST", "requestUri": f"/edgeAgent/{name[:1].lower()}{name[1:]}"},
             "input": {"shape": f"{name}Input"}, "output": {"shape": f"{name}Output"},
-            "errors": [{"shape": error} for error in _ERRORS[: 2 if name == "FetchEdgeConfigurations" else None]],
+            "errors": [{"shape": error} for error in _ERRORS[: 3 if name == "FetchEdgeConfigurations" else None]],
         } for name in OPERATIONS
     }
     metadata = control["metadata"] | {"serviceId": "Weir Edge Agent"}
