@@ -1,14 +1,12 @@
-import itertools
 import os
 
 import pytest
 
 import agent
+from calls import fresh, wait_active, wait_channel
 from cases import THING
-from deployment import Deployments, until
+from deployment import Deployments
 from slow import SlowClients
-
-_numbers = itertools.count(1)
 
 
 def pytest_configure(config):
@@ -84,7 +82,7 @@ def sender_for(request, sender):
 
 @pytest.fixture
 def name():
-    return f"stream-{next(_numbers)}"
+    return fresh("stream")
 
 
 @pytest.fixture
@@ -92,19 +90,23 @@ def new_stream(client):
     """Creates a stream and waits until it is ACTIVE; answers its description."""
 
     def create(name=None, client=client, **members):
-        name = name or f"stream-{next(_numbers)}"
+        name = name or fresh("stream")
         client.create_stream(StreamName=name, **members)
         return wait_active(client, name)
 
     return create
 
 
-def wait_active(client, name):
-    def look():
-        info = client.describe_stream(StreamName=name)["StreamInfo"]
-        return info if info["Status"] == "ACTIVE" else None
+@pytest.fixture
+def new_channel(client):
+    """Creates a channel and waits until it is ACTIVE; answers its description."""
 
-    return until(look, f"{name} is ACTIVE")
+    def create(name=None, client=client, **members):
+        name = name or fresh("channel")
+        client.create_signaling_channel(ChannelName=name, **members)
+        return wait_channel(client, name)
+
+    return create
 
 
 _slow_clients = None

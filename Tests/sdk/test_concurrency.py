@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from conftest import wait_active
+from calls import wait_active
 from deployment import until
 from signing import at_once, invocation
 

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from conftest import wait_active
+from calls import wait_active
 from deployment import read_credentials, run_weir, until
 
 NAMES = sorted([f"page-{index:03}" for index in range(20)] + ["page", "page-", "Page-000", "page.000", "page_000", "pagf", "p", "page-00", "page-0000", "PAGE", "zz", "0"])

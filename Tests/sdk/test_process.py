@@ -11,7 +11,7 @@ import subprocess
 import botocore.exceptions
 import pytest
 
-from conftest import wait_active
+from calls import wait_active
 from deployment import ACCOUNT, DEADLINE, Database, run_weir, until
 from signing import Credentials, connect, read_response
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from conftest import wait_active
+from calls import wait_active
 from deployment import read_credentials, run_weir, until
 from signing import connect, invocation
 

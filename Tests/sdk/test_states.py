@@ -5,7 +5,7 @@ import time
 import pytest
 
 import model
-from conftest import wait_active
+from calls import wait_active
 from deployment import until
 
 NOT_FOUND = "The requested stream is not found or not active."

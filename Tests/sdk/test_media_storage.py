@@ -1,0 +1,202 @@
+"""Media storage: which stream holds a channel's media, seen from both, and undone when either is deleted."""
+
+import pytest
+
+from calls import accepted, arn, call, denied, refused, wait_active, wait_channel
+from deployment import until
+
+LONG = "3600000"
+DISABLED = {"MediaStorageConfiguration": {"Status": "DISABLED"}}
+
+
+@pytest.fixture
+def pair(new_stream, new_channel):
+    """An ACTIVE stream that keeps media, and an ACTIVE channel."""
+    return new_stream(DataRetentionInHours=1), new_channel()
+
+
+def enable(client, channel, stream_arn):
+    return call(
+        client, "UpdateMediaStorageConfiguration", ChannelARN=channel["ChannelARN"],
+        MediaStorageConfiguration={"Status": "ENABLED", "StreamARN": stream_arn})
+
+
+def enabling(channel, **configuration):
+    return {"ChannelARN": channel["ChannelARN"], "MediaStorageConfiguration": {"Status": "ENABLED"} | configuration}
+
+
+def storage(client, channel):
+    answer = call(client, "DescribeMediaStorageConfiguration", ChannelARN=channel["ChannelARN"])
+    assert call(client, "DescribeMediaStorageConfiguration", ChannelName=channel["ChannelName"]) == answer
+    return answer
+
+
+def mapped(client, stream):
+    """The ARNs of the channels that a stream is mapped to."""
+    answer = call(client, "DescribeMappedResourceConfiguration", StreamARN=stream["StreamARN"])
+    assert call(client, "DescribeMappedResourceConfiguration", StreamName=stream["StreamName"], MaxResults=1) == answer
+    assert list(answer) == ["MappedResourceConfigurationList"]
+    assert all(sorted(item) == ["ARN", "Type"] and item["Type"] == "CHANNEL" for item in answer["MappedResourceConfigurationList"])
+    return [item["ARN"] for item in answer["MappedResourceConfigurationList"]]
+
+
+def test_never_configured(client, pair):
+    """The WebRTC SDKs ask at every start, and stop at an error."""
+    stream, channel = pair
+    assert storage(client, channel) == DISABLED
+    assert mapped(client, stream) == []
+
+
+def test_enabled_and_disabled(client, pair):
+    stream, channel = pair
+    assert enable(client, channel, stream["StreamARN"]) == {}
+    assert storage(client, channel) == {"MediaStorageConfiguration": {"Status": "ENABLED", "StreamARN": stream["StreamARN"]}}
+    assert mapped(client, stream) == [channel["ChannelARN"]]
+    # Once more is no other mapping.
+    assert enable(client, channel, stream["StreamARN"]) == {}
+    assert mapped(client, stream) == [channel["ChannelARN"]]
+    # Neither has a new version or another status.
+    assert wait_active(client, stream["StreamName"]) == stream and wait_channel(client, channel["ChannelName"]) == channel
+    for _ in range(2):
+        assert call(client, "UpdateMediaStorageConfiguration", ChannelARN=channel["ChannelARN"], **DISABLED) == {}
+        assert storage(client, channel) == DISABLED and mapped(client, stream) == []
+
+
+def test_disabled_with_a_stream(client, pair):
+    """The stream says nothing then; the mapping is undone all the same."""
+    stream, channel = pair
+    enable(client, channel, stream["StreamARN"])
+    call(
+        client, "UpdateMediaStorageConfiguration", ChannelARN=channel["ChannelARN"],
+        MediaStorageConfiguration={"Status": "DISABLED", "StreamARN": stream["StreamARN"]})
+    assert storage(client, channel) == DISABLED and mapped(client, stream) == []
+
+
+def test_enabled_needs_a_stream(sender, client, pair):
+    _, channel = pair
+    for configuration in ({}, {"StreamARN": None}):
+        assert "StreamARN" in denied(sender, "UpdateMediaStorageConfiguration", enabling(channel, **configuration), "InvalidArgumentException")
+    assert storage(client, channel) == DISABLED
+
+
+@pytest.mark.parametrize("wrong, error, status", [
+    (arn("stream", "nobody"), "ResourceNotFoundException", 404),
+    (arn("stream", account="210987654321"), "AccessDeniedException", 403),
+    (arn("stream", region="eu-west-1"), "InvalidArgumentException", 400),
+    (arn("channel"), "InvalidArgumentException", 400),
+], ids=["unknown", "account", "region", "channel"])
+def test_a_stream_that_cannot_be_used(sender, client, pair, wrong, error, status):
+    _, channel = pair
+    message = denied(sender, "UpdateMediaStorageConfiguration", enabling(channel, StreamARN=wrong), error, status)
+    assert error == "ResourceNotFoundException" or wrong in message
+    assert storage(client, channel) == DISABLED
+
+
+def test_the_arn_of_a_deleted_stream(sender, client, new_stream, pair):
+    """A new stream under the same name is not the one that was meant."""
+    old, channel = pair
+    name = old["StreamName"]
+    call(client, "DeleteStream", StreamARN=old["StreamARN"])
+    until(lambda: sender.call("/createStream", {"StreamName": name, "DataRetentionInHours": 1}).status == 200, "the name is free")
+    wait_active(client, name)
+    denied(sender, "UpdateMediaStorageConfiguration", enabling(channel, StreamARN=old["StreamARN"]), "ResourceNotFoundException", 404)
+
+
+def test_no_data_retention(client, new_stream, new_channel):
+    stream, channel = new_stream(), new_channel()
+    message = refused(
+        client, "UpdateMediaStorageConfiguration", "NoDataRetentionException", 400, **enabling(channel, StreamARN=stream["StreamARN"]))
+    assert stream["StreamName"] in message
+    # To switch off is always allowed, whatever stream is named.
+    call(
+        client, "UpdateMediaStorageConfiguration", ChannelARN=channel["ChannelARN"],
+        MediaStorageConfiguration={"Status": "DISABLED", "StreamARN": stream["StreamARN"]})
+    assert storage(client, channel) == DISABLED
+
+
+def test_lowering_the_retention_to_nothing_is_allowed(client, pair):
+    stream, channel = pair
+    enable(client, channel, stream["StreamARN"])
+    call(
+        client, "UpdateDataRetention", StreamName=stream["StreamName"], CurrentVersion=stream["Version"], Operation="DECREASE_DATA_RETENTION",
+        DataRetentionChangeInHours=1)
+    assert wait_active(client, stream["StreamName"])["DataRetentionInHours"] == 0
+    assert mapped(client, stream) == [channel["ChannelARN"]]
+
+
+def test_one_channel_one_stream(client, pair, new_stream, new_channel):
+    """The refusal names what is in the way, on either side."""
+    stream, channel = pair
+    enable(client, channel, stream["StreamARN"])
+    other_stream, other_channel = new_stream(DataRetentionInHours=1), new_channel()
+    for busy_channel, busy_stream, named in (
+        (other_channel, stream, channel["ChannelARN"]), (channel, other_stream, stream["StreamARN"]),
+    ):
+        message = refused(
+            client, "UpdateMediaStorageConfiguration", "ResourceInUseException", 400, **enabling(busy_channel, StreamARN=busy_stream["StreamARN"]))
+        assert named in message
+    assert storage(client, other_channel) == DISABLED and mapped(client, other_stream) == []
+    assert mapped(client, stream) == [channel["ChannelARN"]]
+    # To disable the other one does not touch this pair; to disable this one sets both free.
+    call(client, "UpdateMediaStorageConfiguration", ChannelARN=other_channel["ChannelARN"], **DISABLED)
+    assert mapped(client, stream) == [channel["ChannelARN"]]
+    call(client, "UpdateMediaStorageConfiguration", ChannelARN=channel["ChannelARN"], **DISABLED)
+    enable(client, other_channel, stream["StreamARN"])
+    enable(client, channel, other_stream["StreamARN"])
+    assert mapped(client, stream) == [other_channel["ChannelARN"]] and mapped(client, other_stream) == [channel["ChannelARN"]]
+
+
+def test_deleting_the_stream_sets_the_channel_free(client, pair, new_stream):
+    stream, channel = pair
+    enable(client, channel, stream["StreamARN"])
+    call(client, "DeleteStream", StreamARN=stream["StreamARN"])
+    until(lambda: storage(client, channel) == DISABLED, "the channel is free")
+    refused(client, "DescribeMappedResourceConfiguration", "ResourceNotFoundException", 404, StreamARN=stream["StreamARN"])
+    enable(client, channel, new_stream(DataRetentionInHours=1)["StreamARN"])
+
+
+def test_deleting_the_channel_sets_the_stream_free(client, pair, new_channel):
+    stream, channel = pair
+    enable(client, channel, stream["StreamARN"])
+    call(client, "DeleteSignalingChannel", ChannelARN=channel["ChannelARN"])
+    until(lambda: mapped(client, stream) == [], "the stream is free")
+    refused(client, "DescribeMediaStorageConfiguration", "ResourceNotFoundException", 404, ChannelARN=channel["ChannelARN"])
+    enable(client, new_channel(), stream["StreamARN"])
+
+
+@pytest.mark.parametrize("status", ["CREATING", "UPDATING", "DELETING"])
+def test_a_stream_that_is_not_active(deployments, status):
+    server = deployments.server(f"--minimum-{status.lower()}-ms", LONG, "--minimum-creating-ms", LONG if status == "CREATING" else "0")
+    client = server.client()
+    stream = call(client, "CreateStream", StreamName="s", DataRetentionInHours=1)["StreamARN"]
+    if status != "CREATING":
+        version = wait_active(client, "s")["Version"]
+        if status == "UPDATING":
+            call(client, "UpdateStream", StreamName="s", CurrentVersion=version)
+        else:
+            call(client, "DeleteStream", StreamARN=stream)
+        channel = call(client, "CreateSignalingChannel", ChannelName="c")["ChannelARN"]
+        wait_channel(client, "c")
+        message = refused(
+            client, "UpdateMediaStorageConfiguration", "ResourceInUseException", 400, ChannelARN=channel,
+            MediaStorageConfiguration={"Status": "ENABLED", "StreamARN": stream})
+        assert "stream s" in message and status in message
+        assert storage(client, {"ChannelARN": channel, "ChannelName": "c"}) == DISABLED
+    # Whatever its status, a stream tells what it is mapped to.
+    assert mapped(client, {"StreamARN": stream, "StreamName": "s"}) == []
+    client.close()
+
+
+@pytest.mark.parametrize("body", [{}, {"StreamName": "nobody"}, {"StreamARN": arn("stream", "nobody")}])
+def test_the_mapping_of_no_stream(sender, body):
+    error, status = ("ResourceNotFoundException", 404) if body else ("InvalidArgumentException", 400)
+    denied(sender, "DescribeMappedResourceConfiguration", body, error, status)
+
+
+def test_no_page_of_mappings_follows(sender, client, pair):
+    stream, channel = pair
+    enable(client, channel, stream["StreamARN"])
+    name = {"StreamName": stream["StreamName"]}
+    assert accepted(sender, "DescribeMappedResourceConfiguration", name | {"NextToken": ""})["MappedResourceConfigurationList"]
+    for token in ("AAAA", "x", "="):
+        assert "NextToken" in denied(sender, "DescribeMappedResourceConfiguration", name | {"NextToken": token}, "InvalidArgumentException")
