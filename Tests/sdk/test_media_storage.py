@@ -165,26 +165,44 @@ def test_deleting_the_channel_sets_the_stream_free(client, pair, new_channel):
 
 
 @pytest.mark.parametrize("status", ["CREATING", "UPDATING", "DELETING"])
-def test_a_stream_that_is_not_active(deployments, status):
-    server = deployments.server(f"--minimum-{status.lower()}-ms", LONG, "--minimum-creating-ms", LONG if status == "CREATING" else "0")
+@pytest.mark.parametrize("kind", ["stream", "channel"])
+def test_a_resource_that_is_not_active(deployments, status, kind):
+    """Its partner has been ACTIVE since an earlier life of the server."""
+    server = deployments.server()
     client = server.client()
-    stream = call(client, "CreateStream", StreamName="s", DataRetentionInHours=1)["StreamARN"]
-    if status != "CREATING":
-        version = wait_active(client, "s")["Version"]
-        if status == "UPDATING":
-            call(client, "UpdateStream", StreamName="s", CurrentVersion=version)
-        else:
-            call(client, "DeleteStream", StreamARN=stream)
-        channel = call(client, "CreateSignalingChannel", ChannelName="c")["ChannelARN"]
-        wait_channel(client, "c")
-        message = refused(
-            client, "UpdateMediaStorageConfiguration", "ResourceInUseException", 400, ChannelARN=channel,
-            MediaStorageConfiguration={"Status": "ENABLED", "StreamARN": stream})
-        assert "stream s" in message and status in message
-        assert storage(client, {"ChannelARN": channel, "ChannelName": "c"}) == DISABLED
-    # Whatever its status, a stream tells what it is mapped to.
-    assert mapped(client, {"StreamARN": stream, "StreamName": "s"}) == []
+
+    partner = "channel" if kind == "stream" else "stream"
+    arns = {partner: MAKE[partner](client)}
+    WAIT[partner](client, partner)
     client.close()
+    server.terminate()
+    server = deployments.again(server, f"--minimum-{status.lower()}-ms", LONG)
+    client = server.client()
+    arns[kind] = MAKE[kind](client)
+    if status != "CREATING":
+        UPSET[kind, status](client, arns[kind], WAIT[kind](client, kind)["Version"])
+    message = refused(
+        client, "UpdateMediaStorageConfiguration", "ResourceInUseException", 400, ChannelARN=arns["channel"],
+        MediaStorageConfiguration={"Status": "ENABLED", "StreamARN": arns["stream"]})
+    assert f"{kind} {kind} is {status}" in message
+    # Whatever its status, each tells what it is mapped to.
+    assert storage(client, {"ChannelARN": arns["channel"], "ChannelName": "channel"}) == DISABLED
+    assert mapped(client, {"StreamARN": arns["stream"], "StreamName": "stream"}) == []
+    client.close()
+
+
+MAKE = {
+    "stream": lambda client: call(client, "CreateStream", StreamName="stream", DataRetentionInHours=1)["StreamARN"],
+    "channel": lambda client: call(client, "CreateSignalingChannel", ChannelName="channel")["ChannelARN"],
+}
+WAIT = {"stream": wait_active, "channel": wait_channel}
+UPSET = {
+    ("stream", "UPDATING"): lambda client, arn, version: call(client, "UpdateStream", StreamARN=arn, CurrentVersion=version),
+    ("stream", "DELETING"): lambda client, arn, version: call(client, "DeleteStream", StreamARN=arn),
+    ("channel", "UPDATING"): lambda client, arn, version: call(
+        client, "UpdateSignalingChannel", ChannelARN=arn, CurrentVersion=version, SingleMasterConfiguration={"MessageTtlSeconds": 60}),
+    ("channel", "DELETING"): lambda client, arn, version: call(client, "DeleteSignalingChannel", ChannelARN=arn),
+}
 
 
 @pytest.mark.parametrize("body", [{}, {"StreamName": "nobody"}, {"StreamARN": arn("stream", "nobody")}])
