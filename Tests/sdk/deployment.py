@@ -104,14 +104,14 @@ class Database:
 class Server:
     """A running `weir serve`. Its folder and database outlive it, so that another can be started on them."""
 
-    def __init__(self, folder, database, *flags, environment=None):
+    def __init__(self, folder, database, *flags, environment=None, port=0):
         self.folder = Path(folder)
         self.database = database
         self.flags = [str(flag) for flag in flags]
         self._lines = []
         self._logged = threading.Condition()
         self.process = subprocess.Popen(
-            [binary(), "serve", "--data-dir", str(folder), "--port", "0", *database.flags, *self.flags],
+            [binary(), "serve", "--data-dir", str(folder), "--port", str(port), *database.flags, *self.flags],
             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True, errors="replace",
             env=clean_environment(**(environment or {})),
         )
@@ -239,15 +239,15 @@ class Deployments:
         folder = self.folder()
         return self.start(folder, self.database(folder), *flags, environment=environment)
 
-    def start(self, folder, database, *flags, environment=None):
-        server = Server(folder, database, *flags, environment=environment)
+    def start(self, folder, database, *flags, environment=None, port=0):
+        server = Server(folder, database, *flags, environment=environment, port=port)
         self._servers.append(server)
         return server
 
-    def again(self, server, *flags):
+    def again(self, server, *flags, port=0):
         """A server on the folder and database of one that has ended."""
         assert not server.is_running
-        return self.start(server.folder, server.database, *(flags or server.flags))
+        return self.start(server.folder, server.database, *(flags or server.flags), port=port)
 
     def beside(self, server, *flags):
         """Another instance of the same deployment: the same database and master key, another data folder."""
