@@ -173,7 +173,7 @@ def test_wrong_method(server, sender, method):
         assert method in answer.message
 
 
-@pytest.mark.parametrize("path", ["/", "/DescribeStream", "/describestream", "/describeStream/", "//describeStream", "/describeStream/x", "/nowhere", "/%64escribeStream2", "/createSignalingChannel"])
+@pytest.mark.parametrize("path", ["/", "/DescribeStream", "/describestream", "/describeStream/", "//describeStream", "/describeStream/x", "/nowhere", "/%64escribeStream2", "/tagResource", "/edgeAgent"])
 def test_unknown_path(sender, path):
     answer = sender.call(path, {"StreamName": "a"})
     assert (answer.status, answer.error) == (404, "UnknownOperationException"), answer.body

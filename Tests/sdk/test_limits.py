@@ -2,6 +2,9 @@
 
 import pytest
 
+import cases
+import model
+from calls import arn
 from deployment import until
 from signing import at_once
 
@@ -49,6 +52,60 @@ def test_documented_rates_in_profile_aws(sqlite_deployments):
         refused = [answer for status, error, answer in per_account if (status, error) == REFUSED]
         assert refused and sum(status == 200 for status, _, _ in per_account) == 200 - len(refused) >= 50
         assert {answer.message for answer in refused} == {"Limit exceeded on number of requests for ListStreams API"}
+
+
+# How often a second, by account and by resource where that counts. Developer guides, "Control plane API service quotas".
+RATES = {
+    "CreateSignalingChannel": (50, None), "CreateStream": (50, None), "DeleteEdgeConfiguration": (10, 1), "DeleteSignalingChannel": (50, 5),
+    "DeleteStream": (50, 5), "DescribeEdgeConfiguration": (50, 5), "DescribeImageGenerationConfiguration": (50, 5),
+    "DescribeMappedResourceConfiguration": (50, 5), "DescribeMediaStorageConfiguration": (50, 5), "DescribeNotificationConfiguration": (50, 5),
+    "DescribeSignalingChannel": (300, 5), "DescribeStream": (300, 5), "DescribeStreamStorageConfiguration": (50, 5), "GetDataEndpoint": (300, 5),
+    "GetSignalingChannelEndpoint": (300, None), "ListEdgeAgentConfigurations": (50, None), "ListSignalingChannels": (50, None),
+    "ListStreams": (50, None), "ListTagsForResource": (50, 5), "ListTagsForStream": (50, 5), "StartEdgeConfigurationUpdate": (10, 1),
+    "TagResource": (50, 5), "TagStream": (50, 5), "UntagResource": (50, 5), "UntagStream": (50, 5), "UpdateDataRetention": (50, 5),
+    "UpdateImageGenerationConfiguration": (50, 5), "UpdateMediaStorageConfiguration": (10, 5), "UpdateNotificationConfiguration": (50, 5),
+    "UpdateSignalingChannel": (50, 5), "UpdateStream": (50, 5), "UpdateStreamStorageConfiguration": (50, 5),
+}
+
+
+def call_about(operation, name):
+    """A call about a stream or channel of this name, which there is not."""
+    body = cases.sample(model.operation(operation).input_shape)
+    for member in body:
+        if member in ("StreamARN", "ChannelARN", "ResourceARN"):
+            body[member] = arn("stream" if member == "StreamARN" else "channel", name)
+        if member in ("StreamName", "ChannelName"):
+            body[member] = name
+        if member == "NextToken":
+            body[member] = ""
+    return model.path(operation), body
+
+
+def test_documented_rates_of_each_operation(sqlite_deployments):
+    """Each has a bucket of its own, for each resource where resources count; what comes through finds that there is no such resource."""
+    assert sorted(RATES) == model.OPERATIONS
+    server = sqlite_deployments.server("--profile", "aws")
+    failures = []
+
+    def burst(operation, names):
+        found = at_once([(server.port, sender.raw(*call_about(operation, name))) for name in names])
+        refused = [answer.message for answer in found if (answer.status, answer.error) == REFUSED]
+        assert all(answer.status in (200, 400, 404) for answer in found)
+        return len(found) - len(refused), set(refused)
+
+    with server.sender() as sender:
+        for operation, (per_account, per_resource) in RATES.items():
+            message = f"Limit exceeded on number of requests for {operation} API"
+            if per_resource:
+                through, messages = burst(operation, ["one"] * 30)
+                if not (per_resource <= through < 20 and messages == {f"{message} for resource 'one'"}):
+                    failures.append((operation, "of one resource", through, messages))
+            if per_account <= 50:
+                through, messages = burst(operation, [f"n{number}" for number in range(per_account * 4)])
+                # What went to the one resource counts for the account too.
+                if not (per_account - 20 <= through < per_account * 4 and messages == {message}):
+                    failures.append((operation, "of the account", through, messages))
+    assert not failures, "\n".join(map(str, failures))
 
 
 def test_no_documented_rates_otherwise(server, sender, new_stream):
