@@ -109,6 +109,7 @@ class Server:
         self.database = database
         self.flags = [str(flag) for flag in flags]
         self._lines = []
+        self._senders = []
         self._logged = threading.Condition()
         self.process = subprocess.Popen(
             [binary(), "serve", "--data-dir", str(folder), "--port", str(port), *database.flags, *self.flags],
@@ -169,8 +170,14 @@ class Server:
         return read_credentials(done.stdout)
 
     def sender(self, credentials=None, region=REGION):
-        """Sends requests of any form, well signed unless told otherwise."""
-        return Sender(self.port, credentials or self.credentials, region)
+        """Sends requests of any form, well signed unless told otherwise. Closed with the deployment at the latest."""
+        sender = Sender(self.port, credentials or self.credentials, region)
+        self._senders.append(sender)
+        return sender
+
+    def close_senders(self):
+        for sender in self._senders:
+            sender.close()
 
     def client(self, credentials=None, region=REGION, endpoint=None, **options):
         """A boto3 client that does not retry unless told otherwise."""
@@ -258,6 +265,7 @@ class Deployments:
 
     def close(self):
         for server in self._servers:
+            server.close_senders()
             server.kill()
         for database in self._databases:
             database.drop()

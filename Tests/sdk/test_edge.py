@@ -358,7 +358,7 @@ def test_tokens_of_another_device(sender, client, server, many):
     for body in ({"HubDeviceArn": other, "NextToken": token}, {"HubDeviceArn": hub.arn, "NextToken": token[:-4]},
                  {"HubDeviceArn": hub.arn, "NextToken": "AAAA"}):
         assert "NextToken" in denied(sender, "ListEdgeAgentConfigurations", body, "InvalidArgumentException")
-    _, of_streams = accepted(sender, "ListStreams", {"MaxResults": 1}).values()
+    of_streams = accepted(sender, "ListStreams", {"MaxResults": 1})["NextToken"]
     denied(sender, "ListEdgeAgentConfigurations", {"HubDeviceArn": hub.arn, "NextToken": of_streams}, "InvalidArgumentException")
 
 
