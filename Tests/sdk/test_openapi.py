@@ -26,6 +26,8 @@ NO_TAGS = "a resource without tags is answered with {}, as the real service does
 DIFFERENCES = {
     "ListTagsForStream output Tags: minProperties 0, not 1": NO_TAGS,
     "ListTagsForResource output Tags: minProperties 0, not 1": NO_TAGS,
+    "DeleteEdgeConfiguration error ResourceInUseException: not in the model":
+        "a deletion is refused while the agent is at work, as an update is, and no error of the model says so",
     "CreateStream output StreamARN: required, not optional": ALWAYS_SENT,
     "CreateSignalingChannel output ChannelARN: required, not optional": ALWAYS_SENT,
     "DescribeStream output StreamInfo: required, not optional": ALWAYS_SENT,
