@@ -5,7 +5,7 @@ import threading
 
 from calls import accepted, call, denied, fresh
 from cases import SECRET, THING
-from deployment import DEADLINE, REGION, binary, clean_environment
+from deployment import DEADLINE, REGION, binary, clean_environment, until
 from signing import Credentials
 
 STATUSES = ["SYNCING", "ACKNOWLEDGED", "IN_SYNC", "SYNC_FAILED", "DELETING", "DELETING_ACKNOWLEDGED", "DELETE_FAILED"]
@@ -99,8 +99,21 @@ class AgentProcess:
             [binary(), "edge-agent", "--thing", thing, "--folder", str(folder), "--endpoint-url", endpoint, *flags],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
             env=clean_environment(AWS_REGION=REGION, AWS_CONFIG_FILE="/dev/null", **environment))
-        self._reader = threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True)
+        self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            self.log.append(line)
+
+    def until(self, condition, what):
+        """Waits as `deployment.until` does, as long as the program runs."""
+
+        def look():
+            assert self.process.poll() is None, "the agent has ended:\n" + "".join(self.log)
+            return condition()
+
+        return until(look, what)
 
     def files(self):
         return sorted(path.name for path in self.folder.iterdir() if not path.name.startswith(".")) if self.folder.exists() else []

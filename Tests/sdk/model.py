@@ -1,6 +1,7 @@
 """The API as botocore's installed model states it: the oracle that the server is compared with, which shares nothing with it."""
 
 import functools
+import json
 
 import botocore.session
 import botocore.validate
@@ -88,6 +89,50 @@ def violations(shape, value, at=()):
             found += violations(shape.key, key, (*at, "key"))
             found += violations(shape.value, element, (*at, key, "value"))
     return found
+
+
+def fits(shape, value):
+    """Whether a value has the JSON types that the shape asks for; null has any."""
+    if value is None:
+        return True
+    kind = shape.type_name
+    if not isinstance(value, _TYPES[kind]) or isinstance(value, bool) != (kind == "boolean"):
+        return False
+    match kind:
+        case "integer":
+            return -(2**31) <= value < 2**31
+        case "structure":
+            return all(fits(member, value[name]) for name, member in shape.members.items() if name in value)
+        case "list":
+            return all(fits(shape.member, element) for element in value)
+        case "map":
+            return all(fits(shape.value, element) for element in value.values())
+    return True
+
+
+def refusal(name, raw):
+    """The error by which the model refuses a request body, or none; what it takes may still be refused for what there is, or by prose."""
+    try:
+        text = raw.decode() or "{}"
+        body = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_number)
+        # A surrogate that stands alone is no character.
+        json.dumps(body, ensure_ascii=False).encode()
+    except ValueError:
+        return "SerializationException"
+    shape = operation(name).input_shape
+    if not isinstance(body, dict) or not fits(shape, body):
+        return "SerializationException"
+    return "ValidationException" if violations(shape, body) else None
+
+
+def _without_duplicates(members):
+    if len({name for name, _ in members}) < len(members):
+        raise ValueError("a member stands twice")
+    return dict(members)
+
+
+def _no_number(text):
+    raise ValueError(f"{text} is no JSON")
 
 
 def check_output(name, output):

@@ -167,7 +167,7 @@ def test_wrong_method(server, sender, method):
     with connect(server.port) as connection:
         connection.sendall(raw)
         answer = read_response(connection, method)
-    assert (answer.status, answer.error) == (405, "MethodNotAllowedException")
+    assert (answer.status, answer.error, answer.headers["Allow"]) == (405, "MethodNotAllowedException", "POST")
     if method != "HEAD":
         is_refusal(answer)
         assert method in answer.message

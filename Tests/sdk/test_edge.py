@@ -5,9 +5,11 @@ import re
 
 import pytest
 
+import agent
 import edge
+import model
 from calls import STREAM_NOT_FOUND, accepted, arn, call, denied, fresh, refused, wait_active
-from cases import SECRET, THING, LONGEST_SCHEDULE, SHORTEST_SCHEDULE
+from cases import LONGEST_SCHEDULE, SECRET, SHORTEST_SCHEDULE, THING, sample
 from deployment import ACCOUNT, read_credentials, run_weir, until
 from edge import AWAITED, SETTLED, STATUSES, Hub, configuration, lead, start
 
@@ -236,6 +238,14 @@ def test_the_region_where_it_is_not_offered(server, operation):
     hub_arn = THING.replace("us-east-1", "af-south-1") + "hub"
     with server.sender(region="af-south-1") as sender:
         body = {"HubDeviceArn": hub_arn} if operation.startswith("List") else body_of(operation, hub_arn, StreamName="nobody")
+        assert "af-south-1" in denied(sender, operation, body, "AccessDeniedException", 403)
+
+
+@pytest.mark.parametrize("operation", agent.OPERATIONS)
+def test_the_region_where_agents_have_nothing_to_do(server, operation):
+    thing = THING.replace("us-east-1", "af-south-1") + "hub"
+    with server.sender(server.key("--thing", thing), region="af-south-1") as sender:
+        body = sample(model.operation(operation).input_shape) | {"HubDeviceArn": thing}
         assert "af-south-1" in denied(sender, operation, body, "AccessDeniedException", 403)
 
 

@@ -139,6 +139,18 @@ def test_a_failure_without_details(client, shared_hub, stream):
     assert edge.describe(client, stream)["SyncStatus"] == "SYNC_FAILED"
 
 
+@pytest.mark.parametrize("operation, members", [
+    ("ReportEdgeConfigurationResult", {"Result": "FAILED", "FailedStatusDetails": "a\0b"}),
+    ("ReportEdgeAgentStatus", {"RecorderStatus": {"Status": "SUCCESS", "JobStatusDetails": "\0"}}),
+])
+def test_a_character_that_cannot_be_kept(client, shared_hub, stream, operation, members):
+    """The same on both engines, although only one of them could not."""
+    revision = lead(client, shared_hub, stream, "ACKNOWLEDGED")
+    members = members | ({"Revision": revision} if "Result" in members else {})
+    assert "U+0000" in shared_hub.refuse(operation, stream, "InvalidArgumentException", **members)
+    assert status(client, stream) == "ACKNOWLEDGED"
+
+
 def test_details_are_kept_to_the_scalar(client, shared_hub, stream):
     details = "日本 😀 e\u0301 " + "x" * 1000
     revision = lead(client, shared_hub, stream, "SYNCING")
@@ -514,10 +526,10 @@ def test_the_agent_from_end_to_end(client, hub, server, stream, agents, tmp_path
     folder = tmp_path / "edge"
     program = agents(hub.arn, folder, server.endpoint, **in_environment(hub.credentials))
     # It waits already when the configuration comes.
-    until(lambda: any("following" in line for line in program.log), "the agent follows its thing")
+    program.until(lambda: any("following" in line for line in program.log), "the agent follows its thing")
     wanted = configuration(hub.arn, **{"DeletionConfig": {"DeleteAfterUpload": False}})
     start(client, stream, hub, DeletionConfig={"DeleteAfterUpload": False})
-    until(lambda: status(client, stream) == "IN_SYNC", "IN_SYNC")
+    program.until(lambda: status(client, stream) == "IN_SYNC", "IN_SYNC")
     kept = held(folder, stream)
     assert kept["StreamARN"] == stream["StreamARN"] and kept["EdgeConfig"] == wanted
     assert program.files() == [f"{stream['StreamName']}.json"]
@@ -526,12 +538,12 @@ def test_the_agent_from_end_to_end(client, hub, server, stream, agents, tmp_path
     # What the recorder says comes up in the description.
     report = {"Status": "USER_ERROR", "JobStatusDetails": "no such camera", "LastCollectedTime": 1705489836.5}
     (folder / f"{stream['StreamName']}.recorder-status.json").write_text(json.dumps(report))
-    last = until(lambda: edge.describe(client, stream).get("EdgeAgentStatus"), "the recorder's status")["LastRecorderStatus"]
+    last = program.until(lambda: edge.describe(client, stream).get("EdgeAgentStatus"), "the recorder's status")["LastRecorderStatus"]
     assert (last["RecorderStatus"], last["JobStatusDetails"], last["LastCollectedTime"].timestamp()) == ("USER_ERROR", "no such camera", 1705489836.5)
 
     # A new configuration takes the place of the old one.
     start(client, stream, hub)
-    until(lambda: status(client, stream) == "IN_SYNC", "IN_SYNC again")
+    program.until(lambda: status(client, stream) == "IN_SYNC", "IN_SYNC again")
     assert held(folder, stream)["EdgeConfig"] == configuration(hub.arn) and held(folder, stream)["Revision"] != kept["Revision"]
 
     # Deleted by the operator: with its media.
@@ -539,7 +551,7 @@ def test_the_agent_from_end_to_end(client, hub, server, stream, agents, tmp_path
     (media / "2026").mkdir(parents=True)
     (media / "2026" / "fragment.mkv").write_bytes(b"x" * 1000)
     edge.delete(client, stream)
-    until(lambda: is_deleted(client, stream), "the configuration is gone")
+    program.until(lambda: is_deleted(client, stream), "the configuration is gone")
     assert program.files() == []
     secret = configuration(hub.arn)["RecorderConfig"]["MediaSourceConfig"]["MediaUriSecretArn"]
     assert program.end() == 0
@@ -552,22 +564,22 @@ def test_the_agent_when_the_stream_is_deleted(client, sender, hub, server, strea
     folder = tmp_path / "edge"
     program = agents(hub.arn, folder, server.endpoint, **in_environment(hub.credentials))
     start(client, stream, hub)
-    until(lambda: status(client, stream) == "IN_SYNC", "IN_SYNC")
+    program.until(lambda: status(client, stream) == "IN_SYNC", "IN_SYNC")
     (folder / f"{stream['StreamName']}.media").mkdir()
     accepted(sender, "DeleteStream", {"StreamARN": stream["StreamARN"]})
-    until(lambda: program.files() == [f"{stream['StreamName']}.media"], "the configuration is forgotten")
+    program.until(lambda: program.files() == [f"{stream['StreamName']}.media"], "the configuration is forgotten")
 
 
 def test_the_agent_restores_what_its_folder_lost(client, hub, server, stream, agents, tmp_path):
     folder = tmp_path / "edge"
     program = agents(hub.arn, folder, server.endpoint, **in_environment(hub.credentials))
     start(client, stream, hub)
-    until(lambda: status(client, stream) == "IN_SYNC", "IN_SYNC")
+    program.until(lambda: status(client, stream) == "IN_SYNC", "IN_SYNC")
     kept = held(folder, stream)
     program.end(kill=True)
     (folder / f"{stream['StreamName']}.json").unlink()
-    agents(hub.arn, folder, server.endpoint, **in_environment(hub.credentials))
-    until(lambda: held(folder, stream) == kept, "the same again")
+    program = agents(hub.arn, folder, server.endpoint, **in_environment(hub.credentials))
+    program.until(lambda: held(folder, stream) == kept, "the same again")
     assert status(client, stream) == "IN_SYNC"
 
 
@@ -578,15 +590,15 @@ def test_the_agent_finds_its_key_in_a_profile(client, server, stream, agents, tm
     path = tmp_path / "credentials"
     path.write_text(f"[weir-profiled]\naws_access_key_id = {hub.credentials.access_key}\naws_secret_access_key = {hub.credentials.secret_key}\n")
     path.chmod(0o600)
-    agents(thing, tmp_path / "edge", server.endpoint, AWS_SHARED_CREDENTIALS_FILE=str(path), AWS_PROFILE="weir-profiled")
+    program = agents(thing, tmp_path / "edge", server.endpoint, AWS_SHARED_CREDENTIALS_FILE=str(path), AWS_PROFILE="weir-profiled")
     start(client, stream, hub)
-    until(lambda: status(client, stream) == "IN_SYNC", "IN_SYNC")
+    program.until(lambda: status(client, stream) == "IN_SYNC", "IN_SYNC")
 
 
 def test_an_agent_with_a_wrong_key_changes_nothing(client, server, hub, stream, agents, tmp_path):
     program = agents(hub.arn, tmp_path / "edge", server.endpoint, **in_environment(server.credentials))
     start(client, stream, hub)
-    until(lambda: any("AccessDenied" in line for line in program.log), "refused")
+    program.until(lambda: any("AccessDenied" in line for line in program.log), "refused")
     assert program.process.poll() is None and program.files() == [] and status(client, stream) == "SYNCING"
 
 
@@ -670,7 +682,7 @@ def test_the_agent_outlives_the_server(deployments, agents, tmp_path):
     for name in names:
         call(client, "CreateStream", StreamName=name, DataRetentionInHours=1)
     streams = [wait_active(client, name) for name in names]
-    agents(hub.arn, tmp_path / "edge", server.endpoint, **in_environment(hub.credentials))
+    program = agents(hub.arn, tmp_path / "edge", server.endpoint, **in_environment(hub.credentials))
 
     def reborn():
         nonlocal server, client
@@ -682,11 +694,11 @@ def test_the_agent_outlives_the_server(deployments, agents, tmp_path):
     for stream in streams:
         start(client, stream, hub)
     reborn()
-    until(lambda: {status(client, stream) for stream in streams} == {"IN_SYNC"}, "all are IN_SYNC")
+    program.until(lambda: {status(client, stream) for stream in streams} == {"IN_SYNC"}, "all are IN_SYNC")
     assert all(held(tmp_path / "edge", stream) for stream in streams)
     for stream in streams:
         edge.delete(client, stream)
     reborn()
-    until(lambda: all(is_deleted(client, stream) for stream in streams), "all are gone")
+    program.until(lambda: all(is_deleted(client, stream) for stream in streams), "all are gone")
     assert not [stream for stream in streams if held(tmp_path / "edge", stream)]
     client.close()

@@ -162,7 +162,7 @@ def test_prose_counts_where_nothing_is_enabled_too(sender, new_stream):
     denied(sender, "UpdateImageGenerationConfiguration", body, "InvalidArgumentException")
 
 
-@pytest.mark.parametrize("uri", ["s3://pictures/日本/😀", "x:" + "a" * 253, "s3:bucket", "https://example.com/a?b=c&d=%20"])
+@pytest.mark.parametrize("uri", ["s3://pictures/日本/😀", "x:" + "a" * 253, "s3:bucket", "https://example.com/a?b=c&d=%20", "s3://a\0\n\x7f"])
 def test_an_address_is_kept_to_the_scalar(client, keeping, uri):
     for kind in KINDS.values():
         configuration = kind.full | {"DestinationConfig": kind.full["DestinationConfig"] | {"Uri": uri}}

@@ -8,6 +8,7 @@ import cases
 import model
 from calls import arn
 from deployment import ACCOUNT, until
+from edge import Hub
 from signing import at_once
 
 REFUSED = (400, "ClientLimitExceededException")
@@ -106,6 +107,23 @@ def test_documented_rates_of_each_operation(sqlite_deployments):
             if not (per_account <= through < per_account * 2 and messages == {of_account}):
                 failures.append((operation, "of the account", through, messages))
     assert not failures, "\n".join(map(str, failures))
+
+
+def test_rates_of_agents(sqlite_deployments):
+    """The service publishes no API for agents, and so no rates: 300 a second for the account, 5 for a stream."""
+    server = sqlite_deployments.server("--profile", "aws")
+    hub = Hub(server)
+    stream = {"StreamARN": arn(name="nobody")}
+    bodies = {
+        "AcknowledgeEdgeConfiguration": {"Revision": "r"}, "ReportEdgeConfigurationResult": {"Revision": "r", "Result": "FAILED"},
+        "ReportEdgeAgentStatus": {"RecorderStatus": {"Status": "SUCCESS"}}}
+    for operation, members in bodies.items():
+        found = answers(server, hub.sender, model.path(operation), hub.body(stream, **members), 40)
+        refused = [answer.message for status, error, answer in found if (status, error) == REFUSED]
+        assert 20 < len(refused) <= 35 and set(refused) == {f"Limit exceeded on number of requests for {operation} API for resource 'nobody'"}
+    found = answers(server, hub.sender, model.path("FetchEdgeConfigurations"), {"HubDeviceArn": hub.arn}, 450)
+    refused = [answer.message for status, error, answer in found if (status, error) == REFUSED]
+    assert 0 < len(refused) <= 150 and set(refused) == {"Limit exceeded on number of requests for FetchEdgeConfigurations API"}
 
 
 def test_no_documented_rates_otherwise(server, sender, new_stream):
