@@ -158,6 +158,9 @@ def test_kill_in_a_storm(deployments):
     assert server.database.query("SELECT count(*) FROM task") == ["0"]
 
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:topic-"
+
+
 class Owner:
     """Changes one thing again and again, until the server goes away. What is found after that is what was acknowledged last, or what was under way."""
 
@@ -188,7 +191,7 @@ def notifications(stream, state):
     """A configuration that counts."""
     while True:
         state += 1
-        configuration = {"Status": "ENABLED", "DestinationConfig": {"Uri": f"x:{state}"}}
+        configuration = {"Status": "ENABLED", "DestinationConfig": {"Uri": f"{TOPIC}{state}"}}
         yield "UpdateNotificationConfiguration", {"StreamName": stream["StreamName"], "NotificationConfiguration": configuration}, state
 
 
@@ -291,7 +294,7 @@ def test_kill_in_a_storm_of_configurations(deployments):
         server = deployments.again(server)
         client = server.client(credentials)
         found = call(client, "DescribeNotificationConfiguration", StreamName="one")
-        owners["notifications"].check(int(found["NotificationConfiguration"]["DestinationConfig"]["Uri"].removeprefix("x:")) if found else 0)
+        owners["notifications"].check(int(found["NotificationConfiguration"]["DestinationConfig"]["Uri"].removeprefix(TOPIC)) if found else 0)
         owners["tags"].check(int(call(client, "ListTagsForResource", ResourceARN=channel["ChannelARN"])["Tags"].get("n", 0)))
         enabled = call(client, "DescribeMediaStorageConfiguration", ChannelName="channel")["MediaStorageConfiguration"]["Status"] == "ENABLED"
         owners["mappings"].check(enabled)

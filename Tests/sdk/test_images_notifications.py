@@ -162,12 +162,32 @@ def test_prose_counts_where_nothing_is_enabled_too(sender, new_stream):
     denied(sender, "UpdateImageGenerationConfiguration", body, "InvalidArgumentException")
 
 
-@pytest.mark.parametrize("uri", ["s3://pictures/日本/😀", "x:" + "a" * 253, "s3:bucket", "https://example.com/a?b=c&d=%20", "s3://a\0\n\x7f"])
-def test_an_address_is_kept_to_the_scalar(client, keeping, uri):
-    for kind in KINDS.values():
-        configuration = kind.full | {"DestinationConfig": kind.full["DestinationConfig"] | {"Uri": uri}}
-        kind.set(client, keeping, configuration)
-        assert kind.found(client, keeping) == {kind.member: configuration}
+TOPIC = NOTIFICATIONS["DestinationConfig"]["Uri"]
+
+
+@pytest.mark.parametrize("name, uri", [
+    ("images", "s3://pictures/日本/😀"), ("images", "x:" + "a" * 253), ("images", "s3:bucket"), ("images", "s3://a\0\n\x7f"),
+    ("notifications", "arn:aws:sns:us-east-1:123456789012:日本 😀"), ("notifications", TOPIC.ljust(255, "x")),
+    ("notifications", "https://hooks.invalid:8443/a?b=c&d=%20"),
+])
+def test_an_address_is_kept_to_the_scalar(client, keeping, name, uri):
+    kind = KINDS[name]
+    configuration = kind.full | {"Status": "DISABLED", "DestinationConfig": kind.full["DestinationConfig"] | {"Uri": uri}}
+    kind.set(client, keeping, configuration)
+    assert kind.found(client, keeping) == {kind.member: configuration}
+
+
+@pytest.mark.parametrize("uri", [
+    "s3://bucket/prefix", "http://hooks.invalid/", "mailto:a", "HTTPS://hooks.invalid", "arn:aws:sqs:us-east-1:123456789012:queue",
+    "arn:aws:sns:us-east-1:123456789012", "arn:aws:sns::123456789012:topic", "arn:aws:sns:us-east-1:123456789012:"])
+@pytest.mark.parametrize("status", ["ENABLED", "DISABLED"])
+def test_where_notifications_cannot_go(sender, client, keeping, uri, status):
+    """A topic, or a web server over TLS; nothing is kept that could never be told anything."""
+    configuration = {"Status": status, "DestinationConfig": {"Uri": uri}}
+    body = {"StreamName": keeping["StreamName"], "NotificationConfiguration": configuration}
+    message = denied(sender, "UpdateNotificationConfiguration", body, "InvalidArgumentException")
+    assert "Uri" in message and uri in message
+    assert KINDS["notifications"].found(client, keeping) == {}
 
 
 @pytest.mark.parametrize("update", [False, True], ids=["describe", "update"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from calls import accepted, arn, call, denied, refused, wait_active, wait_channel
+from calls import STREAM_NOT_FOUND, accepted, arn, call, denied, refused, wait_active, wait_channel
 from deployment import until
 
 LONG = "3600000"
@@ -205,10 +205,19 @@ UPSET = {
 }
 
 
-@pytest.mark.parametrize("body", [{}, {"StreamName": "nobody"}, {"StreamARN": arn("stream", "nobody")}])
-def test_the_mapping_of_no_stream(sender, body):
-    error, status = ("ResourceNotFoundException", 404) if body else ("InvalidArgumentException", 400)
-    denied(sender, "DescribeMappedResourceConfiguration", body, error, status)
+def test_the_mapping_of_which_stream(sender, new_stream):
+    one, other = new_stream(), new_stream()
+    operation = "DescribeMappedResourceConfiguration"
+    message = denied(sender, operation, {}, "InvalidArgumentException")
+    assert "StreamName" in message and "StreamARN" in message
+    denied(sender, operation, {"StreamName": one["StreamName"], "StreamARN": other["StreamARN"]}, "InvalidArgumentException")
+    accepted(sender, operation, {"StreamName": one["StreamName"], "StreamARN": one["StreamARN"]})
+    for body in ({"StreamName": "nobody"}, {"StreamARN": arn(name="nobody")}):
+        assert denied(sender, operation, body, "ResourceNotFoundException", 404) == STREAM_NOT_FOUND
+    foreign = arn(name=one["StreamName"], account="210987654321")
+    assert foreign in denied(sender, operation, {"StreamARN": foreign}, "AccessDeniedException", 403)
+    for wrong in (arn(region="eu-west-1"), arn(partition="aws-cn"), arn("channel")):
+        assert wrong in denied(sender, operation, {"StreamARN": wrong}, "InvalidArgumentException")
 
 
 def test_no_page_of_mappings_follows(sender, client, pair):
