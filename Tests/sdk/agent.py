@@ -9,10 +9,13 @@ OPERATIONS = ["AcknowledgeEdgeConfiguration", "FetchEdgeConfigurations", "Report
 
 # Of the control plane, with everything that these are made of.
 _BORROWED = ["ResourceARN", "HubDeviceArn", "StreamName", "Version", "SyncStatus", "EdgeConfig", "Timestamp"]
-_ERRORS = [
-    "AccessDeniedException", "ClientLimitExceededException", "InvalidArgumentException", "ResourceInUseException",
-    "StreamEdgeConfigurationNotFoundException", "VersionMismatchException",
-]
+_ANY = ["AccessDeniedException", "ClientLimitExceededException", "InvalidArgumentException"]
+_OF_CONFIGURATIONS = [*_ANY, "StreamEdgeConfigurationNotFoundException"]
+_OF_REVISIONS = [*_OF_CONFIGURATIONS, "ResourceInUseException", "VersionMismatchException"]
+_ERRORS = {
+    "AcknowledgeEdgeConfiguration": _OF_REVISIONS, "FetchEdgeConfigurations": _ANY, "ReportEdgeAgentStatus": _OF_CONFIGURATIONS,
+    "ReportEdgeConfigurationResult": _OF_REVISIONS,
+}
 
 
 def _structure(required=(), **members):
@@ -54,7 +57,7 @@ _SHAPES = {
 def service():
     control = botocore.session.get_session().get_service_data("kinesisvideo")
     shapes = dict(_SHAPES)
-    waiting = [*_BORROWED, *_ERRORS]
+    waiting = [*_BORROWED, *_OF_REVISIONS]
     while waiting:
         name = waiting.pop()
         if name not in shapes:
@@ -64,7 +67,7 @@ def service():
         name: {
             "name": name, "http": {"method": "POST", "requestUri": f"/edgeAgent/{name[:1].lower()}{name[1:]}"},
             "input": {"shape": f"{name}Input"}, "output": {"shape": f"{name}Output"},
-            "errors": [{"shape": error} for error in _ERRORS[: 3 if name == "FetchEdgeConfigurations" else None]],
+            "errors": [{"shape": error} for error in _ERRORS[name]],
         } for name in OPERATIONS
     }
     metadata = control["metadata"] | {"serviceId": "Weir Edge Agent"}

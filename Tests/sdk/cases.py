@@ -219,6 +219,7 @@ def integers(shape):
         if edge in limits:
             for value in (limits[edge] - 1, limits[edge], limits[edge] + 1):
                 yield f"number {value}", value
+    yield "whole with a point", float(max(1, limits.get("min", 1)))
     yield "largest", 2**31 - 1
     yield "smallest", -(2**31)
 

@@ -124,6 +124,20 @@ def pytest_collection_finish(session):
         _slow_clients = SlowClients()
 
 
+_notes = []
+
+
+@pytest.fixture
+def note():
+    """Takes a line that is shown at the end of the run, whatever the tests' results."""
+    return _notes.append
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in _notes:
+        terminalreporter.write_line(line)
+
+
 def pytest_sessionfinish():
     if _slow_clients:
         _slow_clients.close()

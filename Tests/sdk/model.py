@@ -96,6 +96,9 @@ def fits(shape, value):
     if value is None:
         return True
     kind = shape.type_name
+    # 24.0 is an integer, 24.5 is none.
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        value = int(value)
     if not isinstance(value, _TYPES[kind]) or isinstance(value, bool) != (kind == "boolean"):
         return False
     match kind:

@@ -150,7 +150,7 @@ def test_deleting_the_stream_sets_the_channel_free(client, pair, new_stream):
     stream, channel = pair
     enable(client, channel, stream["StreamARN"])
     call(client, "DeleteStream", StreamARN=stream["StreamARN"])
-    until(lambda: storage(client, channel) == DISABLED, "the channel is free")
+    until(lambda: call(client, "DescribeMediaStorageConfiguration", ChannelARN=channel["ChannelARN"]) == DISABLED, "the channel is free")
     refused(client, "DescribeMappedResourceConfiguration", "ResourceNotFoundException", 404, StreamARN=stream["StreamARN"])
     enable(client, channel, new_stream(DataRetentionInHours=1)["StreamARN"])
 
@@ -159,7 +159,12 @@ def test_deleting_the_channel_sets_the_stream_free(client, pair, new_channel):
     stream, channel = pair
     enable(client, channel, stream["StreamARN"])
     call(client, "DeleteSignalingChannel", ChannelARN=channel["ChannelARN"])
-    until(lambda: mapped(client, stream) == [], "the stream is free")
+
+    def is_free():
+        return not call(client, "DescribeMappedResourceConfiguration", StreamARN=stream["StreamARN"])["MappedResourceConfigurationList"]
+
+    until(is_free, "the stream is free")
+    assert mapped(client, stream) == []
     refused(client, "DescribeMediaStorageConfiguration", "ResourceNotFoundException", 404, ChannelARN=channel["ChannelARN"])
     enable(client, new_channel(), stream["StreamARN"])
 

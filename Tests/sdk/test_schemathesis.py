@@ -74,7 +74,7 @@ def open_server(engine, tmp_path_factory):
     deployments.close()
 
 
-def test_schemathesis(open_server, tmp_path):
+def test_schemathesis(open_server, tmp_path, note):
     set_hypothesis_home_dir(tmp_path)
     document = json.loads(run_weir("openapi").stdout)
     schema = schemathesis.openapi.from_dict(document, config=configuration(open_server.endpoint))
@@ -84,7 +84,7 @@ def test_schemathesis(open_server, tmp_path):
             record(event, cases, answers, failures)
         elif isinstance(event, (events.NonFatalError, events.FatalError)):
             errors.append(str(event.info if isinstance(event, events.NonFatalError) else event.exception))
-    print(f"{sum(cases.values())} cases on {open_server.database.engine}: " + ", ".join(f"{count} {phase}" for phase, count in sorted(cases.items())))
+    note(f"Schemathesis: {sum(cases.values())} cases on {open_server.database.engine}: " + ", ".join(f"{count} {phase}" for phase, count in sorted(cases.items())))
     assert not errors, "\n".join(errors)
     assert not failures, f"{len(failures)}:\n" + "\n\n".join(list(failures.values())[:20])
     # A run that makes little or is refused everywhere proves little.

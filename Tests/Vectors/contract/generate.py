@@ -50,7 +50,8 @@ def breaking(here, place, words):
 def keeping(here, place, kind, words):
     """The case that is just inside the rule and breaks as little else as possible."""
     if kind not in ("min", "max"):
-        kept = [case for case in here if case.violations == () and case.value is not None]
+        # Whether 24.0 is an integer is for each implementation to say.
+        kept = [case for case in here if case.violations == () and case.value is not None and not isinstance(case.value, float)]
     else:
         size = (lambda value: value) if place.shape.type_name == "integer" else len
         kept = [case for case in here if case.violations is not None and case.value is not None and size(case.value) == place.shape.metadata[kind]
