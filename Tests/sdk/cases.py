@@ -5,57 +5,131 @@ from dataclasses import dataclass
 
 import model
 
-ARN = "arn:aws:kinesisvideo:us-east-1:123456789012:stream/"
+STREAM = "arn:aws:kinesisvideo:us-east-1:123456789012:stream/"
+THING = "arn:aws:iot:us-east-1:123456789012:thing/"
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
+# A Quartz expression of each length that the model allows at most and at least.
+LONGEST_SCHEDULE = "0,1 0,1 0 ? * * " + ",".join(map(str, range(2030, 2047)))
+SHORTEST_SCHEDULE = "0 0 0 ? * *"
+
+
+def sample(shape, member="", number=0):
+    """A value that breaks nothing; others under other numbers, where there are others."""
+    match shape.type_name:
+        case "string":
+            value = shape.enum[number % len(shape.enum)] if shape.enum else _SAMPLES.get(shape.name, f"sample{number}")
+            if value.endswith(("/", ":")):
+                value += f"sample{number}" + ("/1" if shape.name == "ResourceARN" else "")
+            assert not model.rules(shape, value), f"{shape.name} needs a sample of its own"
+            return value
+        case "integer":
+            # The least sampling interval stands in prose only.
+            return 3000 if member == "SamplingInterval" else max(1, shape.metadata.get("min", 1))
+        case "boolean":
+            return True
+        case "timestamp":
+            return 1705489836.421
+        case "list":
+            return [sample(shape.member, number=number) for number in range(min(2, shape.metadata.get("max", 2)))]
+        case "map":
+            return {sample(shape.key): sample(shape.value)}
+        case "structure":
+            return {name: sample(inner, name, number) for name, inner in shape.members.items()}
+    raise AssertionError(f"no sample of {shape.type_name}")
+
+
+_SAMPLES = {
+    "ResourceARN": STREAM, "HubDeviceArn": THING, "MediaUriSecretArn": SECRET, "MediaType": "video/h264", "DestinationUri": "s3://sample",
+    "DestinationRegion": "us-east-1", "FormatConfigValue": "80", "ScheduleExpression": "0 0 0 ? * * *",
+}
 
 
 def of_length(shape, length):
-    """A string of this length that satisfies the shape's pattern, or nearly, where none so short does."""
+    """A string of this length that satisfies the shape's pattern, or nearly, where none so short or long does."""
+
+    def stretched(start, end=""):
+        room = length - len(start) - len(end)
+        return start + "a" * room + end if room > 0 else "a" * length
+
     match shape.name:
         case "ResourceARN":
-            text = (ARN + "a" * (length - len(ARN) - 2) + "/1") if length >= len(ARN) + 3 else "a" * length
+            text = stretched(STREAM, "/1")
+        case "HubDeviceArn":
+            text = stretched(THING)
+        case "MediaUriSecretArn":
+            text = stretched(SECRET)
         case "MediaType":
-            text = "a" * (length - 2) + "/b" if length >= 3 else "a" * length
+            text = stretched("", "/b")
+        case "DestinationUri":
+            text = stretched("s3://")
+        case "DestinationRegion":
+            text = stretched("us-", "-1")
+        case "ScheduleExpression":
+            text = SHORTEST_SCHEDULE[:length] if length <= len(SHORTEST_SCHEDULE) else LONGEST_SCHEDULE.ljust(length, "0")[:length]
         case _:
             text = "a" * length
     assert len(text) == length
     return text
 
 
-def sample(shape, member=""):
-    """A value that breaks nothing."""
-    match shape.type_name:
-        case "string":
-            if shape.enum:
-                return shape.enum[0]
-            value = {"ResourceARN": ARN + "sample/1", "MediaType": "video/h264"}.get(shape.name, "sample")
-            assert not model.rules(shape, value), f"{shape.name} needs a sample of its own"
-            return value
-        case "integer":
-            return max(1, shape.metadata.get("min", 1))
-        case "list":
-            return [sample(shape.member)]
-        case "map":
-            return {sample(shape.key): sample(shape.value)}
-        case "structure":
-            return {name: sample(member) for name, member in shape.members.items()}
-    raise AssertionError(f"no sample of {shape.type_name}")
-
-
 # Each is tried in each string; the model decides which of them are wrong there.
 SPECIAL = [
     " ", "a b", "a\n", "\na", "a\r", "a\u2028b", "a\u0000b", "é", "e\u0301", "日本", "😀", "a/b", "a,b", "a/b,", "a/b,,c/d", "/", "a/", "a:b",
     "a+b", "a=b", "-", "_", ".", "*", "%", "'", '"', "\\", "<", "${a}", "a;b", "\u200b", "\u00a0", "٣", "Ⅷ", "\ufeff", "\ue000",
-    ARN + "a/b/1", ARN + "a", ARN + "/1", ARN + "a/", "arn:aws:kinesis:us-east-1:123456789012:stream/a/1",
-    "arn:aws:kinesisvideo::123456789012:stream/a/1", "arn:aws:kinesisvideo:us-east-1::stream/a/1", "arn:AWS" + ARN[7:] + "a/1",
-    " " + ARN + "a/1", ARN + "a/1\n", ARN + "a/1 ", ARN.replace("stream", "Stream") + "a/1", ARN + "a/1x",
 ]
+
+
+def _arns(start, kind, end):
+    """Spellings of an ARN, most of them wrong."""
+    return [
+        start + "a/b" + end, start + "a", start + end, start + "a/", start.replace(":us-east-1:", "::") + "a" + end,
+        start.replace("123456789012", "") + "a" + end, start.replace("arn:aws", "arn:AWS") + "a" + end, " " + start + "a" + end,
+        start + "a" + end + "\n", start + "a" + end + " ", start.replace(kind, kind.capitalize()) + "a" + end, start + "a" + end + "x",
+        start + "é" + end, start + "a_.-Z9" + end, start.replace("aws", "aws-us-gov", 1) + "a" + end,
+    ]
+
+
+# Tried in the strings of one shape.
+SPECIAL_OF = {
+    "ResourceARN": [*_arns(STREAM, "stream", "/1"), STREAM.replace("kinesisvideo", "kinesis") + "a/1", STREAM.replace("stream", "channel") + "a/1"],
+    "HubDeviceArn": [*_arns(THING, "thing", ""), THING.replace("iot", "greengrass") + "a"],
+    "MediaUriSecretArn": [*_arns(SECRET, "secret", ""), SECRET.replace("secretsmanager", "ssm") + "a", SECRET + "path/to/it", SECRET + "a+b"],
+    "DestinationUri": ["s3:bucket", "s3:/bucket", "s3://bucket/", "s3://bucket/a b/c", "s3://bucket/*", "s3:///bucket", "s3//bucket", "://bucket",
+                       "s-3://bucket", "arn:aws:sns:us-east-1:123456789012:topic", "s3://", "s3://b\n", "sé://b"],
+    "DestinationRegion": ["us-gov-west-1", "cn-north-1", "us-east-11", "us-east-1a", "US-EAST-1", "us-east-x", "useast1xx", "us_east_1", "a-b-c-d-e-1"],
+    "ScheduleExpression": ["0 0 0 ? * *\n", "0 0 0\n? * * *", "not a schedule", "0 0 0 ? * *\r", "0 0 0 ? * *\u2028", "          \t"],
+    "FormatConfigValue": ["0", "1", "100", "101", "080", "8_0", "8.0", "80%", "+80"],
+}
 WRONG_TYPES = {
     "string": [1, 1.5, True, False, [], {}, ["a"]],
     "integer": ["1", "", 1.5, 1e-3, True, False, [], {}, 2**31, -(2**31) - 1, 2**63, 10**30],
+    "boolean": [0, 1, "true", "false", "", 1.0, [], {}, [True]],
+    "timestamp": ["2024-01-17T11:10:36Z", "1705489836", True, False, [], {}],
     "list": ["a", 1, True, {}, {"0": "a"}],
     "map": ["a", 1, True, [], ["a"]],
     "structure": ["a", 1, True, [], [{}]],
 }
+
+
+@dataclass(frozen=True)
+class Place:
+    """Somewhere in a request where a value stands."""
+
+    way: tuple  # Members, indexes of elements and keys of maps, as steps through a sample.
+    at: str  # The way, as the path of a violation says it.
+    shape: object
+    is_required: bool
+    kind: str = "member"  # Or "element" of a list, "key" or "value" of a map.
+
+    @property
+    def name(self):
+        return ".".join(map(str, self.way)) + (" key" if self.kind == "key" else "")
+
+    @property
+    def constraints(self):
+        """The rules that the model states here, as (kind, words)."""
+        required = [("required", "Member must not be null")] if self.is_required and self.kind == "member" else []
+        return [*model.constraints(self.shape), *required]
 
 
 @dataclass(frozen=True)
@@ -65,37 +139,56 @@ class Case:
     body: object
     # None where the type is wrong, which makes a SerializationException.
     violations: tuple | None
+    place: Place | None = None
+    value: object = None
 
     @property
     def id(self):
         return f"{self.operation}-{self.what}".encode("ascii", "backslashreplace").decode()[:100]
 
 
-def places(shape, at=()):
-    """Every member below a structure: (the way to it, its shape, whether it is required, what the way's last step is)."""
-    for name, member in shape.members.items():
-        here = (*at, name)
-        yield here, member, name in shape.required_members
-        if member.type_name == "structure":
-            yield from places(member, here)
+def places(shape, way=(), at=()):
+    """Every place below a shape, as in its sample."""
+    found = []
+    match shape.type_name:
+        case "structure":
+            for name, member in shape.members.items():
+                found.append(((*way, name), (*at, model.lower_first(name)), member, name in shape.required_members, "member"))
+        case "list":
+            index = len(sample(shape)) - 1
+            found.append(((*way, index), (*at, str(index + 1), "member"), shape.member, True, "element"))
+        case "map":
+            key = sample(shape.key)
+            found.append(((*way, key), (*at, "key"), shape.key, False, "key"))
+            found.append(((*way, key), (*at, key, "value"), shape.value, True, "value"))
+    for inner_way, inner_at, inner, is_required, kind in found:
+        yield Place(inner_way, ".".join(inner_at), inner, is_required, kind)
+        if kind != "key":
+            yield from places(inner, inner_way, inner_at)
 
 
-def put(body, way, value):
+def changed(body, place, change):
+    """A copy of the body, in which `change` has been done to what holds the place's last step."""
     body = copy.deepcopy(body)
     inner = body
-    for step in way[:-1]:
+    for step in place.way[:-1]:
         inner = inner[step]
-    inner[way[-1]] = value
+    change(inner, place.way[-1])
     return body
 
 
-def drop(body, way):
-    body = copy.deepcopy(body)
-    inner = body
-    for step in way[:-1]:
-        inner = inner[step]
-    del inner[way[-1]]
-    return body
+def put(body, place, value):
+    def change(holder, step):
+        if place.kind == "key":
+            holder[value] = holder.pop(step)
+        else:
+            holder[step] = value
+
+    return changed(body, place, change)
+
+
+def drop(body, place):
+    return changed(body, place, lambda holder, step: holder.pop(step))
 
 
 def strings(shape):
@@ -116,7 +209,7 @@ def strings(shape):
         yield f"value {value} and a space", value + " "
     if shape.enum:
         yield "no value", ""
-    for value in SPECIAL:
+    for value in SPECIAL + SPECIAL_OF.get(shape.name, []):
         yield f"special {value!r}", value
 
 
@@ -126,47 +219,38 @@ def integers(shape):
         if edge in limits:
             for value in (limits[edge] - 1, limits[edge], limits[edge] + 1):
                 yield f"number {value}", value
+    yield "whole with a point", float(max(1, limits.get("min", 1)))
     yield "largest", 2**31 - 1
     yield "smallest", -(2**31)
 
 
-def collections(shape):
-    """Edges of the count, and each string case in an element."""
+def counts(shape):
+    """As many elements as a list or entries as a map may have, and one more or less."""
     limits = shape.metadata
-    counts = {limits["min"] - 1, limits["min"], limits["max"], limits["max"] + 1} - {-1}
-    if shape.type_name == "list":
-        for count in sorted(counts):
-            yield f"count {count}", [f"k{index}" for index in range(count)]
-        for what, value in strings(shape.member):
-            yield f"element {what}", ["fine", value]
-        yield "null element", ["fine", None]
-    else:
-        for count in sorted(counts):
-            yield f"count {count}", {f"k{index}": "v" for index in range(count)}
-        for what, value in strings(shape.key):
-            yield f"key {what}", {"fine": "v", value: "v"}
-        for what, value in strings(shape.value):
-            yield f"value {what}", {"fine": "v", "k": value}
-        yield "null value", {"fine": "v", "k": None}
+    edges = {limits[edge] + more for edge in ("min", "max") if edge in limits for more in (0, -1 if edge == "min" else 1)} - {-1}
+    for count in sorted(edges):
+        if shape.type_name == "list":
+            yield f"count {count}", [sample(shape.member, number=number) for number in range(count)]
+        else:
+            keys = [*shape.key.enum, *(f"key{number}" for number in range(count))]
+            yield f"count {count}", {key: sample(shape.value) for key in keys[:count]}
 
 
 def values(shape):
+    """Values of the right type."""
     match shape.type_name:
         case "string":
-            yield from strings(shape)
+            return strings(shape)
         case "integer":
-            yield from integers(shape)
+            return integers(shape)
+        case "boolean":
+            return (("true", True), ("false", False))
+        case "timestamp":
+            return (("whole", 1705489836), ("fraction", 1705489836.4215), ("zero", 0))
         case "list" | "map":
-            yield from collections(shape)
-
-
-def wrong_elements(shape):
-    if shape.type_name == "list":
-        for value in WRONG_TYPES[shape.member.type_name]:
-            yield f"element {value!r}", [value]
-    if shape.type_name == "map":
-        for value in WRONG_TYPES[shape.value.type_name]:
-            yield f"value {value!r}", {"k": value}
+            return counts(shape)
+        case "structure":
+            return ()
 
 
 def of(operation):
@@ -174,22 +258,40 @@ def of(operation):
     shape = model.operation(operation).input_shape
     base = sample(shape)
 
-    def case(what, body):
-        return Case(operation, what, body, tuple(model.violations(shape, body)))
+    def case(what, body, place=None, value=None):
+        return Case(operation, what, body, tuple(model.violations(shape, body)), place, value)
+
+    def malformed(what, body, place=None, value=None):
+        return Case(operation, what, body, None, place, value)
 
     yield case("sample", base)
-    for way, member, is_required in places(shape):
-        name = ".".join(way)
-        for what, value in values(member):
-            yield case(f"{name} {what}", put(base, way, value))
-        yield case(f"{name} null", put(base, way, None))
-        yield case(f"{name} missing", drop(base, way))
-        for value in WRONG_TYPES[member.type_name]:
-            yield Case(operation, f"{name} of type {value!r}", put(base, way, value), None)
-        for what, value in wrong_elements(member):
-            yield Case(operation, f"{name} {what}", put(base, way, value), None)
+    for place in places(shape):
+        for what, value in values(place.shape):
+            yield case(f"{place.name} {what}", put(base, place, value), place, value)
+        if place.kind == "key":
+            continue
+        yield case(f"{place.name} null", put(base, place, None), place)
+        if place.kind == "member":
+            yield case(f"{place.name} missing", drop(base, place), place)
+        for value in WRONG_TYPES[place.shape.type_name]:
+            yield malformed(f"{place.name} of type {value!r}", put(base, place, value), place, value)
     for value in ("a", 1, True, None, [], [base]):
-        yield Case(operation, f"body {value!r}"[:40], value, None)
+        yield malformed(f"body {value!r}"[:40], value)
+
+
+def secrets(shape, body):
+    """The strings of a body that no answer may repeat."""
+    if body is None:
+        return []
+    match shape.type_name:
+        case "string":
+            return [body] if shape.metadata.get("sensitive") and isinstance(body, str) else []
+        case "structure" if isinstance(body, dict):
+            return [found for name, inner in shape.members.items() for found in secrets(inner, body.get(name))]
+        case "list" if isinstance(body, list):
+            return [found for inner in body for found in secrets(shape.member, inner)]
+        case _:
+            return []
 
 
 def worst(shape):
@@ -198,9 +300,13 @@ def worst(shape):
         case "string":
             return "*" * (shape.metadata["max"] + 1) if "max" in shape.metadata else "*"
         case "integer":
-            return shape.metadata["min"] - 1
+            return shape.metadata.get("min", 1) - 1
+        case "boolean":
+            return False
+        case "timestamp":
+            return 0
         case "list":
-            return ["*", ""]
+            return [worst(shape.member), worst(shape.member)]
         case "map":
             return {"*": "*", "": "\n"}
         case "structure":

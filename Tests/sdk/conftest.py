@@ -1,12 +1,12 @@
-import itertools
 import os
 
 import pytest
 
-from deployment import Deployments, until
+import agent
+from calls import fresh, wait_active, wait_channel
+from cases import THING
+from deployment import Deployments
 from slow import SlowClients
-
-_numbers = itertools.count(1)
 
 
 def pytest_configure(config):
@@ -67,9 +67,22 @@ def sender(server):
         yield sender
 
 
+@pytest.fixture(scope="module")
+def agent_sender(server):
+    """Signs by the key of a thing that has nothing to do."""
+    with server.sender(server.key("--thing", THING + "idle")) as sender:
+        yield sender
+
+
+@pytest.fixture(scope="module")
+def sender_for(request, sender):
+    """Answers who may send an operation."""
+    return lambda operation: request.getfixturevalue("agent_sender") if operation in agent.OPERATIONS else sender
+
+
 @pytest.fixture
 def name():
-    return f"stream-{next(_numbers)}"
+    return fresh("stream")
 
 
 @pytest.fixture
@@ -77,19 +90,23 @@ def new_stream(client):
     """Creates a stream and waits until it is ACTIVE; answers its description."""
 
     def create(name=None, client=client, **members):
-        name = name or f"stream-{next(_numbers)}"
+        name = name or fresh("stream")
         client.create_stream(StreamName=name, **members)
         return wait_active(client, name)
 
     return create
 
 
-def wait_active(client, name):
-    def look():
-        info = client.describe_stream(StreamName=name)["StreamInfo"]
-        return info if info["Status"] == "ACTIVE" else None
+@pytest.fixture
+def new_channel(client):
+    """Creates a channel and waits until it is ACTIVE; answers its description."""
 
-    return until(look, f"{name} is ACTIVE")
+    def create(name=None, client=client, **members):
+        name = name or fresh("channel")
+        client.create_signaling_channel(ChannelName=name, **members)
+        return wait_channel(client, name)
+
+    return create
 
 
 _slow_clients = None
@@ -105,6 +122,20 @@ def pytest_collection_finish(session):
     wanted = any("slow_clients" in getattr(item, "fixturenames", ()) for item in session.items)
     if wanted and not session.config.option.collectonly and os.environ.get("WEIR_BINARY"):
         _slow_clients = SlowClients()
+
+
+_notes = []
+
+
+@pytest.fixture
+def note():
+    """Takes a line that is shown at the end of the run, whatever the tests' results."""
+    return _notes.append
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in _notes:
+        terminalreporter.write_line(line)
 
 
 def pytest_sessionfinish():

@@ -104,14 +104,15 @@ class Database:
 class Server:
     """A running `weir serve`. Its folder and database outlive it, so that another can be started on them."""
 
-    def __init__(self, folder, database, *flags, environment=None):
+    def __init__(self, folder, database, *flags, environment=None, port=0):
         self.folder = Path(folder)
         self.database = database
         self.flags = [str(flag) for flag in flags]
-        self.log = ""
+        self._lines = []
+        self._senders = []
         self._logged = threading.Condition()
         self.process = subprocess.Popen(
-            [binary(), "serve", "--data-dir", str(folder), "--port", "0", *database.flags, *self.flags],
+            [binary(), "serve", "--data-dir", str(folder), "--port", str(port), *database.flags, *self.flags],
             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True, errors="replace",
             env=clean_environment(**(environment or {})),
         )
@@ -128,13 +129,17 @@ class Server:
     def _read(self):
         for line in self.process.stderr:
             with self._logged:
-                self.log += line
+                self._lines.append(line)
                 self._logged.notify_all()
         with self._logged:
             self._ended = True
             self._logged.notify_all()
 
     _ended = False
+
+    @property
+    def log(self):
+        return "".join(self._lines)
 
     def logged(self, pattern, deadline=DEADLINE):
         """Waits for a line of the log."""
@@ -158,9 +163,21 @@ class Server:
     def credentials(self):
         return read_credentials(self.credentials_file.read_text(), "weir")
 
+    def key(self, *flags):
+        """A new access key, made beside the running server."""
+        done = run_weir("keys", "create", "--data-dir", self.folder, *self.database.flags, *flags)
+        assert done.returncode == 0, done.stderr
+        return read_credentials(done.stdout)
+
     def sender(self, credentials=None, region=REGION):
-        """Sends requests of any form, well signed unless told otherwise."""
-        return Sender(self.port, credentials or self.credentials, region)
+        """Sends requests of any form, well signed unless told otherwise. Closed with the deployment at the latest."""
+        sender = Sender(self.port, credentials or self.credentials, region)
+        self._senders.append(sender)
+        return sender
+
+    def close_senders(self):
+        for sender in self._senders:
+            sender.close()
 
     def client(self, credentials=None, region=REGION, endpoint=None, **options):
         """A boto3 client that does not retry unless told otherwise."""
@@ -192,10 +209,11 @@ class Server:
         return self.process.poll() is None
 
 
-def read_credentials(text, profile):
+def read_credentials(text, profile=None):
+    """Those of a profile, or of the first there is."""
     parser = configparser.ConfigParser()
     parser.read_string(text)
-    section = parser[profile]
+    section = parser[profile or parser.sections()[0]]
     return Credentials(section["aws_access_key_id"], section["aws_secret_access_key"])
 
 
@@ -228,15 +246,15 @@ class Deployments:
         folder = self.folder()
         return self.start(folder, self.database(folder), *flags, environment=environment)
 
-    def start(self, folder, database, *flags, environment=None):
-        server = Server(folder, database, *flags, environment=environment)
+    def start(self, folder, database, *flags, environment=None, port=0):
+        server = Server(folder, database, *flags, environment=environment, port=port)
         self._servers.append(server)
         return server
 
-    def again(self, server, *flags):
+    def again(self, server, *flags, port=0):
         """A server on the folder and database of one that has ended."""
         assert not server.is_running
-        return self.start(server.folder, server.database, *(flags or server.flags))
+        return self.start(server.folder, server.database, *(flags or server.flags), port=port)
 
     def beside(self, server, *flags):
         """Another instance of the same deployment: the same database and master key, another data folder."""
@@ -247,6 +265,7 @@ class Deployments:
 
     def close(self):
         for server in self._servers:
+            server.close_senders()
             server.kill()
         for database in self._databases:
             database.drop()

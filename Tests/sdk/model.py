@@ -1,14 +1,13 @@
 """The API as botocore's installed model states it: the oracle that the server is compared with, which shares nothing with it."""
 
 import functools
+import json
 
 import botocore.session
+import botocore.validate
 import regex
 
-OPERATIONS = [
-    "CreateStream", "DeleteStream", "DescribeStream", "DescribeStreamStorageConfiguration", "GetDataEndpoint", "ListStreams",
-    "ListTagsForStream", "TagStream", "UntagStream", "UpdateDataRetention", "UpdateStream", "UpdateStreamStorageConfiguration",
-]
+import agent
 
 
 @functools.cache
@@ -16,8 +15,11 @@ def service():
     return botocore.session.get_session().get_service_model("kinesisvideo")
 
 
+OPERATIONS = sorted(service().operation_names)
+
+
 def operation(name):
-    return service().operation_model(name)
+    return (agent.service() if name in agent.OPERATIONS else service()).operation_model(name)
 
 
 def path(name):
@@ -40,27 +42,33 @@ def matches(pattern, text):
 def rules(shape, value):
     """The rules of the model that a value of the right type breaks itself, in the words of the service."""
     limits = shape.metadata
-    found = []
-    if shape.type_name in ("string", "list", "map"):
-        if len(value) < limits.get("min", 0):
-            found.append(f"Member must have length greater than or equal to {limits['min']}")
-        if "max" in limits and len(value) > limits["max"]:
-            found.append(f"Member must have length less than or equal to {limits['max']}")
-    if shape.type_name == "string":
-        if "pattern" in limits and not matches(limits["pattern"], value):
-            found.append(f"Member must satisfy regular expression pattern: {limits['pattern']}")
-        if shape.enum and value not in shape.enum:
-            found.append(f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
-    if shape.type_name == "integer":
-        if value < limits.get("min", value):
-            found.append(f"Member must have value greater than or equal to {limits['min']}")
-        if value > limits.get("max", value):
-            found.append(f"Member must have value less than or equal to {limits['max']}")
-    return found
+    size = value if shape.type_name == "integer" else len(value) if shape.type_name in ("string", "list", "map") else None
+    broken = {
+        "min": lambda: size < limits["min"],
+        "max": lambda: size > limits["max"],
+        "pattern": lambda: not matches(limits["pattern"], value),
+        "enum": lambda: value not in shape.enum,
+    }
+    return [words for kind, words in constraints(shape) if broken[kind]()]
 
 
 def lower_first(name):
+    """A member as it stands in the path of a violation."""
     return name[:1].lower() + name[1:]
+
+
+def constraints(shape):
+    """The rules of the model for values of a shape, each as a kind and its words; `rules` finds out which of them a value breaks."""
+    limits = shape.metadata
+    size = "value" if shape.type_name == "integer" else "length"
+    if "min" in limits:
+        yield "min", f"Member must have {size} greater than or equal to {limits['min']}"
+    if "max" in limits:
+        yield "max", f"Member must have {size} less than or equal to {limits['max']}"
+    if "pattern" in limits:
+        yield "pattern", f"Member must satisfy regular expression pattern: {limits['pattern']}"
+    if shape.type_name == "string" and shape.enum:
+        yield "enum", f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
 
 
 def violations(shape, value, at=()):
@@ -83,20 +91,87 @@ def violations(shape, value, at=()):
     return found
 
 
+def fits(shape, value):
+    """Whether a value has the JSON types that the shape asks for; null has any."""
+    if value is None:
+        return True
+    kind = shape.type_name
+    # 24.0 is an integer, 24.5 is none.
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, _TYPES[kind]) or isinstance(value, bool) != (kind == "boolean"):
+        return False
+    match kind:
+        case "integer":
+            return -(2**31) <= value < 2**31
+        case "structure":
+            return all(fits(member, value[name]) for name, member in shape.members.items() if name in value)
+        case "list":
+            return all(fits(shape.member, element) for element in value)
+        case "map":
+            return all(fits(shape.value, element) for element in value.values())
+    return True
+
+
+def refusal(name, raw):
+    """The error by which the model refuses a request body, or none; what it takes may still be refused for what there is, or by prose."""
+    try:
+        text = raw.decode() or "{}"
+        body = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_number)
+        # A surrogate that stands alone is no character.
+        json.dumps(body, ensure_ascii=False).encode()
+    except ValueError:
+        return "SerializationException"
+    shape = operation(name).input_shape
+    if not isinstance(body, dict) or not fits(shape, body):
+        return "SerializationException"
+    return "ValidationException" if violations(shape, body) else None
+
+
+def _without_duplicates(members):
+    if len({name for name, _ in members}) < len(members):
+        raise ValueError("a member stands twice")
+    return dict(members)
+
+
+def _no_number(text):
+    raise ValueError(f"{text} is no JSON")
+
+
 def check_output(name, output):
     """Fails unless a parsed JSON body is exactly an output that the model allows, without members that it does not know or nulls."""
     shape = operation(name).output_shape
     _check_types(shape, output, name)
-    # The model's own map of tags wants at least one, which a stream without tags does not have.
+    # The model's own map of tags wants at least one, which a resource without tags does not have.
     broken = [(at, rule) for at, rule in violations(shape, output) if not (at == "tags" and output["Tags"] == {})]
     assert not broken, broken
 
 
-_TYPES = {"string": str, "integer": int, "timestamp": (int, float), "list": list, "map": dict, "structure": dict}
+def check_violations(answer, expected):
+    """Fails unless an answer tells all these violations, given as (path, rule), and no others."""
+    assert (answer.status, answer.error) == (400, "ValidationException"), answer.body
+    message = answer.message
+    count = len(expected)
+    assert message.startswith(f"{count} validation error{'s' * (count != 1)} detected: "), message
+    told = 0
+    for at, rule in set(expected):
+        told += message.count(f" at '{at}' failed to satisfy constraint: {rule}") and expected.count((at, rule))
+    # A list that is too long to be read is cut after twenty, and says so.
+    assert told == count if count <= 200 else message.endswith(f"and {count - 200} more"), message
+
+
+def check_parsed(name, answer):
+    """Fails unless what botocore's parser made of an answer is an output to botocore's own validator."""
+    report = botocore.validate.ParamValidator().validate(answer, operation(name).output_shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+_TYPES = {"string": str, "integer": int, "boolean": bool, "timestamp": (int, float), "list": list, "map": dict, "structure": dict}
 
 
 def _check_types(shape, value, at):
-    assert isinstance(value, _TYPES[shape.type_name]) and not isinstance(value, bool), f"{at} is {value!r}"
+    is_boolean = shape.type_name == "boolean"
+    assert isinstance(value, _TYPES[shape.type_name]) and isinstance(value, bool) == is_boolean, f"{at} is {value!r}"
     if shape.type_name == "structure":
         unknown = set(value) - set(shape.members)
         assert not unknown, f"{at} has members that the model does not know: {unknown}"

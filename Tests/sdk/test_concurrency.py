@@ -5,8 +5,10 @@ import os
 
 import pytest
 
-from conftest import wait_active
+from calls import call, wait_active, wait_channel
+from cases import THING
 from deployment import until
+from edge import Hub, configuration
 from signing import at_once, invocation
 
 CALLERS = int(os.environ.get("WEIR_CONCURRENT_CALLERS", "200"))
@@ -130,6 +132,77 @@ def test_fifty_tags_under_competition(instances):
     assert tally(answers) == {(200, ""): 50, (400, "TagsPerResourceExceededLimitException"): CALLERS - 50}
     kept = {f"k{index}" for index, answer in enumerate(answers) if answer.status == 200}
     assert set(client.list_tags_for_stream(StreamName="one")["Tags"]) == kept
+    client.close()
+
+
+def test_creating_one_channel(instances):
+    bodies = [{"ChannelName": "one", "SingleMasterConfiguration": {"MessageTtlSeconds": 5 + index % 100}} for index in range(CALLERS)]
+    answers = burst(instances, [("/createSignalingChannel", body) for body in bodies])
+    assert tally(answers) == {(200, ""): 1, (400, "ResourceInUseException"): CALLERS - 1}
+    winner = next(index for index, answer in enumerate(answers) if answer.status == 200)
+    client = instances[-1].client(instances[0].credentials)
+    info = wait_channel(client, "one")
+    assert info["ChannelARN"] == answers[winner].json["ChannelARN"]
+    assert info["SingleMasterConfiguration"] == bodies[winner]["SingleMasterConfiguration"]
+    client.close()
+
+
+def test_channel_quota(start):
+    """As exact as that of streams, and apart from it."""
+    instances = start("--channel-quota", "10", "--stream-quota", "5")
+    calls = [(f"/create{kind}", {name: f"n{index}"}) for index in range(CALLERS // 2) for kind, name in (
+        ("SignalingChannel", "ChannelName"), ("Stream", "StreamName"))]
+    counted = tally(burst(instances, calls))
+    assert counted == {
+        (200, ""): 15, (400, "AccountChannelLimitExceededException"): CALLERS // 2 - 10, (400, "AccountStreamLimitExceededException"): CALLERS // 2 - 5}
+
+
+def test_one_stream_for_many_channels(instances):
+    """And one channel for many streams: whatever the order, no resource has two partners."""
+    client = instances[-1].client(instances[0].credentials)
+    count = 12
+    for index in range(count):
+        call(client, "CreateStream", StreamName=f"s{index}", DataRetentionInHours=1)
+        call(client, "CreateSignalingChannel", ChannelName=f"c{index}")
+    streams = [wait_active(client, f"s{index}")["StreamARN"] for index in range(count)]
+    channels = [wait_channel(client, f"c{index}")["ChannelARN"] for index in range(count)]
+
+    def enabling(channel, stream):
+        return "/updateMediaStorageConfiguration", {"ChannelARN": channel, "MediaStorageConfiguration": {"Status": "ENABLED", "StreamARN": stream}}
+
+    answers = burst(instances, [enabling(channel, stream) for channel in channels for stream in streams])
+    assert set(tally(answers)) == {(200, ""), (400, "ResourceInUseException")}
+    mapped = {}
+    for stream in streams:
+        for item in call(client, "DescribeMappedResourceConfiguration", StreamARN=stream)["MappedResourceConfigurationList"]:
+            mapped[item["ARN"]] = stream
+    assert len(mapped) == len(set(mapped.values())) > 0
+    for channel in channels:
+        found = call(client, "DescribeMediaStorageConfiguration", ChannelARN=channel)["MediaStorageConfiguration"]
+        assert found.get("StreamARN") == mapped.get(channel)
+    # What was accepted is what there is.
+    accepted = {(channel, stream) for (channel, stream), answer in zip(
+        ((channel, stream) for channel in channels for stream in streams), answers) if answer.status == 200}
+    assert accepted == set(mapped.items())
+    client.close()
+
+
+def test_starting_one_edge_configuration(instances):
+    """One is accepted, and what it set is what the agent is told."""
+    client = instances[-1].client(instances[0].credentials)
+    call(client, "CreateStream", StreamName="one", DataRetentionInHours=1)
+    stream = wait_active(client, "one")
+    hub = Hub(instances[0])
+    bodies = [
+        {"StreamName": "one", "EdgeConfig": configuration(hub.arn if index % 2 else THING + "other", DeletionConfig={"EdgeRetentionInHours": index + 1})}
+        for index in range(CALLERS)]
+    answers = burst(instances, [("/startEdgeConfigurationUpdate", body) for body in bodies])
+    assert tally(answers) == {(200, ""): 1, (400, "ResourceInUseException"): CALLERS - 1}
+    winner = next(index for index, answer in enumerate(answers) if answer.status == 200)
+    assert call(client, "DescribeEdgeConfiguration", StreamName="one")["EdgeConfig"] == bodies[winner]["EdgeConfig"]
+    agent = hub if winner % 2 else Hub(instances[0], name="other")
+    assert [order["EdgeConfig"] for order in agent.fetch()[0].values()] == [bodies[winner]["EdgeConfig"]]
+    assert agent.settle(stream) == "IN_SYNC"
     client.close()
 
 

@@ -3,6 +3,7 @@
 WEIR_KILL_ROUNDS says how often; the default is short.
 """
 
+import http.client
 import os
 import random
 import threading
@@ -10,7 +11,12 @@ import time
 
 import pytest
 
+import agent
+import edge
+import model
+from calls import call, wait_active, wait_channel
 from deployment import until
+from edge import Hub, configuration
 from signing import connect, read_response
 
 ROUNDS = int(os.environ.get("WEIR_KILL_ROUNDS", "10"))
@@ -150,6 +156,162 @@ def test_kill_in_a_storm(deployments):
     assert server.database.query("SELECT stream_count FROM account_usage") == [str(len(infos))]
     assert server.database.query("SELECT count(*) FROM tag") == [str(len(infos))]
     assert server.database.query("SELECT count(*) FROM task") == ["0"]
+
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:topic-"
+
+
+class Owner:
+    """Changes one thing again and again, until the server goes away. What is found after that is what was acknowledged last, or what was under way."""
+
+    def __init__(self, first):
+        self.acknowledged = self.pending = first
+        self.count = 0
+
+    def run(self, operator, thing, steps):
+        """Each call under the key that may make it."""
+        with operator, thing:
+            try:
+                for operation, body, state in steps:
+                    self.pending = state
+                    answer = (thing if operation in agent.OPERATIONS else operator).call(model.path(operation), body)
+                    assert answer.status == 200, (operation, body, answer.body)
+                    self.acknowledged = state
+                    self.count += 1
+            except (OSError, ValueError, http.client.HTTPException):
+                # The server was killed: the connection ends in one of many ways, at any place of an answer.
+                return
+
+    def check(self, found):
+        assert found in (self.acknowledged, self.pending), (found, self.acknowledged, self.pending)
+        self.acknowledged = self.pending = found
+
+
+def notifications(stream, state):
+    """A configuration that counts."""
+    while True:
+        state += 1
+        configuration = {"Status": "ENABLED", "DestinationConfig": {"Uri": f"{TOPIC}{state}"}}
+        yield "UpdateNotificationConfiguration", {"StreamName": stream["StreamName"], "NotificationConfiguration": configuration}, state
+
+
+def tags(channel, state):
+    while True:
+        state += 1
+        yield "TagResource", {"ResourceARN": channel["ChannelARN"], "Tags": [{"Key": "n", "Value": str(state)}]}, state
+
+
+def mappings(channel, stream, state):
+    while True:
+        state = not state
+        wanted = {"Status": "ENABLED", "StreamARN": stream["StreamARN"]} if state else {"Status": "DISABLED"}
+        yield "UpdateMediaStorageConfiguration", {"ChannelARN": channel["ChannelARN"], "MediaStorageConfiguration": wanted}, state
+
+
+def channels(state):
+    """As many as there are, by the number of the last."""
+    while True:
+        state += 1
+        yield "CreateSignalingChannel", {"ChannelName": f"made-{state:06}"}, state
+
+
+def order(hub, stream, state):
+    """The operator's part of an edge configuration: a new one whenever the agent is done with the last."""
+    while True:
+        state += 1
+        wanted = configuration(hub.arn, DeletionConfig={"EdgeRetentionInHours": state % 720 + 1})
+        yield "StartEdgeConfigurationUpdate", {"StreamName": stream["StreamName"], "EdgeConfig": wanted}, (state, "SYNCING")
+        revision = hub.revision(stream)
+        body = hub.body(stream, Revision=revision)
+        yield "AcknowledgeEdgeConfiguration", body, (state, "ACKNOWLEDGED")
+        yield "ReportEdgeConfigurationResult", body | {"Result": "SUCCEEDED"}, (state, "IN_SYNC")
+
+
+def resumed(hub, stream, state):
+    """Takes up an edge configuration where it stands, then goes on with new ones."""
+    number, status = state
+
+    def body(**members):
+        return hub.body(stream, Revision=hub.revision(stream), **members)
+
+    if status == "SYNCING":
+        yield "AcknowledgeEdgeConfiguration", body(), (number, "ACKNOWLEDGED")
+    if status in ("SYNCING", "ACKNOWLEDGED"):
+        yield "ReportEdgeConfigurationResult", body(Result="SUCCEEDED"), (number, "IN_SYNC")
+    yield from order(hub, stream, number)
+
+
+def test_kill_in_a_storm_of_configurations(deployments):
+    """Configurations, tags, mappings, new channels and an edge configuration, each changed by one who knows what was acknowledged."""
+    chance = random.Random(20240229)
+    server = deployments.server()
+    credentials = server.credentials
+    client = server.client(credentials)
+    for name in ("one", "two", "three"):
+        call(client, "CreateStream", StreamName=name, DataRetentionInHours=1)
+    one, two, three = (wait_active(client, name) for name in ("one", "two", "three"))
+    call(client, "CreateSignalingChannel", ChannelName="channel")
+    channel = wait_channel(client, "channel")
+    hub = Hub(server)
+    edge.lead(client, hub, three, "IN_SYNC")
+    owners = {"notifications": Owner(0), "tags": Owner(0), "mappings": Owner(False), "channels": Owner(0), "edge": Owner((0, "IN_SYNC"))}
+    client.close()
+
+    def state_of_edge(found):
+        hours = found["EdgeConfig"].get("DeletionConfig", {}).get("EdgeRetentionInHours", 1)
+        last = max(owners["edge"].acknowledged[0], owners["edge"].pending[0])
+        return next(number for number in range(last, -1, -1) if number % 720 + 1 == hours), found["SyncStatus"]
+
+    for _ in range(max(3, ROUNDS // 2)):
+        hub = Hub(server, name=hub.arn.rsplit("/", 1)[1], credentials=hub.credentials)
+        before = {name: owner.acknowledged for name, owner in owners.items()}
+        runs = {
+            "notifications": notifications(one, before["notifications"]), "tags": tags(channel, before["tags"]),
+            "mappings": mappings(channel, two, before["mappings"]), "channels": channels(before["channels"]),
+            "edge": resumed(hub, three, before["edge"]),
+        }
+        failures = []
+
+        def run(name, steps):
+            try:
+                owners[name].run(server.sender(credentials), server.sender(hub.credentials), steps)
+            except AssertionError as failure:
+                failures.append(failure)
+
+        threads = [threading.Thread(target=run, args=item) for item in runs.items()]
+        goal = sum(owner.count for owner in owners.values()) + chance.randint(5, 200)
+        for thread in threads:
+            thread.start()
+        until(lambda: failures or sum(owner.count for owner in owners.values()) >= goal, f"{goal} calls were acknowledged")
+        server.process.kill()
+        for thread in threads:
+            thread.join(30)
+            assert not thread.is_alive()
+        server.wait()
+        hub.sender.close()
+        assert not failures, failures
+
+        server = deployments.again(server)
+        client = server.client(credentials)
+        found = call(client, "DescribeNotificationConfiguration", StreamName="one")
+        owners["notifications"].check(int(found["NotificationConfiguration"]["DestinationConfig"]["Uri"].removeprefix(TOPIC)) if found else 0)
+        owners["tags"].check(int(call(client, "ListTagsForResource", ResourceARN=channel["ChannelARN"])["Tags"].get("n", 0)))
+        enabled = call(client, "DescribeMediaStorageConfiguration", ChannelName="channel")["MediaStorageConfiguration"]["Status"] == "ENABLED"
+        owners["mappings"].check(enabled)
+        mapped = call(client, "DescribeMappedResourceConfiguration", StreamName="two")["MappedResourceConfigurationList"]
+        assert [item["ARN"] for item in mapped] == ([channel["ChannelARN"]] if enabled else [])
+        made = [info for page in client.get_paginator("list_signaling_channels").paginate() for info in page["ChannelInfoList"]]
+        names = [info["ChannelName"] for info in made if info["ChannelName"] != "channel"]
+        assert names == [f"made-{number + 1:06}" for number in range(len(names))]
+        owners["channels"].check(len(names))
+        owners["edge"].check(state_of_edge(edge.describe(client, three)))
+        assert server.database.query("SELECT channel_count FROM account_usage") == [str(len(made))]
+        client.close()
+    assert all(owner.count for owner in owners.values()), {name: owner.count for name, owner in owners.items()}
+    client = server.client(credentials)
+    wait_channel(client, f"made-{owners['channels'].acknowledged:06}")
+    until(lambda: server.database.query("SELECT count(*) FROM task") == ["0"], "all work is done")
+    client.close()
 
 
 @pytest.mark.parametrize("way", ["kill", "terminate"])

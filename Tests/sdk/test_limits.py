@@ -1,8 +1,14 @@
 """Endpoints as advertised, quotas and rates."""
 
+import json
+
 import pytest
 
-from deployment import until
+import cases
+import model
+from calls import arn
+from deployment import ACCOUNT, until
+from edge import Hub
 from signing import at_once
 
 REFUSED = (400, "ClientLimitExceededException")
@@ -49,6 +55,75 @@ def test_documented_rates_in_profile_aws(sqlite_deployments):
         refused = [answer for status, error, answer in per_account if (status, error) == REFUSED]
         assert refused and sum(status == 200 for status, _, _ in per_account) == 200 - len(refused) >= 50
         assert {answer.message for answer in refused} == {"Limit exceeded on number of requests for ListStreams API"}
+
+
+# How often a second, by account and by resource where that counts. Developer guides, "Control plane API service quotas".
+RATES = {
+    "CreateSignalingChannel": (50, None), "CreateStream": (50, None), "DeleteEdgeConfiguration": (10, 1), "DeleteSignalingChannel": (50, 5),
+    "DeleteStream": (50, 5), "DescribeEdgeConfiguration": (50, 5), "DescribeImageGenerationConfiguration": (50, 5),
+    "DescribeMappedResourceConfiguration": (50, 5), "DescribeMediaStorageConfiguration": (50, 5), "DescribeNotificationConfiguration": (50, 5),
+    "DescribeSignalingChannel": (300, 5), "DescribeStream": (300, 5), "DescribeStreamStorageConfiguration": (50, 5), "GetDataEndpoint": (300, 5),
+    "GetSignalingChannelEndpoint": (300, None), "ListEdgeAgentConfigurations": (50, None), "ListSignalingChannels": (50, None),
+    "ListStreams": (50, None), "ListTagsForResource": (50, 5), "ListTagsForStream": (50, 5), "StartEdgeConfigurationUpdate": (10, 1),
+    "TagResource": (50, 5), "TagStream": (50, 5), "UntagResource": (50, 5), "UntagStream": (50, 5), "UpdateDataRetention": (50, 5),
+    "UpdateImageGenerationConfiguration": (50, 5), "UpdateMediaStorageConfiguration": (10, 5), "UpdateNotificationConfiguration": (50, 5),
+    "UpdateSignalingChannel": (50, 5), "UpdateStream": (50, 5), "UpdateStreamStorageConfiguration": (50, 5),
+}
+
+
+def call_about(operation, name, account):
+    """A call about a stream or channel of this name, which there is not."""
+    body = json.loads(json.dumps(cases.sample(model.operation(operation).input_shape)).replace(ACCOUNT, account))
+    named = {
+        "StreamName": name, "ChannelName": name, "StreamARN": arn("stream", name, account=account), "NextToken": "",
+        "ChannelARN": arn("channel", name, account=account), "ResourceARN": arn("channel", name, account=account)}
+    return model.path(operation), body | {member: value for member, value in named.items() if member in body}
+
+
+def test_documented_rates_of_each_operation(sqlite_deployments):
+    """Each has a bucket of its own, for each resource where resources count; what comes through finds that there is no such resource."""
+    assert sorted(RATES) == model.OPERATIONS
+    server = sqlite_deployments.server("--profile", "aws")
+    one, many = ACCOUNT, "210987654321"
+    senders = {one: server.sender(), many: server.sender(server.key("--account", many))}
+    failures = []
+
+    def burst(operation, account, names):
+        """How many calls came through, and what the others were told."""
+        found = at_once([(server.port, senders[account].raw(*call_about(operation, name, account))) for name in names])
+        refused = [answer.message for answer in found if (answer.status, answer.error) == REFUSED]
+        assert all(answer.status in (200, 400, 404) for answer in found), [answer.body for answer in found if answer.status == 403][:1]
+        return len(found) - len(refused), set(refused)
+
+    for operation, (per_account, per_resource) in RATES.items():
+        of_account = f"Limit exceeded on number of requests for {operation} API"
+        of_resource = f"{of_account} for resource 'one'"
+        if per_resource:
+            through, messages = burst(operation, one, ["one"] * 40)
+            if not (per_resource <= through < 20 and of_resource in messages and messages <= {of_account, of_resource}):
+                failures.append((operation, "of one resource", through, messages))
+        if per_account <= 50:
+            through, messages = burst(operation, many, [f"n{number}" for number in range(per_account * 2)])
+            if not (per_account <= through < per_account * 2 and messages == {of_account}):
+                failures.append((operation, "of the account", through, messages))
+    assert not failures, "\n".join(map(str, failures))
+
+
+def test_rates_of_agents(sqlite_deployments):
+    """The service publishes no API for agents, and so no rates: 300 a second for the account, 5 for a stream."""
+    server = sqlite_deployments.server("--profile", "aws")
+    hub = Hub(server)
+    stream = {"StreamARN": arn(name="nobody")}
+    bodies = {
+        "AcknowledgeEdgeConfiguration": {"Revision": "r"}, "ReportEdgeConfigurationResult": {"Revision": "r", "Result": "FAILED"},
+        "ReportEdgeAgentStatus": {"RecorderStatus": {"Status": "SUCCESS"}}}
+    for operation, members in bodies.items():
+        found = answers(server, hub.sender, model.path(operation), hub.body(stream, **members), 40)
+        refused = [answer.message for status, error, answer in found if (status, error) == REFUSED]
+        assert 20 < len(refused) <= 35 and set(refused) == {f"Limit exceeded on number of requests for {operation} API for resource 'nobody'"}
+    found = answers(server, hub.sender, model.path("FetchEdgeConfigurations"), {"HubDeviceArn": hub.arn}, 450)
+    refused = [answer.message for status, error, answer in found if (status, error) == REFUSED]
+    assert 0 < len(refused) <= 150 and set(refused) == {"Limit exceeded on number of requests for FetchEdgeConfigurations API"}
 
 
 def test_no_documented_rates_otherwise(server, sender, new_stream):

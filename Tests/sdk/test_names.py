@@ -3,7 +3,7 @@
 import pytest
 
 import model
-from conftest import wait_active
+from calls import wait_active
 from deployment import ACCOUNT, REGION, read_credentials, run_weir, until
 
 NOT_FOUND = "The requested stream is not found or not active."

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, current, and the same API as botocore's model, but for differences that are listed with their reasons."""
+"""The OpenAPI documents: valid, current, and the same API as botocore's model, but for differences that are listed with their reasons."""
 
 import json
 from pathlib import Path
@@ -8,20 +8,38 @@ import openapi_spec_validator
 import pytest
 import regex
 
+import agent
 import cases
 import model
 from deployment import run_weir
 
-COMMITTED = Path(__file__).resolve().parents[2] / "openapi" / "kinesisvideo.json"
+FOLDER = Path(__file__).resolve().parents[2] / "openapi"
+# What prints a document, where it is committed, and what it holds.
+DOCUMENTS = {
+    "kinesisvideo": ([], FOLDER / "kinesisvideo.json", model.OPERATIONS),
+    "edge-agent": (["--api", "edge-agent"], FOLDER / "edge-agent.json", agent.OPERATIONS),
+}
+ALWAYS_SENT = "always sent"
+NO_TAGS = "a resource without tags is answered with {}, as the real service does; the model uses the map that requests use"
 
 # What differs from the model, and why. An entry that no longer applies fails the test, so the list can only shrink by itself.
 DIFFERENCES = {
-    "ListTagsForStream output Tags: minProperties 0, not 1":
-        "a stream without tags is answered with {}, as the real service does; the model uses the map that requests use",
-    "CreateStream output StreamARN: required, not optional": "always sent",
-    "DescribeStream output StreamInfo: required, not optional": "always sent",
-    "ListStreams output StreamInfoList: required, not optional": "always sent",
-    "ListTagsForStream output Tags: required, not optional": "always sent",
+    "ListTagsForStream output Tags: minProperties 0, not 1": NO_TAGS,
+    "ListTagsForResource output Tags: minProperties 0, not 1": NO_TAGS,
+    "DeleteEdgeConfiguration error ResourceInUseException: not in the model":
+        "a deletion is refused while the agent is at work, as an update is, and no error of the model says so",
+    "CreateStream output StreamARN: required, not optional": ALWAYS_SENT,
+    "CreateSignalingChannel output ChannelARN: required, not optional": ALWAYS_SENT,
+    "DescribeStream output StreamInfo: required, not optional": ALWAYS_SENT,
+    "DescribeSignalingChannel output ChannelInfo: required, not optional": ALWAYS_SENT,
+    "DescribeMappedResourceConfiguration output MappedResourceConfigurationList: required, not optional": ALWAYS_SENT,
+    "DescribeMediaStorageConfiguration output MediaStorageConfiguration: required, not optional": ALWAYS_SENT,
+    "GetSignalingChannelEndpoint output ResourceEndpointList: required, not optional": ALWAYS_SENT,
+    "ListEdgeAgentConfigurations output EdgeConfigs: required, not optional": ALWAYS_SENT,
+    "ListSignalingChannels output ChannelInfoList: required, not optional": ALWAYS_SENT,
+    "ListStreams output StreamInfoList: required, not optional": ALWAYS_SENT,
+    "ListTagsForResource output Tags: required, not optional": ALWAYS_SENT,
+    "ListTagsForStream output Tags: required, not optional": ALWAYS_SENT,
 }
 
 # Answered by any operation, so no operation's own list in the model has them.
@@ -32,11 +50,14 @@ COMMON_ERRORS = {
 }
 
 
+@pytest.fixture(scope="module", params=DOCUMENTS)
+def api(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def text():
-    done = run_weir("openapi")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def text(api):
+    return printed(api)
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +65,21 @@ def document(text):
     return json.loads(text)
 
 
-def test_the_committed_document_is_current(text):
-    assert COMMITTED.read_text() == text, "stale: run `weir openapi > openapi/kinesisvideo.json`"
-    assert run_weir("openapi").stdout == text
+def printed(api):
+    done = run_weir("openapi", *DOCUMENTS[api][0])
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_committed_document_is_current(api, text):
+    arguments, path, _ = DOCUMENTS[api]
+    assert path.read_text() == text, f"stale: run `weir {' '.join(['openapi', *arguments])} > openapi/{path.name}`"
+    assert printed(api) == text
+
+
+def test_an_api_that_there_is_not():
+    done = run_weir("openapi", "--api", "media")
+    assert done.returncode != 0 and not done.stdout and "media" in done.stderr
 
 
 def test_the_document_is_valid(document):
@@ -79,8 +112,17 @@ def resolved(document, schema):
     return schema
 
 
-def anchored(pattern):
-    return pattern if pattern.startswith("^") else f"^(?:{pattern})$"
+def whole(pattern):
+    """A pattern that matches the whole string, as a JSON Schema has to say it."""
+    return f"^(?:{pattern.removeprefix('^').removesuffix('$')})$"
+
+
+def same_patterns(stated, modelled):
+    """Whether a schema's pattern is the model's, and anchored at both ends, where JSON Schema's own are at none."""
+    if stated is None or not (stated.startswith("^") and stated.endswith("$")):
+        return False
+    bare = stated[1:-1].removeprefix("(?:").removesuffix(")") if stated.startswith("^(?:") else stated[1:-1]
+    return bare.removeprefix("^") == modelled.removeprefix("^").removesuffix("$")
 
 
 def compare(document, schema, shape, at):
@@ -100,10 +142,13 @@ def compare(document, schema, shape, at):
                     yield f"{at} {name}: {words[0]}, not {words[1]}"
                 yield from compare(document, schema["properties"][name], shape.members[name], f"{at} {name}")
         case "string":
-            expected = {"type": "string", "minLength": limits.get("min"), "maxLength": limits.get("max"), "enum": list(shape.enum) or None}
-            expected["pattern"] = anchored(limits["pattern"]) if "pattern" in limits else None
+            expected = {"type": "string", "minLength": limits.get("min"), "maxLength": limits.get("max"), "enum": list(shape.enum) or None,
+                        "x-weir-sensitive": limits.get("sensitive")}
+            expected["pattern"] = limits.get("pattern") and whole(limits["pattern"])
         case "integer":
             expected = {"type": "integer", "minimum": limits.get("min"), "maximum": limits.get("max"), "format": "int32"}
+        case "boolean":
+            expected = {"type": "boolean"}
         case "timestamp":
             expected = {"type": "number"}
         case "list":
@@ -115,6 +160,8 @@ def compare(document, schema, shape, at):
             yield from compare(document, schema["additionalProperties"], shape.value, f"{at} value")
     described = {"description", "properties", "required", "items", "propertyNames", "additionalProperties"}
     for keyword in sorted(set(expected) | (set(schema) - described)):
+        if keyword == "pattern" and expected.get(keyword) and same_patterns(schema.get(keyword), limits["pattern"]):
+            continue
         if schema.get(keyword) != expected.get(keyword):
             yield f"{at}: {keyword} {schema.get(keyword)}, not {expected.get(keyword)}"
 
@@ -145,34 +192,61 @@ def differences(document):
     return found
 
 
-def test_the_operations(document):
-    assert sorted(operations(document)) == model.OPERATIONS
+def test_the_operations(api, document):
+    assert sorted(operations(document)) == DOCUMENTS[api][2]
 
 
-def test_the_document_is_the_model(document):
-    found = differences(document)
+def test_the_documents_are_the_model():
+    found = [line for api in DOCUMENTS for line in differences(json.loads(printed(api)))]
     unexpected = [line for line in found if line not in DIFFERENCES]
     assert not unexpected, "differs from botocore's model:\n" + "\n".join(unexpected)
     gone = [line for line in DIFFERENCES if line not in found]
     assert not gone, "no longer applies, so take it off the list:\n" + "\n".join(gone)
 
 
-def test_the_comparison_can_fail(document):
+def schema_of(name):
+    return lambda document: document["components"]["schemas"][name]
+
+
+def member_of(structure, *members):
+    def find(document):
+        found = schema_of(structure)(document)
+        for member in members:
+            found = resolved(document, found["properties"][member])
+        return found
+
+    return find
+
+
+SPOILED = {
+    "a member is gone": lambda d: schema_of("CreateStreamInput")(d)["properties"].pop("DeviceName"),
+    "a member is required": lambda d: schema_of("CreateStreamInput")(d)["required"].append("DeviceName"),
+    "a member is not required": lambda d: schema_of("EdgeConfig")(d)["required"].remove("HubDeviceArn"),
+    "a longer string": lambda d: member_of("UpdateStreamInput", "MediaType")(d).update(maxLength=129),
+    "no pattern": lambda d: member_of("UpdateStreamInput", "MediaType")(d).pop("pattern"),
+    "another pattern": lambda d: member_of("EdgeConfig", "HubDeviceArn")(d).update(pattern="^arn:.*$"),
+    "a pattern without an end": lambda d: member_of("ImageGenerationConfiguration", "FormatConfig")(d)["additionalProperties"].update(
+        pattern="^[a-zA-Z_0-9]+"),
+    "an enumeration without a value": lambda d: member_of("GetDataEndpointInput", "APIName")(d)["enum"].pop(),
+    "another minimum": lambda d: member_of("ListStreamsInput", "MaxResults")(d).update(minimum=0),
+    "a minimum of its own": lambda d: member_of("ImageGenerationConfiguration", "SamplingInterval")(d).update(minimum=200),
+    "no secret": lambda d: member_of("MediaSourceConfig", "MediaUriSecretArn")(d).pop("x-weir-sensitive"),
+    "a type": lambda d: member_of("DeletionConfig", "DeleteAfterUpload")(d).update(type="string"),
+    "an element's member": lambda d: schema_of("Tag")(d)["properties"]["Key"].update(minLength=0),
+    "a count": lambda d: schema_of("TagResourceInput")(d)["properties"]["Tags"].update(maxItems=51),
+    "a member more": lambda d: schema_of("ListStreamsInput")(d)["properties"].update(Other={"type": "string"}),
+    "a path": lambda d: d["paths"].update({"/createstream": d["paths"].pop("/createStream")}),
+    "an error": lambda d: d["paths"]["/describeStream"]["post"]["responses"].pop("404"),
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_the_comparison_can_fail(how):
     """Each kind of difference is seen."""
-    for spoil in (
-        lambda d: d["components"]["schemas"]["CreateStreamInput"]["properties"].pop("DeviceName"),
-        lambda d: d["components"]["schemas"]["CreateStreamInput"]["required"].append("DeviceName"),
-        lambda d: d["components"]["schemas"]["UpdateStreamInput"]["properties"]["MediaType"].update(maxLength=129),
-        lambda d: d["components"]["schemas"]["UpdateStreamInput"]["properties"]["MediaType"].pop("pattern"),
-        lambda d: d["components"]["schemas"]["GetDataEndpointInput"]["properties"]["APIName"]["enum"].pop(),
-        lambda d: d["components"]["schemas"]["ListStreamsInput"]["properties"]["MaxResults"].update(minimum=0),
-        lambda d: d["components"]["schemas"]["ListStreamsInput"]["properties"].update(Other={"type": "string"}),
-        lambda d: d["paths"].update({"/createstream": d["paths"].pop("/createStream")}),
-        lambda d: d["paths"]["/createStream"]["post"]["responses"].pop("404", None) or d["paths"]["/describeStream"]["post"]["responses"].pop("404"),
-    ):
-        spoiled = json.loads(json.dumps(document))
-        spoil(spoiled)
-        assert differences(spoiled) != differences(document)
+    good = json.loads(printed("kinesisvideo"))
+    spoiled = json.loads(json.dumps(good))
+    SPOILED[how](spoiled)
+    assert spoiled != good and differences(spoiled) != differences(good)
 
 
 def test_statuses_of_errors(document):
@@ -196,10 +270,10 @@ def test_examples_keep_to_the_model(document):
             model.check_output(name, content["application/json"]["example"])
 
 
-def test_examples_are_accepted(deployments, document):
-    """Every request that the document shows is understood; its stream is of another time, so it may not be found."""
+def test_examples_are_accepted(deployments, api, document):
+    """Every request that the document shows is understood; its resources are of another time, so they may not be found."""
     server = deployments.server()
-    with server.sender() as sender:
+    with sender_of_examples(server, api, document) as sender:
         for path, methods in document["paths"].items():
             example = methods["post"]["requestBody"]["content"]["application/json"]["example"]
             answer = sender.call(path, example)
@@ -209,9 +283,20 @@ def test_examples_are_accepted(deployments, document):
                 assert answer.error in declared["headers"]["x-amzn-ErrorType"]["schema"]["enum"]
 
 
-def test_answers_keep_to_the_document(deployments, document):
+def sender_of_examples(server, api, document):
+    if api == "kinesisvideo":
+        return server.sender()
+    things = {
+        methods["post"]["requestBody"]["content"]["application/json"]["example"]["HubDeviceArn"] for methods in document["paths"].values()}
+    assert len(things) == 1, "the examples are of one agent"
+    return server.sender(server.key("--thing", things.pop()))
+
+
+def test_answers_keep_to_the_document(deployments, api, document):
     """The schemas of the document accept what the server sends, by a validator that knows nothing of either."""
     server = deployments.server()
+    # The document's patterns are of ECMA's kind, which Python's re cannot all read; the model's own are checked elsewhere.
+    components = json.loads(json.dumps(document["components"]), object_hook=lambda o: {k: v for k, v in o.items() if k != "pattern"})
 
     def check(answer, path):
         declared = document["paths"][path]["post"]["responses"][str(answer.status)]
@@ -219,13 +304,12 @@ def test_answers_keep_to_the_document(deployments, document):
         if content is None:
             assert answer.body == b""
             return
-        # The document's patterns are of ECMA's kind, which Python's re cannot all read; the model's own are checked elsewhere.
-        schema = json.loads(json.dumps(content["application/json"]["schema"]))
-        components = json.loads(json.dumps(document["components"]), object_hook=lambda o: {k: v for k, v in o.items() if k != "pattern"})
+        schema = content["application/json"]["schema"]
         jsonschema.Draft202012Validator(schema | {"components": components}).validate(answer.json)
 
-    with server.sender() as sender:
-        bases = {name: cases.sample(model.operation(name).input_shape) for name in model.OPERATIONS}
-        for name in ["CreateStream", *model.OPERATIONS]:
-            for body in (bases[name], {key: value for key, value in bases[name].items() if key != "StreamARN"}, {}, b"{"):
+    with sender_of_examples(server, api, document) as sender:
+        names = DOCUMENTS[api][2]
+        bases = {name: cases.sample(model.operation(name).input_shape) for name in names}
+        for name in [*(name for name in names if name.startswith("Create")), *names]:
+            for body in (bases[name], {key: value for key, value in bases[name].items() if key not in ("StreamARN", "ChannelARN")}, {}, b"{"):
                 check(sender.call(model.path(name), body), model.path(name))

@@ -1,39 +1,13 @@
-"""Every operation through boto3: exact answers, and exact refusals."""
+"""The operations on streams through boto3: exact answers, and exact refusals."""
 
 import datetime
 import re
 
-import botocore.exceptions
-import botocore.validate
 import pytest
 
 import model
-from conftest import wait_active
+from calls import STREAM_NOT_FOUND, UUID, VERSION, call, refused, wait_active
 from deployment import ACCOUNT, REGION, until
-
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-VERSION = re.compile(r"[a-z][A-Za-z0-9]{19}")
-NOT_FOUND = "The requested stream is not found or not active."
-
-
-def call(client, operation, **members):
-    """Calls through boto3, and has botocore's validator check what botocore's parser made of the answer."""
-    answer = client._make_api_call(operation, members)
-    metadata = answer.pop("ResponseMetadata")
-    assert metadata["HTTPStatusCode"] == 200
-    assert UUID.fullmatch(metadata["RequestId"])
-    report = botocore.validate.ParamValidator().validate(answer, model.operation(operation).output_shape)
-    assert not report.has_errors(), report.generate_report()
-    return answer
-
-
-def refused(client, operation, error, status, **members):
-    with pytest.raises(botocore.exceptions.ClientError) as raised:
-        client._make_api_call(operation, members)
-    answer = raised.value.response
-    assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == (error, status)
-    assert UUID.fullmatch(answer["ResponseMetadata"]["RequestId"])
-    return answer["Error"]["Message"]
 
 
 def test_create_describe_list_with_everything(client, name):
@@ -142,7 +116,7 @@ def test_delete_stream(client, new_stream):
     assert name in message and "other" in message
     assert call(client, "DeleteStream", StreamARN=info["StreamARN"], CurrentVersion=info["Version"]) == {}
     until(lambda: not client.list_streams(StreamNameCondition={"ComparisonValue": name})["StreamInfoList"], "the stream is gone")
-    assert refused(client, "DescribeStream", "ResourceNotFoundException", 404, StreamName=name) == NOT_FOUND
+    assert refused(client, "DescribeStream", "ResourceNotFoundException", 404, StreamName=name) == STREAM_NOT_FOUND
 
 
 def test_delete_without_version(client, new_stream):
@@ -169,9 +143,9 @@ def test_create_of_a_name_in_use(client, new_stream):
 ])
 def test_unknown_stream(client, operation, members):
     arn = f"arn:aws:kinesisvideo:{REGION}:{ACCOUNT}:stream/nobody/1500000000000"
-    assert refused(client, operation, "ResourceNotFoundException", 404, StreamARN=arn, **members) == NOT_FOUND
+    assert refused(client, operation, "ResourceNotFoundException", 404, StreamARN=arn, **members) == STREAM_NOT_FOUND
     if operation != "DeleteStream":
-        assert refused(client, operation, "ResourceNotFoundException", 404, StreamName="nobody", **members) == NOT_FOUND
+        assert refused(client, operation, "ResourceNotFoundException", 404, StreamName="nobody", **members) == STREAM_NOT_FOUND
 
 
 def test_answers_on_the_wire(sender, name):
@@ -240,4 +214,4 @@ def test_an_error_on_the_wire(sender):
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Content-Length"] == str(len(answer.body))
     assert UUID.fullmatch(answer.headers["x-amzn-RequestId"])
-    assert answer.json == {"Message": NOT_FOUND}
+    assert answer.json == {"Message": STREAM_NOT_FOUND}

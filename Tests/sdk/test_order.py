@@ -5,7 +5,8 @@ Design: limits, preflight, authentication, route, decoding and validation, autho
 
 import pytest
 
-from signing import Sender, exchange, request_bytes
+from cases import THING
+from signing import exchange, request_bytes
 
 FOREIGN = "arn:aws:kinesisvideo:us-east-1:999999999999:stream/gate-7/1705489836421"
 
@@ -19,6 +20,12 @@ def strict(engine, tmp_path_factory):
     deployments = Deployments(engine, root)
     yield deployments.server("--protective-rate", "1", "--cors-origins", "https://console.example.com")
     deployments.close()
+
+
+@pytest.fixture(scope="module")
+def thing(strict):
+    """The key of an edge agent's thing."""
+    return strict.key("--thing", THING + "hub")
 
 
 def unsigned(strict, path, body=b"", method="POST", **headers):
@@ -67,4 +74,29 @@ CASES = {
 def test_order(strict, case):
     call, status, error = CASES[case]
     answer = call(strict)
+    assert (answer.status, answer.error) == (status, error), answer.body[:300]
+
+
+FETCH = "/edgeAgent/fetchEdgeConfigurations"
+MY_OWN, ANOTHERS = {"HubDeviceArn": THING + "hub"}, {"HubDeviceArn": THING + "other"}
+# What a thing's key may do is decided where other authorisation is.
+OF_THINGS = {
+    "route": ("/edgeAgent/nowhere", b"{", 404, "UnknownOperationException"),
+    "decoding before authorisation": (FETCH, b"{", 400, "SerializationException"),
+    "validation before authorisation": (FETCH, {"HubDeviceArn": THING + "other", "WaitTimeInSeconds": 21}, 400, "ValidationException"),
+    "authorisation before throttle": (FETCH, ANOTHERS, 403, "AccessDeniedException"),
+    "throttle before operation": (FETCH, MY_OWN, 400, "ThrottlingException"),
+    "decoding before what is not a thing's": ("/listStreams", b"{", 400, "SerializationException"),
+    "what is not a thing's before throttle": ("/listStreams", {}, 403, "AccessDeniedException"),
+}
+
+
+@pytest.mark.parametrize("case", OF_THINGS)
+def test_order_of_things(strict, thing, case):
+    """While the rate of the account, which is the thing's too, is used up."""
+    path, body, status, error = OF_THINGS[case]
+    with strict.sender() as sender, strict.sender(thing) as agent:
+        while sender.call("/listStreams").status == 200:
+            pass
+        answer = agent.call(path, body)
     assert (answer.status, answer.error) == (status, error), answer.body[:300]

@@ -11,7 +11,7 @@ import subprocess
 import botocore.exceptions
 import pytest
 
-from conftest import wait_active
+from calls import wait_active
 from deployment import ACCOUNT, DEADLINE, Database, run_weir, until
 from signing import Credentials, connect, read_response
 
@@ -232,9 +232,14 @@ def test_a_database_that_is_not_there(tmp_path):
     (["--tls-key", "k"], {}, None, "tls-key"),
     (["--advertised-data", "ftp://a"], {}, None, "advertised-data"),
     (["--advertised-archive", "https://a/b"], {}, None, "advertised-archive"),
+    (["--advertised-wss", "https://a"], {}, None, "advertised-wss"),
+    (["--advertised-https", "wss://a"], {}, None, "advertised-https"),
+    (["--advertised-webrtc", "https://a/b"], {}, None, "advertised-webrtc"),
     (["--profile", "gcp"], {}, None, "profile"),
     (["--protective-rate", "0"], {}, None, "protective-rate"),
     (["--stream-quota", "none"], {}, None, "stream-quota"),
+    (["--channel-quota", "-1"], {}, None, "channel-quota"),
+    (["--edge-timeout-seconds", "0"], {}, None, "edge-timeout-seconds"),
     (["--minimum-creating-ms", "-1"], {}, None, "minimum-creating-ms"),
     (["--log-level", "loud"], {}, None, "log-level"),
     (["--log-requests", "yes"], {}, None, "log-requests"),

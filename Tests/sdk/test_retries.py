@@ -5,8 +5,11 @@ import threading
 
 import pytest
 
-from conftest import wait_active
+import edge
+import model
+from calls import call, denied, fresh, wait_active, wait_channel
 from deployment import read_credentials, run_weir, until
+from edge import Hub, configuration
 from signing import connect, invocation
 
 
@@ -130,6 +133,85 @@ def test_tags(proxy, retrying, client, new_stream):
     cut(proxy, 1, lambda: retrying.tag_stream(StreamName=info["StreamName"], Tags={"a": "1", "b": "2"}))
     cut(proxy, 1, lambda: retrying.untag_stream(StreamName=info["StreamName"], TagKeyList=["a"]))
     assert client.list_tags_for_stream(StreamName=info["StreamName"])["Tags"] == {"b": "2"}
+
+
+def test_channels(proxy, retrying, client):
+    name = fresh("channel")
+    made = cut(proxy, 1, lambda: retrying.create_signaling_channel(ChannelName=name))
+    info = wait_channel(client, name)
+    assert made["ChannelARN"] == info["ChannelARN"]
+    cut(proxy, 1, lambda: retrying.update_signaling_channel(
+        ChannelARN=info["ChannelARN"], CurrentVersion=info["Version"], SingleMasterConfiguration={"MessageTtlSeconds": 5}))
+    assert wait_channel(client, name)["SingleMasterConfiguration"] == {"MessageTtlSeconds": 5}
+
+
+@pytest.fixture
+def retention(new_stream):
+    return new_stream(DataRetentionInHours=1)
+
+
+@pytest.fixture
+def once(sender):
+    """Makes a call twice under one invocation id: the second time it must do nothing and answer as before."""
+
+    def send(operation, body):
+        header = invocation()
+        first = sender.call(model.path(operation), body, header)
+        assert first.status == 200, first.body
+        again = sender.call(model.path(operation), body, header)
+        assert (again.status, again.body) == (200, first.body), again.body
+        return first.json if first.body else None
+
+    return send
+
+
+def test_a_channel_that_is_made_twice(sender, client, once):
+    name = fresh("channel")
+    assert once("CreateSignalingChannel", {"ChannelName": name, "Tags": [{"Key": "a", "Value": "1"}]})["ChannelARN"]
+    denied(sender, "CreateSignalingChannel", {"ChannelName": name, "Tags": [{"Key": "a", "Value": "1"}]}, "ResourceInUseException")
+    assert wait_channel(client, name)
+
+
+def test_changes_of_a_channel_that_are_sent_twice(sender, client, new_channel, once):
+    info = new_channel()
+    channel = {"ChannelARN": info["ChannelARN"]}
+    update = channel | {"CurrentVersion": info["Version"], "SingleMasterConfiguration": {"MessageTtlSeconds": 7}}
+    once("UpdateSignalingChannel", update)
+    changed = wait_channel(client, info["ChannelName"])
+    assert changed["Version"] != info["Version"]
+    denied(sender, "UpdateSignalingChannel", update, "VersionMismatchException")
+    once("TagResource", {"ResourceARN": info["ChannelARN"], "Tags": [{"Key": "a", "Value": "1"}]})
+    once("UntagResource", {"ResourceARN": info["ChannelARN"], "TagKeyList": ["a"]})
+    once("DeleteSignalingChannel", channel | {"CurrentVersion": changed["Version"]})
+    until(lambda: sender.call("/describeSignalingChannel", channel).status == 404, "gone")
+
+
+def test_configurations_that_are_sent_twice(client, retention, once):
+    name = {"StreamName": retention["StreamName"]}
+    images = {
+        "Status": "ENABLED", "ImageSelectorType": "SERVER_TIMESTAMP", "DestinationConfig": {"Uri": "s3://b", "DestinationRegion": "us-east-1"},
+        "SamplingInterval": 200, "Format": "PNG"}
+    once("UpdateImageGenerationConfiguration", name | {"ImageGenerationConfiguration": images})
+    once("UpdateNotificationConfiguration", name | {"NotificationConfiguration": None})
+    assert call(client, "DescribeImageGenerationConfiguration", **name) == {"ImageGenerationConfiguration": images}
+
+
+def test_an_edge_configuration_that_is_started_twice(server, sender, client, retention, once):
+    """Another call would be refused while it is SYNCING; the same one is not, and the agent is not troubled twice."""
+    hub = Hub(server)
+    body = {"StreamName": retention["StreamName"], "EdgeConfig": configuration(hub.arn)}
+    started = once("StartEdgeConfigurationUpdate", body)
+    assert started["SyncStatus"] == "SYNCING"
+    denied(sender, "StartEdgeConfigurationUpdate", body, "ResourceInUseException")
+    assert hub.settle(retention) == "IN_SYNC"
+    once("DeleteEdgeConfiguration", {"StreamName": retention["StreamName"]})
+    denied(sender, "DeleteEdgeConfiguration", {"StreamName": retention["StreamName"]}, "ResourceInUseException")
+    assert edge.describe(client, retention)["SyncStatus"] == "DELETING"
+    revision = hub.revision(retention)
+    for operation, members in (("AcknowledgeEdgeConfiguration", {}), ("ReportEdgeConfigurationResult", {"Result": "FAILED"})):
+        header = invocation()
+        answers = [hub.sender.call(model.path(operation), hub.body(retention, Revision=revision, **members), header) for _ in range(2)]
+        assert [answer.status for answer in answers] == [200, 200] and answers[0].body == answers[1].body
 
 
 def test_a_lost_answer_to_a_deleted_stream(server, client, new_stream):

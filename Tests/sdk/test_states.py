@@ -5,7 +5,7 @@ import time
 import pytest
 
 import model
-from conftest import wait_active
+from calls import wait_active
 from deployment import until
 
 NOT_FOUND = "The requested stream is not found or not active."
@@ -220,3 +220,10 @@ def test_versions_differ_in_case(sender, new_stream):
 def test_a_key_is_echoed_as_given(client, name, key):
     client.create_stream(StreamName=name, KmsKeyId=key)
     assert describe(client, name)["KmsKeyId"] == key
+
+
+def test_a_key_that_cannot_be_kept(sender, name):
+    """The same on both engines, although only one of them could not."""
+    answer = send(sender, "CreateStream", {"StreamName": name, "KmsKeyId": "a\0b"})
+    assert (answer.status, answer.error) == (400, "InvalidArgumentException") and "KmsKeyId" in answer.message
+    assert send(sender, "DescribeStream", {"StreamName": name}).status == 404
