@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlPlane
+import Delivery
 import FoundationEssentials
 import Gateway
 import HummingbirdCore
@@ -47,6 +48,9 @@ struct Serve: AsyncParsableCommand {
         _ configuration: ServerConfiguration, _ store: Store, _ masterKey: MasterKey, _ keys: AccessKeys, _ logger: Logger
     ) async throws {
         let signal = WorkSignal()
+        let courier = try Courier(
+            store: store, settings: configuration.delivery,
+            secrets: WebhookKeys(store: store, masterKey: masterKey).source, logger: logger)
         let gauge = LeaseGauge()
         let readiness = Readiness { await store.obstacle() }
         let accessLog = AccessLog(isEnabled: configuration.logsRequests, write: Log.write)
@@ -80,6 +84,7 @@ struct Serve: AsyncParsableCommand {
         if configuration.roles.contains(.worker) {
             services += [
                 Housekeeping(store: store, eventRetention: configuration.eventRetention, logger: logger),
+                courier,
                 TransitionWorker(store: store, signal: signal, gauge: gauge, logger: logger),
                 EdgeDeadlines(store: store, logger: logger),
             ]
@@ -154,7 +159,7 @@ extension ServerConfiguration {
     var rules: ServiceRules {
         ServiceRules(
             streamQuota: streamQuota, channelQuota: { [channelQuota, profile] in channelQuota ?? profile.channelQuota($0) },
-            minimumDurations: minimumDurations, edgeTimeout: edgeTimeout, endpoints: endpoints)
+            minimumDurations: minimumDurations, edgeTimeout: edgeTimeout, endpoints: endpoints, notifications: notifications)
     }
 
     var gateway: GatewayConfiguration {
