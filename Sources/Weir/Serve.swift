@@ -54,11 +54,15 @@ struct Serve: AsyncParsableCommand {
         let gauge = LeaseGauge()
         let readiness = Readiness { await store.obstacle() }
         let accessLog = AccessLog(isEnabled: configuration.logsRequests, write: Log.write)
-        let throttle = Throttle(Throttle.Rates(profile: configuration.profile, protective: configuration.protectiveRate))
+        let outbox = Outbox(limit: configuration.outboxLimit, eventsWait: { courier.hint() })
+        let limits = LimitEvents()
+        let throttle = Throttle(
+            Throttle.Rates(profile: configuration.profile, protective: configuration.protectiveRate), limits: limits)
         let metrics = Metrics()
         let gateway = Gateway(
             controlPlane: ControlPlane(
-                store: store, rules: configuration.rules, masterKey: masterKey, isStopping: { readiness.isDraining },
+                store: store, rules: configuration.rules, masterKey: masterKey, isStopping: { readiness.isDraining }, outbox: outbox,
+                limits: limits,
                 workIsWaiting: { signal.raise() }),
             keys: keys, throttle: throttle, metrics: metrics, accessLog: accessLog, readiness: readiness,
             configuration: configuration.gateway)
@@ -80,12 +84,15 @@ struct Serve: AsyncParsableCommand {
             })
         // Stopped in reverse: first the instance is not ready, then takes no new requests, then the workers end, then the others learn of it, and
         // the log has the last word.
-        var services: [any Service] = [accessLog, membership]
+        var services: [any Service] = [
+            accessLog, membership, OutboxWatch(store: store, outbox: outbox, logger: logger),
+            LimitTeller(store: store, limits: limits, eventsWait: { courier.hint() }, logger: logger),
+        ]
         if configuration.roles.contains(.worker) {
             services += [
                 Housekeeping(store: store, eventRetention: configuration.eventRetention, logger: logger),
                 courier,
-                TransitionWorker(store: store, signal: signal, gauge: gauge, logger: logger),
+                TransitionWorker(store: store, signal: signal, gauge: gauge, eventsWait: { courier.hint() }, logger: logger),
                 EdgeDeadlines(store: store, logger: logger),
             ]
         }
