@@ -24,8 +24,10 @@ import Testing
             #expect(try database.rows("SELECT resource_arn FROM event") == [[.text(young)]])
             #expect(try database.rows("SELECT invocation_id FROM answered_mutation") == [["young"]])
             #expect(
-                faults.writes == Array(repeating: ["event.remove-old"], count: 3) + Array(repeating: ["mutation.remove-old"], count: 3)
-                    + [["instance.remove-old"]])
+                faults.writes == [["delivery.remove-old"], ["delivery.remove-old-attempts"]]
+                    + Array(repeating: ["event.remove-old"], count: 3) + Array(repeating: ["mutation.remove-old"], count: 3) + [
+                        ["instance.remove-old"]
+                    ])
         }
     }
 
