@@ -84,7 +84,7 @@ let package = Package(
             ["Contract", "Delivery", "SQL", "Signing", "Store", "TestSupport", crypto, lifecycle, logging, nioCore, nioPosix, nioSSL]),
         tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Signing", crypto, logging]),
         tests("SigningTests", ["Contract", "Signing", crypto]),
-        tests("GatewayTests", ["Gateway", crypto]),
+        tests("GatewayTests", ["Contract", "ControlPlane", "Gateway", "SQL", "Store", "TestSupport", crypto]),
         tests("SQLiteDriverTests", ["SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["SQL", "PostgresDriver", logging]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
@@ -98,6 +98,14 @@ let package = Package(
         .executableTarget(
             name: "EchoReference", dependencies: [.product(name: "Hummingbird", package: "hummingbird"), logging],
             path: "ops/benchmark/echo", swiftSettings: strict),
+        // Deliveries beside the bare HTTP client, as above.
+        .executableTarget(
+            name: "DeliveryReference",
+            dependencies: [
+                "Delivery", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", httpClient, hummingbird, httpTypes,
+                lifecycle, logging, nioCore, nioHTTP1, nioPosix,
+            ],
+            path: "ops/benchmark/delivery", swiftSettings: strict),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     ]

@@ -39,6 +39,7 @@ public final class Courier: Service {
         } onCancel: {
             self.stop()
         }
+        await shared.finisher.drain()
         await shared.sender.close()
     }
 

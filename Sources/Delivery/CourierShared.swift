@@ -11,8 +11,12 @@ struct Pace: Sendable {
     var queuesPerFailingDestination = 4
     /// Queues in flight at once.
     var queues = 512
-    /// Queues that are leased at once.
-    var claimLimit = 16
+    /// Queues of a destination that are leased besides those in flight, as long as it is quick: they wait for their turn or to be written down.
+    var queuesAhead = 224
+    /// A destination is quick if it answers within this.
+    var quickAnswer = Duration.milliseconds(100)
+    /// Queues that are leased by one claim.
+    var claimLimit = 64
     /// Events of a queue that are sent under one lease.
     var eventsPerQueue = 16
     /// Between two looks without a hint, in milliseconds.
@@ -37,11 +41,12 @@ final class CourierShared: Sendable {
     let logger: Logger
     let places: Places
     let sending = Sending()
+    let finisher: Finisher
     /// One element for any number of hints since the last was taken.
     let hints: AsyncStream<Void>
     private let hinting: AsyncStream<Void>.Continuation
     private let stopped = Atomic(false)
-    private let isFailing = Atomic(false)
+    private let troubles: Troubles
 
     init(store: Store, settings: DeliverySettings, sender: Sender, pace: Pace, logger: Logger) {
         self.store = store
@@ -50,6 +55,9 @@ final class CourierShared: Sendable {
         self.pace = pace
         self.logger = logger
         places = Places(pace.queues)
+        let troubles = Troubles(logger)
+        self.troubles = troubles
+        finisher = Finisher(store: store, failed: { troubles.failed($0) })
         (hints, hinting) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -80,15 +88,11 @@ final class CourierShared: Sendable {
         String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
     }
 
-    /// The database did not do as it was asked; said once until it does again.
-    func failed(_ error: DatabaseError) {
-        guard !isFailing.exchange(true, ordering: .relaxed) else { return }
-        logger.warning("deliveries wait", metadata: ["error": "\(error)"])
-    }
+    /// The database did not do as it was asked.
+    func failed(_ error: DatabaseError) { troubles.failed(error) }
 
-    func succeeded() {
-        if isFailing.exchange(false, ordering: .relaxed) { logger.notice("deliveries go on") }
-    }
+    /// It did.
+    func succeeded() { troubles.succeeded() }
 
     /// What is written down of an attempt that failed.
     func failure(_ waiting: WaitingEvent, _ failure: Receipt.Failure, duration: Int64) -> QueueOutcome.Failure {
@@ -96,5 +100,24 @@ final class CourierShared: Sendable {
         return QueueOutcome.Failure(
             event: waiting.event.key, attempt: attempt, duration: duration, status: failure.status.map(Int64.init), error: failure.error,
             isLast: attempt >= settings.attempts || failure.isGone, delay: pace.backoff.delay(afterAttempt: attempt, waiting.failingFor))
+    }
+}
+
+/// Says that the database does not do as it is asked, once until it does again.
+///
+/// Threads: any task may use it at any time.
+final class Troubles: Sendable {
+    private let logger: Logger
+    private let isFailing = Atomic(false)
+
+    init(_ logger: Logger) { self.logger = logger }
+
+    func failed(_ error: DatabaseError) {
+        guard !isFailing.exchange(true, ordering: .relaxed) else { return }
+        logger.warning("deliveries wait", metadata: ["error": "\(error)"])
+    }
+
+    func succeeded() {
+        if isFailing.exchange(false, ordering: .relaxed) { logger.notice("deliveries go on") }
     }
 }

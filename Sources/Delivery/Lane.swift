@@ -3,15 +3,35 @@ import SQL
 import Store
 import Synchronization
 
-/// What one instance does for one destination: claims queues as there are places, sends the events of each in their order, and finishes each by
-/// itself, so that none waits for the slowest.
+/// What one instance does for one destination: claims queues ahead, sends the events of so many at once, each queue's in their order, and hands each
+/// in to be written down by itself, so that none waits for the slowest.
 ///
 /// Threads: any task may use it at any time; at most one claims.
 final class Lane: Sendable {
+    /// A queue that is leased, with its events.
+    private struct Work: Sendable {
+        let queue: LeasedQueue
+        let token: String
+        let events: [WaitingEvent]
+        /// When it was leased, or a little before.
+        let leasedAt: ContinuousClock.Instant
+    }
+
+    private struct State {
+        /// In the order in which they were claimed.
+        var ready: [Work] = []
+        /// How many tasks take from `ready`.
+        var workers = 0
+        /// How long the last attempt took.
+        var lastAnswer = Duration.zero
+    }
+
     let destinationID: String
     private let shared: CourierShared
-    private let places: Places
+    /// One for each queue that is leased and not written down.
+    private let leases: Places
     private let health: Health
+    private let state = Mutex(State())
     private let isClaiming = Atomic(false)
     /// Whether somebody wanted to claim and could not.
     private let isWanted = Atomic(false)
@@ -19,12 +39,12 @@ final class Lane: Sendable {
     init(_ destination: DestinationRecord, _ shared: CourierShared) {
         destinationID = destination.id
         self.shared = shared
-        places = Places(shared.pace.queuesPerDestination)
+        leases = Places(shared.pace.queuesPerDestination)
         health = Health(failures: destination.failures)
     }
 
-    /// Whether nothing is in flight and nobody claims.
-    var isIdle: Bool { places.taken == 0 && !isClaiming.load(ordering: .acquiring) }
+    /// Whether nothing is leased and nobody claims.
+    var isIdle: Bool { leases.taken == 0 && !isClaiming.load(ordering: .acquiring) }
 
     /// Takes the right to claim; false where somebody has it.
     func beginClaiming() -> Bool {
@@ -33,23 +53,21 @@ final class Lane: Sendable {
         return false
     }
 
-    /// No more places are given.
-    func close() { places.close() }
+    /// Claims nothing more.
+    func close() { leases.close() }
 
-    /// Claims until nothing is due, and returns once what was claimed is finished. The right to claim is given up before that.
+    /// Claims until nothing is due, and returns once what was claimed is attempted. The right to claim is given up before that.
     func work(_ destination: DestinationRecord) async {
         health.learn(failures: destination.failures)
         await withDiscardingTaskGroup { group in
             do throws(DatabaseError) {
-                while let claim = try await claim() {
-                    for queue in claim.queues {
-                        group.addTask {
-                            await self.work(queue, of: claim, destination)
-                            self.giveBack(1)
-                        }
-                    }
-                    if !claim.isFull { break }
-                }
+                repeat {
+                    let count = await leases.take(upTo: shared.pace.claimLimit)
+                    guard count > 0 else { break }
+                    let claimed = try await claim(count)
+                    await hire(destination, &group)
+                    if claimed < count { break }
+                } while true
             } catch {
                 shared.failed(error)
             }
@@ -57,53 +75,71 @@ final class Lane: Sendable {
             // Who came a moment too early to claim and too late to be seen by the last claim is not forgotten.
             if isWanted.exchange(false, ordering: .sequentiallyConsistent) { shared.hint() }
         }
-        await writeNote(isLast: true)
     }
 
-    /// Queues that were leased at once.
-    private struct Claim: Sendable {
-        let token: String
-        let queues: [LeasedQueue]
-        let events: [String: [WaitingEvent]]
-        let at: ContinuousClock.Instant
-        /// Whether as many were found as were asked for.
-        let isFull: Bool
-    }
-
-    /// nil where nothing is due, or where the courier stops.
-    private func claim() async throws(DatabaseError) -> Claim? {
-        places.setLimit(health.isFailing ? shared.pace.queuesPerFailingDestination : shared.pace.queuesPerDestination)
-        var count = await places.take(upTo: shared.pace.claimLimit)
-        let granted = await shared.places.take(upTo: count)
-        places.giveBack(count - granted)
-        count = granted
-        guard count > 0 else { return nil }
-        let token = CourierShared.token()
-        let now = ContinuousClock.now
+    /// Leases at most `count` queues, for which there are places, and answers how many.
+    private func claim(_ count: Int) async throws(DatabaseError) -> Int {
+        var held = count
         do throws(DatabaseError) {
+            let token = CourierShared.token()
+            let now = ContinuousClock.now
             let queues = try await shared.store.claimQueues(of: destinationID, leaseToken: token, lease: shared.lease, limit: count)
-            giveBack(count - queues.count)
-            let isFull = queues.count == count
-            count = queues.count
-            guard count > 0 else { return nil }
-            let events = try await shared.store.waitingEvents(leaseToken: token, limit: shared.pace.eventsPerQueue)
-            return Claim(
-                token: token, queues: queues, events: Dictionary(grouping: events, by: \.event.resourceARN), at: now, isFull: isFull)
+            leases.giveBack(count - queues.count)
+            held = queues.count
+            guard !queues.isEmpty else { return 0 }
+            let waiting = try await shared.store.waitingEvents(in: queues, leaseToken: token, limit: shared.pace.eventsPerQueue)
+            let events = Dictionary(grouping: waiting, by: \.event.resourceARN)
+            state.withLock { state in
+                state.ready += queues.map { Work(queue: $0, token: token, events: events[$0.resourceARN] ?? [], leasedAt: now) }
+            }
+            return queues.count
         } catch {
-            giveBack(count)
+            leases.giveBack(held)
             throw error
         }
     }
 
-    private func giveBack(_ count: Int) {
-        shared.places.giveBack(count)
-        places.giveBack(count)
+    /// Sees to it that as many tasks are at work as may be, and at least one, if there is anything to do.
+    private func hire(_ destination: DestinationRecord, _ group: inout DiscardingTaskGroup) async {
+        let limit = limit
+        leases.setLimit(limit + (isQuick ? shared.pace.queuesAhead : 0))
+        var hired = state.withLock { state in
+            let wanted = max(0, min(limit - state.workers, state.ready.count))
+            let hired = shared.places.takeFree(upTo: wanted)
+            state.workers += hired
+            return hired
+        }
+        if hired == 0, state.withLock({ $0.workers == 0 && !$0.ready.isEmpty }) {
+            // Only this task hires, so nobody has meanwhile. Where the courier stops there is no place, but what is leased is to be given back.
+            if await shared.places.take(upTo: 1) == 0 { shared.places.takeAnyway() }
+            state.withLock { $0.workers += 1 }
+            hired = 1
+        }
+        for _ in 0..<hired { group.addTask { await self.shared.sending.run { await self.attend(destination) } } }
     }
 
-    private func work(_ queue: LeasedQueue, of claim: Claim, _ destination: DestinationRecord) async {
-        let events = claim.events[queue.resourceARN] ?? []
-        let attempted = await shared.sending.run { await self.send(events, since: claim.at, destination) }
-        await finish(queue, claim.token, attempted, destination)
+    /// How many queues may be in flight.
+    private var limit: Int { health.isFailing ? shared.pace.queuesPerFailingDestination : shared.pace.queuesPerDestination }
+
+    private var isQuick: Bool { !health.isFailing && state.withLock { $0.lastAnswer <= shared.pace.quickAnswer } }
+
+    /// Takes one queue after the other, until there is none or there are too many who do.
+    private func attend(_ destination: DestinationRecord) async {
+        while let work = next() {
+            await handIn(work, await send(work, destination))
+        }
+        shared.places.giveBack(1)
+    }
+
+    private func next() -> Work? {
+        let limit = limit
+        return state.withLock { state in
+            guard !state.ready.isEmpty, state.workers <= limit else {
+                state.workers -= 1
+                return nil
+            }
+            return state.ready.removeFirst()
+        }
     }
 
     /// What became of a queue's events.
@@ -113,15 +149,17 @@ final class Lane: Sendable {
     }
 
     /// Sends events one after the other until one fails, the lease may not last for another, or the courier stops.
-    private func send(_ events: [WaitingEvent], since start: ContinuousClock.Instant, _ destination: DestinationRecord) async -> Attempted {
-        var attempted = Attempted(outcome: QueueOutcome(hasMore: events.count == shared.pace.eventsPerQueue))
-        for waiting in events {
+    private func send(_ work: Work, _ destination: DestinationRecord) async -> Attempted {
+        var attempted = Attempted(outcome: QueueOutcome(hasMore: work.events.count == shared.pace.eventsPerQueue))
+        for waiting in work.events {
             let begin = ContinuousClock.now
-            guard !shared.isStopping, begin - start <= shared.settings.timeout else {
+            guard !shared.isStopping, begin - work.leasedAt <= shared.settings.timeout else {
                 attempted.outcome.hasMore = true
                 break
             }
             let receipt = await shared.sender.send(waiting.event, isReplay: waiting.isReplay, to: destination)
+            let duration = ContinuousClock.now - begin
+            state.withLock { $0.lastAnswer = duration }
             switch receipt {
             case .delivered(let status, _):
                 attempted.outcome.delivered.append((event: waiting.event.key, status: status.map(Int64.init)))
@@ -130,32 +168,28 @@ final class Lane: Sendable {
                 attempted.outcome.hasMore = true
                 // What was cut short by the courier's own stop is no failure of the receiver.
                 guard !Task.isCancelled else { break }
-                let duration = (ContinuousClock.now - begin) / .milliseconds(1)
                 attempted.failure = failure
-                attempted.outcome.failure = shared.failure(waiting, failure, duration: Int64(duration))
+                attempted.outcome.failure = shared.failure(waiting, failure, duration: Int64(duration / .milliseconds(1)))
             }
             break
         }
         return attempted
     }
 
-    private func finish(_ queue: LeasedQueue, _ token: String, _ attempted: Attempted, _ destination: DestinationRecord) async {
-        let outcome = attempted.outcome
-        if let failure = attempted.failure { await obey(failure) }
-        for attempt in 1...3 {
-            do throws(DatabaseError) {
-                try await shared.store.finishQueue(queue, leaseToken: token, outcome)
-                break
-            } catch {
-                // Otherwise the lease ends by itself, and what was delivered is sent again.
-                shared.failed(error)
-                guard attempt < 3, (try? await Task.sleep(for: .milliseconds(200 * attempt))) != nil else { return }
-            }
+    /// Has written down what became of a queue.
+    private func handIn(_ work: Work, _ attempted: Attempted) async {
+        if !attempted.outcome.delivered.isEmpty { note(succeeded: true, nil) }
+        if let failure = attempted.failure {
+            note(succeeded: false, failure.error)
+            await obey(failure)
         }
-        if !outcome.delivered.isEmpty { note(succeeded: true, nil) }
-        if let failure = attempted.failure { note(succeeded: false, failure.error) }
-        await writeNote(isLast: false)
-        if outcome.hasMore, outcome.failure.map(\.isLast) ?? true { shared.hint() }
+        let outcome = attempted.outcome
+        shared.finisher.finish(
+            Finisher.Work(queue: FinishedQueue(work.queue, leaseToken: work.token, outcome)) {
+                self.leases.giveBack(1)
+                await self.writeNote(isLast: self.leases.taken == 0)
+                if outcome.hasMore, outcome.failure.map(\.isLast) ?? true { self.shared.hint() }
+            })
     }
 
     private func note(succeeded: Bool, _ error: String?) {

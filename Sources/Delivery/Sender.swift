@@ -30,6 +30,7 @@ final class Sender: Sendable {
     private let topics: SNSPublisher
     private let timeout: Duration
     private let files = Mutex<[String: FileSink]>([:])
+    private let targets = Mutex<[String: WebTarget]>([:])
 
     init(_ settings: DeliverySettings, transport: any Transport, secrets: @escaping SecretSource) {
         self.transport = transport
@@ -53,8 +54,7 @@ final class Sender: Sendable {
     }
 
     private func post(_ event: TellingEvent, _ isReplay: Bool, to destination: DestinationRecord) async throws(DeliveryFault) -> Receipt {
-        let target: WebTarget
-        do throws(WebTarget.Fault) { target = try WebTarget(destination.target) } catch { throw DeliveryFault(error.description) }
+        let target = try target(destination.target)
         let body = CloudEvent.json(event, isReplay: isReplay)
         let signer = try await secrets.signer(for: destination.secretOwner)
         var headers = signer.headers(id: event.id, at: Int64(Date().timeIntervalSince1970), body: body)
@@ -82,6 +82,21 @@ final class Sender: Sendable {
                 status: answer.status, error: error, excerpt: answer.excerpt,
                 retryAfter: answer.retryAfter.flatMap { RetryAfter.milliseconds($0, date: answer.date, now: now) },
                 isGone: canBeGone && answer.status == 410))
+    }
+
+    /// Taking a URL apart takes as long as signing an event.
+    private func target(_ url: String) throws(DeliveryFault) -> WebTarget {
+        if let known = targets.withLock({ $0[url] }) { return known }
+        do throws(WebTarget.Fault) {
+            let target = try WebTarget(url)
+            targets.withLock { targets in
+                if targets.count >= 1000 { targets = [:] }
+                targets[url] = target
+            }
+            return target
+        } catch {
+            throw DeliveryFault(error.description)
+        }
     }
 
     private func file(_ path: String) -> FileSink {

@@ -70,12 +70,8 @@ public struct LeasedQueue: Sendable, Hashable {
     public let resourceARN: String
     /// How many events were ever added when it was leased.
     public let enqueued: Int64
-
-    public init(destinationID: String, resourceARN: String, enqueued: Int64) {
-        self.destinationID = destinationID
-        self.resourceARN = resourceARN
-        self.enqueued = enqueued
-    }
+    /// When the lease ends, in milliseconds since the epoch.
+    public let leasedUntil: Int64
 }
 
 /// An event that waits for a destination.
@@ -124,6 +120,19 @@ public struct QueueOutcome: Sendable {
             self.isLast = isLast
             self.delay = delay
         }
+    }
+}
+
+/// A queue whose lease has done its service.
+public struct FinishedQueue: Sendable {
+    public let queue: LeasedQueue
+    public let leaseToken: String
+    public let outcome: QueueOutcome
+
+    public init(_ queue: LeasedQueue, leaseToken: String, _ outcome: QueueOutcome) {
+        self.queue = queue
+        self.leaseToken = leaseToken
+        self.outcome = outcome
     }
 }
 

@@ -58,7 +58,8 @@ enum DeliveryStatements {
     ) { row throws(DatabaseError) in AbandonedDestination(id: try row.text(), reason: try row.optionalText()) }
 
     private static func queue(_ row: inout Row) throws(DatabaseError) -> LeasedQueue {
-        LeasedQueue(destinationID: try row.text(), resourceARN: try row.text(), enqueued: try row.integer())
+        LeasedQueue(
+            destinationID: try row.text(), resourceARN: try row.text(), enqueued: try row.integer(), leasedUntil: try row.integer())
     }
 
     /// Leases at most $4 queues of the destination $1, if it may be sent to, under $2 for $3 milliseconds.
@@ -74,11 +75,12 @@ enum DeliveryStatements {
         )
         UPDATE delivery_queue SET lease_token = $2, available_at = now_ms() + CAST($3 AS BIGINT)
         FROM due WHERE delivery_queue.destination_id = due.destination_id AND delivery_queue.resource_arn = due.resource_arn
-        RETURNING delivery_queue.destination_id, delivery_queue.resource_arn, delivery_queue.enqueued
+        RETURNING delivery_queue.destination_id, delivery_queue.resource_arn, delivery_queue.enqueued, delivery_queue.available_at
         """,
         decode: queue)
 
-    /// What waits in the queues that are leased under $1: the first $2 events of each, in their order.
+    /// What waits in the queues of the destination $3 that are leased under $1 until some moment from $4 to $5: the first $2 events of each, in
+    /// their order.
     static let waiting = Statement(
         "delivery.waiting",
         """
@@ -87,7 +89,8 @@ enum DeliveryStatements {
                     WHERE later.destination_id = delivery_queue.destination_id AND later.resource_arn = delivery_queue.resource_arn
                         AND later.state = 'PENDING' ORDER BY later.sequence LIMIT 1 OFFSET CAST($2 AS BIGINT)),
                 9223372036854775807) AS beyond
-            FROM delivery_queue WHERE lease_token = $1
+            FROM delivery_queue
+            WHERE destination_id = $3 AND available_at BETWEEN CAST($4 AS BIGINT) AND CAST($5 AS BIGINT) AND lease_token = $1
         )
         SELECT delivery.destination_id, \(eventColumns), delivery.attempts,
             now_ms() - delivery.failing_since, delivery.replayed
@@ -151,12 +154,36 @@ enum DeliveryStatements {
         WHERE destination_id = $1 AND resource_arn = $2 AND lease_token = $3
         """)
 
+    // The same for a batch with many queues, which must not wait for a row while it holds others: a row that somebody else holds is left alone.
+    // The row is looked up by itself and not joined, which Postgres would plan anew each time.
+
+    static let removeFreeQueue = Statement(
+        "delivery.remove-free-queue",
+        """
+        DELETE FROM delivery_queue WHERE destination_id = $1 AND resource_arn = (SELECT resource_arn FROM delivery_queue
+            WHERE destination_id = $1 AND resource_arn = $2 AND lease_token = $3 AND enqueued = CAST($4 AS BIGINT)
+            /*postgres FOR UPDATE SKIP LOCKED */)
+        RETURNING resource_arn
+        """,
+        decode: text)
+
+    static let releaseFreeQueue = Statement(
+        "delivery.release-free-queue",
+        """
+        UPDATE delivery_queue SET lease_token = NULL, available_at = now_ms() + CAST($4 AS BIGINT)
+        WHERE destination_id = $1 AND resource_arn = (SELECT resource_arn FROM delivery_queue
+            WHERE destination_id = $1 AND resource_arn = $2 AND lease_token = $3
+            /*postgres FOR UPDATE SKIP LOCKED */)
+        RETURNING resource_arn
+        """,
+        decode: text)
+
     // The end of what waits for a destination that is gone or wants no more, one queue after the other.
 
     /// At most $2 queues of the destination $1, leased or not.
     static let queues = Statement(
         "delivery.queues",
-        "SELECT destination_id, resource_arn, enqueued FROM delivery_queue WHERE destination_id = $1 LIMIT CAST($2 AS BIGINT)",
+        "SELECT destination_id, resource_arn, enqueued, available_at FROM delivery_queue WHERE destination_id = $1 LIMIT CAST($2 AS BIGINT)",
         decode: queue)
 
     static let giveUp = Statement<Void>(
@@ -297,7 +324,8 @@ enum DeliveryStatements {
 
     static let all: [StatementText] = [
         due.text, abandoned.text, claim.text, waiting.text, deliver.text, fail.text, insertAttempt.text, removeQueue.text,
-        releaseQueue.text, queues.text, giveUp.text, forget.text, removeAbandonedQueue.text, tail.text, findEvent.text, deliveries.text,
+        releaseQueue.text, removeFreeQueue.text, releaseFreeQueue.text, queues.text, giveUp.text, forget.text, removeAbandonedQueue.text,
+        tail.text, findEvent.text, deliveries.text,
         attempts.text, replay.text, enqueueReplay.text, now.text, countPending.text, insertEvent.text, insertEventDeliveries.text,
         enqueueEventDeliveries.text, removeOld.text, removeOldAttempts.text,
     ]

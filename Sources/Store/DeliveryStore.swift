@@ -17,40 +17,46 @@ extension Store {
         return try await write(batch).rows(claimed)
     }
 
-    /// The events that wait in the queues leased under a token: the first `limit` of each, in their order.
-    public func waitingEvents(leaseToken: String, limit: Int) async throws(DatabaseError) -> [WaitingEvent] {
-        try await database.read(DeliveryStatements.waiting, [.text(leaseToken), .integer(Int64(limit))])
+    /// The events that wait in the queues of one destination which were leased at once: the first `limit` of each, in their order.
+    public func waitingEvents(in queues: [LeasedQueue], leaseToken: String, limit: Int) async throws(DatabaseError) -> [WaitingEvent] {
+        guard let first = queues.first else { return [] }
+        let ends = queues.map(\.leasedUntil)
+        return try await database.read(
+            DeliveryStatements.waiting,
+            [
+                .text(leaseToken), .integer(Int64(limit)), .text(first.destinationID), .integer(ends.min() ?? 0), .integer(ends.max() ?? 0),
+            ])
     }
 
-    /// Writes down what became of a leased queue, and gives it back or, where it is empty, removes it. A batch holds one queue's row only, and
+    /// Writes down what became of a leased queue, and gives it back or, where it is empty, removes it. The batch holds one queue's row only, and
     /// none of a destination, so that two never wait for each other.
-    public func finishQueue(_ queue: LeasedQueue, leaseToken: String, _ outcome: QueueOutcome) async throws(DatabaseError) {
-        let leased: [SQLValue] = [.text(queue.destinationID), .text(queue.resourceARN), .text(leaseToken)]
+    public func finishQueue(_ finished: FinishedQueue) async throws(DatabaseError) {
         var batch = Batch()
-        for (event, status) in outcome.delivered {
-            batch.add(DeliveryStatements.deliver, Self.arguments(event, queue.destinationID) + [.integer(status)])
-        }
-        if let failure = outcome.failure {
-            batch.add(
-                DeliveryStatements.insertAttempt,
-                [
-                    .text(failure.event.resourceARN), .integer(failure.event.sequence), .text(queue.destinationID),
-                    .integer(failure.attempt), .integer(failure.duration), .integer(failure.status), .text(failure.error),
-                ])
-            batch.add(
-                DeliveryStatements.fail,
-                Self.arguments(failure.event, queue.destinationID) + [
-                    .integer(failure.status), .text(failure.error), .integer(failure.isLast ? 1 : 0),
-                ])
-        } else if !outcome.hasMore {
-            batch.add(DeliveryStatements.removeQueue, leased + [.integer(queue.enqueued)])
-        }
-        let delay = outcome.failure.map { $0.isLast ? 0 : $0.delay } ?? 0
-        batch.add(DeliveryStatements.releaseQueue, leased + [.integer(delay)])
+        batch.addAttempts(of: finished)
+        let leased = finished.arguments
+        if finished.isEmpty { batch.add(DeliveryStatements.removeQueue, leased + [.integer(finished.queue.enqueued)]) }
+        batch.add(DeliveryStatements.releaseQueue, leased + [.integer(finished.delay)])
         _ = try await write(batch)
     }
 
-    private static func arguments(_ event: EventKey, _ destinationID: String) -> [SQLValue] {
+    /// Does the same for many queues in one batch, which waits for none of their rows. Answers those that somebody else held or had added to:
+    /// what was attempted is written down, and they are still leased.
+    public func finishQueues(_ finished: [FinishedQueue]) async throws(DatabaseError) -> [FinishedQueue] {
+        var batch = Batch()
+        // In one order for everybody, where a lease that has ended was taken over.
+        for queue in finished.sorted(by: { $0.queue.resourceARN < $1.queue.resourceARN }) { batch.addAttempts(of: queue) }
+        let ended = finished.map { queue in
+            queue.isEmpty
+                ? batch.add(DeliveryStatements.removeFreeQueue, queue.arguments + [.integer(queue.queue.enqueued)])
+                : batch.add(DeliveryStatements.releaseFreeQueue, queue.arguments + [.integer(queue.delay)])
+        }
+        let result = try await write(batch)
+        var rest: [FinishedQueue] = []
+        for (queue, end) in zip(finished, ended) where try result.rows(end).isEmpty { rest.append(queue) }
+        return rest
+    }
+
+    fileprivate static func arguments(_ event: EventKey, _ destinationID: String) -> [SQLValue] {
         [.integer(event.occurredAt), .text(event.resourceARN), .integer(event.sequence), .text(destinationID)]
     }
 
@@ -127,5 +133,37 @@ extension Store {
     /// Removes at most `limit` failed attempts older than `age` milliseconds; answers how many.
     public func removeAttempts(olderThan age: Int64, limit: Int) async throws(DatabaseError) -> Int {
         try await removeOld(DeliveryStatements.removeOldAttempts, age, limit)
+    }
+}
+
+extension FinishedQueue {
+    /// Whether nothing waits in it as far as is known.
+    fileprivate var isEmpty: Bool { outcome.failure == nil && !outcome.hasMore }
+
+    /// Milliseconds until it may be claimed again.
+    fileprivate var delay: Int64 { outcome.failure.map { $0.isLast ? 0 : $0.delay } ?? 0 }
+
+    fileprivate var arguments: [SQLValue] { [.text(queue.destinationID), .text(queue.resourceARN), .text(leaseToken)] }
+}
+
+extension Batch {
+    /// Writes down which events have arrived, and which has not.
+    fileprivate mutating func addAttempts(of finished: FinishedQueue) {
+        let id = finished.queue.destinationID
+        for (event, status) in finished.outcome.delivered {
+            add(DeliveryStatements.deliver, Store.arguments(event, id) + [.integer(status)])
+        }
+        guard let failure = finished.outcome.failure else { return }
+        add(
+            DeliveryStatements.insertAttempt,
+            [
+                .text(failure.event.resourceARN), .integer(failure.event.sequence), .text(id), .integer(failure.attempt),
+                .integer(failure.duration), .integer(failure.status), .text(failure.error),
+            ])
+        add(
+            DeliveryStatements.fail,
+            Store.arguments(failure.event, id) + [
+                .integer(failure.status), .text(failure.error), .integer(failure.isLast ? 1 : 0),
+            ])
     }
 }

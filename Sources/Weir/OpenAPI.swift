@@ -1,22 +1,35 @@
 import ArgumentParser
 import Contract
+import Delivery
 
-/// Prints the document from which clients and contract tests are made.
+/// Prints the documents from which clients, receivers and contract tests are made.
 struct OpenAPI: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "openapi", abstract: "Print the OpenAPI 3.1 document of the operations that this version serves.")
+        commandName: "openapi", abstract: "Print the OpenAPI 3.1 document of what this version serves, or the JSON Schema of its events.")
 
-    @Option(help: "Which API: control-plane, or edge-agent for what edge agents use.", transform: api)
-    var api = API.controlPlane
-
-    func run() {
-        print(OpenAPIDocument.text(of: api), terminator: "")
+    /// What can be printed.
+    enum Document: String, CaseIterable, ExpressibleByArgument {
+        case controlPlane = "control-plane"
+        case edgeAgent = "edge-agent"
+        case events
+        case eventSchema = "event-schema"
     }
 
-    private static func api(_ name: String) throws -> API {
-        guard let api = API(rawValue: name) else {
-            throw ValidationError("--api: must be one of \(API.allCases.map(\.rawValue).joined(separator: ", ")), not \(name)")
-        }
-        return api
+    @Option(
+        help: """
+            What to describe: control-plane; edge-agent, what edge agents use; events, how webhooks are posted; event-schema, one event as JSON \
+            Schema.
+            """)
+    var api = Document.controlPlane
+
+    func run() {
+        let text =
+            switch api {
+            case .controlPlane: OpenAPIDocument.text(of: .controlPlane)
+            case .edgeAgent: OpenAPIDocument.text(of: .edgeAgent)
+            case .events: EventsDocument.openAPI
+            case .eventSchema: EventsDocument.jsonSchema
+            }
+        print(text, terminator: "")
     }
 }

@@ -30,8 +30,8 @@ struct Subscriptions: AsyncParsableCommand {
 
         func run() async throws {
             var words = CommandWords(arguments)
-            let target = words.takeFirst()
             let filter = try EventFilter(takenFrom: &words)
+            let target = words.takeFirst()
             try await Deployment.open(words, self) { deployment, configuration in
                 guard let target else {
                     throw ValidationError("Name where the events are to go: a URL, the ARN of a topic, file:PATH or -.")

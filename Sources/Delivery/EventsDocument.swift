@@ -1,0 +1,202 @@
+import Contract
+import Store
+
+/// What events look like and how they are posted, for those who write receivers: a JSON Schema, and an OpenAPI 3.1 description of the webhooks. A
+/// test holds events against it.
+public enum EventsDocument {
+    /// The webhooks, as OpenAPI; indented, with a line feed at its end, the same bytes each time.
+    public static var openAPI: String {
+        text(
+            .object([
+                "openapi": "3.1.0",
+                "info": .object([
+                    "title": "Events of Weir",
+                    "version": "1.0",
+                    "description": .string(guide),
+                    "license": .object(["name": "Apache-2.0", "identifier": "Apache-2.0"]),
+                ]),
+                "webhooks": .object(["event": .object(["post": webhook])]),
+                "components": .object(["schemas": .object(["Event": event("#/components/schemas/Data"), "Data": data])]),
+            ]))
+    }
+
+    /// One event, as JSON Schema 2020-12; indented, with a line feed at its end, the same bytes each time.
+    public static var jsonSchema: String {
+        guard case .object(let schema) = event("#/$defs/Data") else { return "" }
+        return text(
+            .object(
+                JSONObject(
+                    [
+                        ("$schema", "https://json-schema.org/draft/2020-12/schema"), ("$id", "urn:weir:schema:event:1"),
+                        ("title", "An event of Weir"),
+                    ] + schema.members + [("$defs", .object(["Data": data]))])))
+    }
+
+    private static func text(_ document: JSONValue) -> String {
+        var writer = JSONWriter(layout: .pretty)
+        writer.value(document)
+        return String(decoding: writer.bytes, as: UTF8.self) + "\n"
+    }
+
+    private static let guide = """
+        Every change that Weir accepts and every status that follows from one is told to whoever is to be told: to the webhooks, topics and files \
+        that an operator subscribes, and to the URL that a stream's notification configuration names.
+
+        **At least once.** An event is posted until it is answered by 2xx. What comes again carries the same `id`, which is the header webhook-id \
+        too: remember it for as long as a retry may take, and do nothing the second time.
+
+        **In order.** The events of one subject are posted one after the other, by their `sequence`; those of different subjects in any order, \
+        and at once. An event that was given up lets the later ones pass. One that an operator sends again comes out of order, with the \
+        attribute `replayed`.
+
+        **Signed** as Standard Webhooks 1.0 says: HMAC-SHA256 with the secret's 32 bytes over `webhook-id.webhook-timestamp.body`. While a secret is \
+        changed over there are two signatures; one that fits is enough. Check it over the bytes as they came, and refuse a timestamp that \
+        is more than five minutes off.
+
+        Answer quickly, and work afterwards. The body of the answer is not read.
+        """
+
+    private static let webhook: JSONValue = .object([
+        "operationId": "receiveEvent",
+        "summary": "Something has happened.",
+        "description": """
+        Another attempt follows after any answer but 2xx, and after none, with exponential back-off; redirects are not followed. The last \
+        attempt comes hours later.
+        """,
+        "parameters": .array([
+            header("webhook-id", "The id of the event, the same for each attempt.", required: true, example: exampleEvent.id),
+            header("webhook-timestamp", "When this attempt was made, in seconds since the epoch.", required: true, example: "1705489836"),
+            header(
+                "webhook-signature", "One signature or two, separated by a space: `v1,` and base64.", required: true,
+                example: "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
+            header("weir-replay", "`true` where an operator sends the event again; absent otherwise.", required: false, example: "true"),
+        ]),
+        "requestBody": .object([
+            "required": .bool(true),
+            "content": .object([
+                CloudEvent.contentType: .object([
+                    "schema": .object(["$ref": "#/components/schemas/Event"]), "example": example,
+                ])
+            ]),
+        ]),
+        "responses": .object([
+            "2XX": .object(["description": "The event is taken, and not sent again."]),
+            "410": .object(["description": "Nothing more is wanted: the destination is disabled, and what waits for it is given up."]),
+            "429": .object([
+                "description":
+                    "Too much: nothing is sent before the time that Retry-After says, an hour at most. The same goes for any other failure.",
+                "headers": .object([
+                    "Retry-After": .object(["description": "Seconds, or a date.", "schema": .object(["type": "string"])])
+                ]),
+            ]),
+            "default": .object(["description": "The attempt has failed, and another follows."]),
+        ]),
+    ])
+
+    private static func header(_ name: String, _ description: String, required: Bool, example: String) -> JSONValue {
+        .object([
+            "name": .string(name), "in": "header", "required": .bool(required), "description": .string(description),
+            "schema": .object(["type": "string"]), "example": .string(example),
+        ])
+    }
+
+    private static let exampleEvent = TellingEvent(
+        resourceARN: "arn:aws:kinesisvideo:us-east-1:123456789012:stream/gate-7/1705489836421", sequence: 2, type: "StreamStatusChange",
+        account: "123456789012", region: "us-east-1", status: "ACTIVE", version: "davN9FKg4vjyKdCSs0f4", keyID: "AKIAIOSFODNN7EXAMPLE",
+        requestID: "80d5c412-b90c-48e4-8b15-acfb2f3fe3dc", occurredAt: 1_705_489_836_498)
+
+    private static let example: JSONValue = {
+        do {
+            return try JSONParser.parse(CloudEvent.json(exampleEvent))
+        } catch {
+            preconditionFailure("the example is not JSON: \(error)")
+        }
+    }()
+
+    /// The schema of an event, whose data is described at `dataReference`.
+    private static func event(_ dataReference: String) -> JSONValue {
+        object(
+            required: ["specversion", "id", "source", "type", "subject", "time", "datacontenttype", "sequence", "sequencetype", "data"],
+            [
+                ("specversion", string("The version of CloudEvents.", ["const": "1.0"])),
+                (
+                    "id",
+                    string(
+                        "Names the event, whenever and to whomever it is told: the subject, the sequence number and the time.",
+                        ["pattern": "^arn:.+/[0-9]+@[0-9]+$"])
+                ),
+                (
+                    "source",
+                    string(
+                        "Region and account that the event is about; left out where it is about neither.",
+                        ["pattern": "^urn:weir:kinesisvideo(:[a-z0-9-]*:[0-9]{12})?$"])
+                ),
+                (
+                    "type",
+                    string(
+                        "What has happened.",
+                        [
+                            "oneOf": .array(
+                                EventType.all.map { type in
+                                    .object([
+                                        "const": .string(CloudEvent.typePrefix + type.name), "description": .string(type.documentation),
+                                    ])
+                                })
+                        ])
+                ),
+                ("subject", string("The ARN of what it has happened to.", ["pattern": "^arn:"])),
+                (
+                    "time",
+                    string(
+                        "When, in UTC to the millisecond. Of limits: the minute.",
+                        ["format": "date-time", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$"])
+                ),
+                ("datacontenttype", string("Of `data`.", ["const": "application/json"])),
+                (
+                    "sequence",
+                    string(
+                        "Grows with each event of a subject: 1, 2, 3 and so on for streams and channels, and with gaps for limits and destinations.",
+                        ["pattern": "^[0-9]+$"])
+                ),
+                ("sequencetype", string("How sequences compare.", ["const": "Integer"])),
+                (
+                    "replayed",
+                    .object([
+                        "type": "boolean", "const": .bool(true), "description": "There where an operator has the event sent again.",
+                    ])
+                ),
+                ("data", .object(["$ref": .string(dataReference)])),
+            ])
+    }
+
+    private static let data: JSONValue = object(
+        required: ["resourceARN", "sequence"],
+        [
+            ("resourceARN", string("The ARN of what it has happened to.", ["pattern": "^arn:"])),
+            ("account", string("Whose it is. Absent where it is nobody's.", ["pattern": "^[0-9]{12}$"])),
+            ("region", string("Where it is. Absent where it is nowhere.", ["pattern": "^[a-z0-9-]+$"])),
+            (
+                "status",
+                string(
+                    """
+                    The status after it: of the stream or channel, DELETED once that is gone; of the edge configuration where the event is about \
+                    one; REACHED for a limit; of the destination for what is told of destinations.
+                    """, ["minLength": .integer(1)])
+            ),
+            ("version", string("The version of the stream or channel after it. Absent for what has none.", ["minLength": .integer(1)])),
+            ("keyId", string("The access key of the call that led to it. Absent where none did.", ["minLength": .integer(1)])),
+            ("requestId", string("The id of the call that led to it. Absent where none did.", ["minLength": .integer(1)])),
+            ("sequence", .object(["type": "integer", "minimum": .integer(0), "description": "The same as the attribute."])),
+        ])
+
+    private static func object(required: [String], _ properties: [(key: String, value: JSONValue)]) -> JSONValue {
+        .object([
+            "type": "object", "required": .array(required.map { .string($0) }), "additionalProperties": .bool(false),
+            "properties": .object(JSONObject(properties)),
+        ])
+    }
+
+    private static func string(_ description: String, _ more: JSONObject) -> JSONValue {
+        .object(JSONObject([("type", "string"), ("description", .string(description))] + more.members))
+    }
+}
