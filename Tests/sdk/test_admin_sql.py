@@ -72,7 +72,7 @@ def rows():
         name = f"{name}{number}"
         arn = f"arn:{partition}:kinesisvideo:{region}:{ACCOUNT}:{kind}/{name}/{created}"
         common = dict(
-            account=ACCOUNT, region=region, name=name, arn=arn, creation_time=created, status=status, version=f"v{number}", tag_count=number % 3,
+            account=ACCOUNT, region=region, name=name, arn=arn, creation_time=created, status=status, version=f"v{number}", tag_count=number % 4,
             change_token=f"t{number}", event_sequence=number)
         if kind == "stream":
             image = {1: '{"Status":"ENABLED","DestinationConfig":{"Uri":"s3://b","DestinationRegion":"us-east-1"}}', 2: '{"Status":"DISABLED"}'}
@@ -86,7 +86,7 @@ def rows():
             mapped = {0: "_b1/1", 3: "gone/5"}.get(number)
             mapped = mapped and f"arn:aws:kinesisvideo:us-east-1:{ACCOUNT}:stream/{mapped}"
             yield insert("channel", **common, channel_type="SINGLE_MASTER", message_ttl_seconds=60, media_storage_stream_arn=mapped)
-        for tag in range(number % 3):
+        for tag in range(number % 4):
             yield insert("tag", resource_arn=arn, key=f"key {tag}/:é", value="" if tag else "stream/x:y")
         if status != "ACTIVE":
             # Scheduled, leased, due and left by a worker that died.
@@ -286,7 +286,7 @@ def populated(deployments, silence=-60_000):
     client = server.client()
 
     def create(name, hours=0, **tags):
-        client.create_stream(StreamName=name, DataRetentionInHours=hours, Tags=tags)
+        client.create_stream(StreamName=name, DataRetentionInHours=hours, **({"Tags": tags} if tags else {}))
         until(lambda: client.describe_stream(StreamName=name)["StreamInfo"]["Status"] == "ACTIVE", f"{name} is ACTIVE")
         return client.describe_stream(StreamName=name)["StreamInfo"]
 
