@@ -33,7 +33,8 @@ struct PostgresSession: ~Copyable {
         let session = PostgresSession(opened, PostgresNotices(log: log))
         guard session.isOpen else { throw DatabaseError(.unavailable, settings.redact(session.errorText)) }
         guard PQserverVersion(opened) >= oldestServer else {
-            throw DatabaseError(.unavailable, "the Postgres server has version \(session.told("server_version") ?? "?"); 15 or newer is needed")
+            throw DatabaseError(
+                .unavailable, "the Postgres server has version \(session.told("server_version") ?? "?"); 15 or newer is needed")
         }
         if let encoding = session.told("server_encoding"), encoding != "UTF8" {
             throw DatabaseError(.unavailable, "the Postgres database is encoded in \(encoding); make one with ENCODING 'UTF8'")

@@ -86,7 +86,8 @@ final class PostgresWorker: Sendable {
             var request = requests[place]
             guard !request.work.isRetry else {
                 inbox.finished(1)
-                request.continuation.resume(returning: .failure(DatabaseError(.unavailable, "the connection was lost twice: \(connection.end)")))
+                request.continuation.resume(
+                    returning: .failure(DatabaseError(.unavailable, "the connection was lost twice: \(connection.end)")))
                 return nil
             }
             request.work.isRetry = true

@@ -20,7 +20,8 @@ import Testing
         #expect(Self.failure(sqlState).error(in: "s").kind == kind)
     }
 
-    @Test(arguments: ["25P03", "28P01", "3D000", "42501", "XX000", "08P01"]) func `an error that ends the session says nothing of the statement`(
+    @Test(arguments: ["25P03", "28P01", "3D000", "42501", "XX000", "08P01"])
+    func `an error that ends the session says nothing of the statement`(
         _ sqlState: String
     ) {
         #expect(Self.failure(sqlState, fatal: true).error(in: "s").kind == .unavailable)
