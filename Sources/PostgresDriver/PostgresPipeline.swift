@@ -173,7 +173,7 @@ struct PostgresPipeline {
 
     private mutating func fail(_ failure: PostgresFailure) -> [Action] {
         guard !entries[head].awaitsSeparator else { return outOfStep() }
-        if failure.isFatal { return end(failure) }
+        if failure.isFatal || !failure.isFromServer { return end(failure) }
         entries[head].failure = failure
         if entries[head].awaitsSync {
             // The commit itself was refused, by a deferred constraint for example.
@@ -186,7 +186,7 @@ struct PostgresPipeline {
         return []
     }
 
-    // The session ends with this error. What the server had not begun never happened, and what it was busy with was rolled
+    // The session ends with this error, or a pooler raised it, after which nothing is certain. What the server had not begun never happened, and what it was busy with was rolled
     // back, unless it was the commit. A pooler's word, though, says nothing about the server.
     private mutating func end(_ failure: PostgresFailure) -> [Action] {
         guard failure.isFromServer else { return lose(failure.description) }
