@@ -35,7 +35,7 @@ extension PostgresDatabase {
         /// statement off itself after the statement timeout; only a stuck machine or network stays silent for longer, or a commit that
         /// waits for its standby.
         var silenceLimit: Duration? {
-            statementTimeout > .zero ? statementTimeout + .seconds(5) : nil
+            statementTimeout > .zero ? statementTimeout + .seconds(3) : nil
         }
 
         /// The defaults above.

@@ -62,6 +62,23 @@ import Testing
         }
     }
 
+    @Test func `a server that falls silent is given up, and the pool goes on once there is an answer`() async throws {
+        try await withRelay(2) { relay, database, admin in
+            try relay.open()
+            try await eventually("the network is there") { database.statistics().connectionsUp == 2 }
+            relay.withholdAnswers()
+            let start = ContinuousClock.now
+            let write = Task { try await failure { () throws(DatabaseError) in try await database.write(Self.batch("a")) } }
+            try await eventually("the server has committed") { try admin.integer("SELECT count(*) FROM item") == 1 }
+            let read = Task { try await database.read(Self.count, []) }
+            let error = try await write.value
+            #expect(error.kind == .outcomeUnknown && error.message.contains("said nothing"))
+            #expect(ContinuousClock.now - start < .seconds(15))
+            relay.cut()
+            #expect(try await read.value == [1])
+        }
+    }
+
     @Test func `a short outage costs requests time and no error`() async throws {
         try await withRelay(2, grace: .seconds(60)) { relay, database, _ in
             try relay.open()
