@@ -77,7 +77,7 @@ import Testing
             let start = ContinuousClock.now
             let abandoned = try await failure { () throws(DatabaseError) in try await database.write(Self.batch("abandoned")) }
             #expect(abandoned.kind == .outcomeUnknown && abandoned.message.contains("said nothing"))
-            #expect(ContinuousClock.now - start < .seconds(20))
+            #expect(ContinuousClock.now - start < .seconds(40))
             // Reads go on meanwhile; they do not see what is not confirmed.
             #expect(try await database.read(Self.count, []) == [3])
             // Neither the pool nor the server needs a hand once the standby is back.
@@ -144,7 +144,7 @@ import Testing
                 try await group.waitForAll()
                 return recovery
             }
-            #expect(recovery < .seconds(10))
+            #expect(recovery < .seconds(30))
             let survivor = try PostgresDatabase(connectionInfo: pair.standby.url, logger: .quiet)
             let present = Set(try survivor.migrationConnection().query("SELECT id FROM item").map(\.values))
             for id in ledger.acknowledged { #expect(present.contains([.text(id)]), "\(id) was acknowledged and is gone") }
