@@ -53,7 +53,7 @@ class Faults:
                 self._do(kind)
                 if self.troubles:
                     return
-                time.sleep(self._chance.uniform(0.8, 2.0))
+                time.sleep(self._chance.uniform(0.5, 1.5))
             is_first = False
 
     def _do(self, kind):
@@ -129,7 +129,7 @@ class Faults:
         self._history.add(kind="cuts", count=count)
 
     def partition(self):
-        instance, direction, seconds = self._instance(), self._chance.choice(["both", "in", "out"]), self._chance.choice([3, 7, 12, 20])
+        instance, direction, seconds = self._instance(), self._chance.choice(["both", "in", "out"]), self._chance.choice([3, 7, 12, 18])
         instance.cut_from_database(direction)
         yield f"instance {instance.number} and its database, {direction}, for {seconds} s"
         time.sleep(seconds)
