@@ -26,8 +26,6 @@ PATHS = {name: _MODEL.operation_model(name).http["requestUri"] for name in _MODE
 READ_TIMEOUT = 40.0
 RETRIED_STATUS = {500, 502, 503, 504}
 RETRIED_CODES = {"ThrottlingException", "RequestTimeoutException"}
-# Of an attempt that no instance has answered.
-LOST = "lost"
 
 
 class Policy:
@@ -123,6 +121,10 @@ class Client:
             kind="call", id=number, client=self.name, operation=operation, body=body, invocation=invocation, attempts=attempts, start=start,
             end=end, outcome=outcome, code=code, answer=answer, **facts)
         return Answer(outcome, code, answer)
+
+    def once(self, operation, body):
+        """A single attempt, of which the history hears nothing: status, error code, request id and body."""
+        return self._attempt(operation, json.dumps(body).encode(), str(uuid.uuid4()), 0)
 
     def _attempt(self, operation, payload, invocation, retry):
         """Status, error code, request id and body of one attempt; status 0 where no answer came, code `unsent` where nothing was sent."""

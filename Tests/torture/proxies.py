@@ -62,6 +62,8 @@ class Proxies:
 
     def stop(self):
         self._process.end()
+        for stream in self._process.streams:
+            stream.close()
 
 
 class _Relay:

@@ -92,6 +92,8 @@ class Stack:
                 troubles.append(f"HAProxy ended with {self.haproxy.code}:\n{self.haproxy.tail()}")
             self.haproxy.end()
         for instance in self.instances:
+            instance.ask_to_end()
+        for instance in self.instances:
             troubles += instance.remove()
         if self.proxies:
             self.proxies.stop()
@@ -216,13 +218,16 @@ class Instance:
     def heal(self):
         self._namespace.heal()
 
+    def ask_to_end(self):
+        self.resume()
+        if not self._process.is_running:
+            self._troubles.append(f"instance {self.number} had ended by itself with {self._process.code}:\n{self._process.tail()}")
+        self._process.send(signal.SIGTERM)
+
     def remove(self):
-        if self._process:
-            self.resume()
-            if not self._process.is_running:
-                self._troubles.append(f"instance {self.number} had ended by itself with {self._process.code}:\n{self._process.tail()}")
-            elif code := self.terminate():
-                self._troubles.append(f"instance {self.number} ended with {code} when it was asked to:\n{self._process.tail()}")
+        """Answers what went wrong with it, from start to end."""
+        if code := self.terminate():
+            self._troubles.append(f"instance {self.number} ended with {code} when it was asked to:\n{self._process.tail()}")
         if self._namespace:
             self._namespace.remove()
         return self._troubles

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import random
 import shutil
 import signal
@@ -13,7 +12,9 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import checks
+import killing
 import network
+import spoil
 from client import History
 from faults import KINDS, Faults, needs
 from processes import Repeated, stop_everything, until
@@ -119,6 +120,38 @@ def describe(facts, troubles, violations, seed, duration):
     yield "passed" if not troubles and not violations else "FAILED"
 
 
+def new_folder(options):
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="weir-torture-", dir="/var/tmp"))
+    folder.mkdir(exist_ok=True)
+    # The user postgres has to pass through.
+    folder.chmod(0o711)
+    return folder
+
+
+def self_test():
+    failures = spoil.failures()
+    for failure in failures:
+        print(failure)
+    print(f"{len(spoil.SPOILT)} spoilt histories and {len(spoil.SOUND)} sound ones, {len(failures)} wrong verdicts")
+    return bool(failures)
+
+
+def kill(options):
+    folder = new_folder(options)
+    stack = Stack(options.weir, folder, ["--drain-seconds", 2])
+    callers = killing.Callers(stack)
+    kills = killing.kill_one_after_the_other(stack, options.kill, options.seed or "0")
+    callers.stop()
+    troubles = callers.failures + callers.doubled() + stack.stop()
+    print(f"{kills} kills; {callers.calls} calls by boto3 in its standard mode, {callers.retried} of them made again, the longest {callers.longest:.2f} s; "
+          f"{len(callers.failures)} failed; {len(callers.made)} streams from creation to deletion")
+    for trouble in troubles:
+        print(trouble)
+    if not options.folder:
+        shutil.rmtree(folder)
+    return bool(troubles)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="ops/torture", description=__doc__)
     parser.add_argument("--minutes", type=float, default=2, help="how long faults go on (default 2); each kind comes at least once")
@@ -127,6 +160,8 @@ def main():
     parser.add_argument("--rate", type=float, default=150, help="calls in a second, about (default 150)")
     parser.add_argument("--folder", type=Path, help="keeps everything there; by default only a run that failed leaves its folder behind")
     parser.add_argument("--check", type=Path, metavar="FOLDER", help="only checks what an earlier run left there")
+    parser.add_argument("--self-test", action="store_true", help="only shows that every check can fail")
+    parser.add_argument("--kill", type=float, metavar="SECONDS", help="only kills one of three instances every two seconds, under clients that retry")
     parser.add_argument("--weir", type=Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     kinds = options.faults.split(",")
@@ -135,15 +170,16 @@ def main():
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
 
+    if options.self_test:
+        sys.exit(self_test())
+    if options.kill:
+        sys.exit(kill(options))
     if options.check:
         facts, troubles = checks.Facts.of(History.read(options.check / "history.jsonl"), json.loads((options.check / "tables.json").read_text())), []
         seed, duration = "of an earlier run", max(entry["end"] for entry in facts.calls) - min(entry["start"] for entry in facts.calls)
     else:
         seed = options.seed or str(random.SystemRandom().randrange(10**9))
-        folder = options.folder or Path(tempfile.mkdtemp(prefix="weir-torture-", dir="/var/tmp"))
-        folder.mkdir(exist_ok=True)
-        # The user postgres has to pass through.
-        folder.chmod(0o711)
+        folder = new_folder(options)
         began = time.monotonic()
         facts, troubles = torture(options.weir, folder, options.minutes * 60, seed, kinds, options.rate)
         duration = time.monotonic() - began
