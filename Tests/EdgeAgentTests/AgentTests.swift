@@ -1,5 +1,6 @@
 import Contract
 import Foundation
+import Signing
 import Synchronization
 import Testing
 
