@@ -1,7 +1,8 @@
 import SQL
-import Store
 import TestSupport
 import Testing
+
+@testable import Store
 
 /// Updates and deletions, and what is told of them.
 @Suite struct ChangeTests {
@@ -51,7 +52,8 @@ import Testing
             let stream = try await store.createActive("gate")
             let before = try await store.createActiveChannel("door")
             let key = ResourceKey.named("door", kind: .channel)
-            #expect(try await store.enableMediaStorage(key, stream: .named("gate"), streamARN: stream.arn, .fresh("Enable")).word == "accepted")
+            #expect(
+                try await store.enableMediaStorage(key, stream: .named("gate"), streamARN: stream.arn, .fresh("Enable")).word == "accepted")
             let update = ChannelUpdate(expectedVersion: before.version, newVersion: "v2", messageTtlSeconds: 120)
             #expect(try await store.updateChannel(key, update, activationDelay: 50, .fresh("UpdateSignalingChannel")).word == "accepted")
             func expect(_ status: String) async throws {

@@ -1,7 +1,8 @@
 import SQL
-import Store
 import TestSupport
 import Testing
+
+@testable import Store
 
 /// The configurations of streams that are kept as documents.
 @Suite struct ConfigurationTests {
@@ -11,12 +12,13 @@ import Testing
         case notification
 
         func set(
-            _ store: Store, _ key: ResourceKey = .named("gate"), _ text: String?, needsRetention: Bool = false
+            _ store: Store, _ text: String?, on key: ResourceKey = .named("gate"), needsRetention: Bool = false
         ) async throws(DatabaseError) -> String {
             switch self {
             case .imageGeneration:
                 try await store.setImageGeneration(key, text, needsRetention: needsRetention, .fresh(rawValue)).word
-            case .notification: try await store.setNotification(key, text, needsRetention: needsRetention, .fresh(rawValue)).word
+            case .notification:
+                try await store.setNotification(key, text, destination: nil, needsRetention: needsRetention, .fresh(rawValue)).word
             }
         }
 
@@ -77,7 +79,7 @@ import Testing
             try database.execute("UPDATE stream SET status = 'ACTIVE', data_retention_in_hours = 0")
             #expect(try await kind.set(store, "{}", needsRetention: true) == "refused: ACTIVE")
             let old = ResourceKey.named("gate", creationTime: stream.creationTime - 1)
-            #expect(try await kind.set(store, old, "{}") == "not found")
+            #expect(try await kind.set(store, "{}", on: old) == "not found")
             #expect(try await store.configurations(old) == nil)
             #expect(try await kind.text(store) == "before")
             #expect(try await store.history(stream.arn).count == 3)
@@ -98,7 +100,7 @@ import Testing
                 let key = ResourceKey.named(name)
                 let stream = try await store.createActive(name)
                 let words = try await atOnce(2) { call in
-                    if call == number % 2 { return try await kind.set(store, key, "{}", needsRetention: true) }
+                    if call == number % 2 { return try await kind.set(store, "{}", on: key, needsRetention: true) }
                     let update = StreamUpdate.expecting(stream.version, retentionChangeInHours: -24)
                     return try await store.updateStream(key, update, activationDelay: 0, .fresh("UpdateDataRetention")).word
                 }
@@ -110,7 +112,7 @@ import Testing
                     #expect(order == ["\(kind.rawValue) ACTIVE", "UpdateDataRetention UPDATING"])
                 }
                 try await store.finishTasks()
-                #expect(try await kind.set(store, key, "{}", needsRetention: true) == "refused: ACTIVE")
+                #expect(try await kind.set(store, "{}", on: key, needsRetention: true) == "refused: ACTIVE")
             }
         }
     }

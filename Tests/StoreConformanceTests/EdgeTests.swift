@@ -6,6 +6,8 @@ import Testing
 
 /// Edge configurations: what operators ask for, what agents say, and what is told of both.
 @Suite struct EdgeTests {
+    private typealias Report = EdgeRecord.JobReport
+
     private static let key = ResourceKey.named("gate")
     private static let settled = ["IN_SYNC", "SYNC_FAILED", "DELETE_FAILED"]
     private static let atWork = ["SYNCING", "ACKNOWLEDGED", "DELETING", "DELETING_ACKNOWLEDGED"]
@@ -50,7 +52,7 @@ import Testing
                         uploader: nil))
             #expect(try Self.deadline(database) == .integer(now + 900))
             #expect(try await store.stream(Self.key) == stream)
-            #expect(try await store.history(stream.arn).suffix(1) == ["Start ACTIVE"])
+            #expect(try await store.history(stream.arn).suffix(1) == ["Start SYNCING"])
             #expect(try await store.edgeConfiguration(Self.key, streamARN: stream.arn)?.revision == "r1")
             #expect(try await store.edgeConfiguration(Self.key, streamARN: stream.arn + "0") == nil)
             #expect(try await store.edgeConfiguration(.named("other")) == nil)
@@ -84,7 +86,8 @@ import Testing
         }
     }
 
-    @Test(arguments: Engine.allCases) func `a configuration at work is left alone, and so is another thing's`(_ engine: Engine) async throws {
+    @Test(arguments: Engine.allCases) func `a configuration at work is left alone, and so is another thing's`(_ engine: Engine) async throws
+    {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
             let stream = try await store.createActive("gate")
@@ -114,7 +117,7 @@ import Testing
             let store = Store(database.database)
             let stream = try await store.createActive("gate")
             let first = try await store.startEdge("gate")
-            let job = EdgeRecord.JobReport(status: "SUCCESS", details: "d", collectedAt: 1)
+            let job = Report(status: "SUCCESS", details: "d", collectedAt: 1)
             #expect(
                 try await store.reportEdgeJobs(
                     Self.key, streamARN: stream.arn, hubDeviceARN: Fixture.hub, recorder: job, uploader: nil))
@@ -131,7 +134,7 @@ import Testing
             #expect(second.lastUpdatedTime == first.lastUpdatedTime + 50)
             #expect(second.recorder?.details == "d")
             #expect(try Self.deadline(database) == .integer(database.clock.now + 1000))
-            #expect(try await store.history(stream.arn).suffix(2) == ["StartEdgeConfigurationUpdate ACTIVE", "Start ACTIVE"])
+            #expect(try await store.history(stream.arn).suffix(2) == ["StartEdgeConfigurationUpdate SYNCING", "Start SYNCING"])
         }
     }
 
@@ -163,7 +166,7 @@ import Testing
             #expect(deleting.lastUpdatedTime == first.lastUpdatedTime + 50)
             #expect(try Self.deadline(database) == .integer(database.clock.now + 1000))
             #expect(try await store.history(stream.arn).count == 4)
-            #expect(try await store.history(stream.arn).last == "DeleteEdge \(other)")
+            #expect(try await store.history(stream.arn).last == "DeleteEdge DELETING")
         }
     }
 
@@ -209,9 +212,9 @@ import Testing
             #expect(try await store.edgeConfiguration(Self.key) == nil)
             #expect(
                 try await store.history(stream.arn).dropFirst(2) == [
-                    "StartEdgeConfigurationUpdate ACTIVE", "EdgeConfigurationStatusChange ACKNOWLEDGED",
-                    "EdgeConfigurationStatusChange SYNC_FAILED", "Start ACTIVE", "EdgeConfigurationStatusChange ACKNOWLEDGED",
-                    "EdgeConfigurationStatusChange IN_SYNC", "DeleteEdge ACTIVE", "EdgeConfigurationStatusChange DELETING_ACKNOWLEDGED",
+                    "StartEdgeConfigurationUpdate SYNCING", "EdgeConfigurationStatusChange ACKNOWLEDGED",
+                    "EdgeConfigurationStatusChange SYNC_FAILED", "Start SYNCING", "EdgeConfigurationStatusChange ACKNOWLEDGED",
+                    "EdgeConfigurationStatusChange IN_SYNC", "DeleteEdge DELETING", "EdgeConfigurationStatusChange DELETING_ACKNOWLEDGED",
                     "EdgeConfigurationStatusChange DELETED",
                 ])
             #expect(try database.rows("SELECT event_sequence FROM stream") == [[11]])
@@ -237,7 +240,8 @@ import Testing
                 other(.named("other")), other(.named("gate", account: "444455556666")), other(.named("gate", region: "eu-west-2")),
                 other(streamARN: found.streamARN + "0"), other(revision: "other"), other(status: "ACKNOWLEDGED"),
             ] {
-                for move in [Store.EdgeMove.awaiting(status: "ACKNOWLEDGED", timeout: 1), .settled(status: "IN_SYNC", details: nil), .gone] {
+                for move in [Store.EdgeMove.awaiting(status: "ACKNOWLEDGED", timeout: 1), .settled(status: "IN_SYNC", details: nil), .gone]
+                {
                     #expect(try await !store.moveEdgeConfiguration(stranger, move, .fresh()))
                 }
                 #expect(try await !store.extendEdgeDeadline(stranger, timeout: 1))
@@ -329,14 +333,13 @@ import Testing
             let store = Store(database.database)
             let stream = try await store.createActive("gate")
             let before = try await store.startEdge("gate")
-            func report(_ recorder: EdgeRecord.JobReport?, _ uploader: EdgeRecord.JobReport?) async throws -> EdgeRecord {
+            func report(_ recorder: Report?, _ uploader: Report?) async throws -> EdgeRecord {
                 try database.clock.advance(by: 10)
                 #expect(
                     try await store.reportEdgeJobs(
                         Self.key, streamARN: stream.arn, hubDeviceARN: Fixture.hub, recorder: recorder, uploader: uploader))
                 return try #require(try await store.edgeConfiguration(Self.key))
             }
-            typealias Report = EdgeRecord.JobReport
             let now = TestClock.start
             let first = try await report(Report(status: "SUCCESS", details: "fine", collectedAt: 5), nil)
             #expect(first.recorder == Report(status: "SUCCESS", details: "fine", collectedAt: 5, updatedAt: now + 10))
@@ -363,7 +366,7 @@ import Testing
             let stream = try await store.createActive("gate")
             try await store.startEdge("gate")
             let before = try Self.row(database)
-            let job = EdgeRecord.JobReport(status: "SUCCESS", details: "x", collectedAt: 1)
+            let job = Report(status: "SUCCESS", details: "x", collectedAt: 1)
             for (key, arn, hub) in [
                 (Self.key, stream.arn, Fixture.hub + "2"), (Self.key, stream.arn + "0", Fixture.hub),
                 (.named("other"), stream.arn, Fixture.hub), (.named("gate", account: "444455556666"), stream.arn, Fixture.hub),

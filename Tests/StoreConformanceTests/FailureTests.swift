@@ -69,7 +69,10 @@ import Testing
             try await $0.configurations(.named("gate"))?.imageGeneration == "{}"
         },
         Kind(testDescription: "notification", lookup: "stream.changed") { store, _ throws(DatabaseError) in
-            try await store.setNotification(.named("gate"), "{}", needsRetention: true, .fresh("Notification", invocation: "i")).word
+            try await store.setNotification(
+                .named("gate"), "{}", destination: StreamDestination(kind: .webhook, target: "https://there"), needsRetention: true,
+                .fresh("Notification", invocation: "i")
+            ).word
         } isIn: {
             try await $0.configurations(.named("gate"))?.notification == "{}"
         },
@@ -126,7 +129,9 @@ import Testing
             let store = Store(faults)
             let tags = [TagRecord(key: "a", value: "1")]
             var versions: [ResourceKind: String] = [:]
-            for kind in ResourceKind.allCases { versions[kind] = try await store.createActive(.named("gate", kind: kind), tags: tags).version }
+            for kind in ResourceKind.allCases {
+                versions[kind] = try await store.createActive(.named("gate", kind: kind), tags: tags).version
+            }
             let streamARN = try #require(try await store.stream(.named("gate"))?.arn)
             let edge = try await store.createActive("edge")
             let stored = try await store.createActive(.named("stored", kind: .channel))

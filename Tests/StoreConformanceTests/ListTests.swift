@@ -29,7 +29,9 @@ import Testing
             for name in Self.names.reversed() { _ = try await store.createResource(.named(name, kind: kind), .fresh()) }
             _ = try await store.createResource(.named("a-other-account", kind: kind, account: "111122223334"), .fresh())
             _ = try await store.createResource(.named("a-other-region", kind: kind, region: "eu-west-2"), .fresh())
-            for other in ResourceKind.allCases where other != kind { _ = try await store.createResource(.named("a-other", kind: other), .fresh()) }
+            for other in ResourceKind.allCases where other != kind {
+                _ = try await store.createResource(.named("a-other", kind: other), .fresh())
+            }
             try await body(store)
         }
     }

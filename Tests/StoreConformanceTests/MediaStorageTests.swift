@@ -26,7 +26,8 @@ import Testing
     /// Channel and stream of each mapping.
     private static func mappings(_ database: TestDatabase) throws -> [[SQLValue]] {
         try database.rows(
-            "SELECT channel.name, stream.name FROM channel JOIN stream ON stream.arn = channel.media_storage_stream_arn ORDER BY channel.name")
+            "SELECT channel.name, stream.name FROM channel JOIN stream ON stream.arn = channel.media_storage_stream_arn ORDER BY channel.name"
+        )
     }
 
     @Test(arguments: Engine.allCases) func `a channel is mapped to a stream, and back to none`(_ engine: Engine) async throws {
@@ -195,13 +196,15 @@ import Testing
         }
     }
 
-    @Test(arguments: Engine.allCases) func `a channel that goes frees its stream, which hears nothing of it`(_ engine: Engine) async throws {
+    @Test(arguments: Engine.allCases) func `a channel that goes frees its stream, which hears nothing of it`(_ engine: Engine) async throws
+    {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
             let stream = try await Self.create(store, streams: 1, channels: 2)[0]
             let channel = try #require(try await store.channel(.named("c0", kind: .channel)))
             #expect(try await Self.enable(store, "c0", stream) == "accepted")
-            _ = try await store.delete(.named("c0", kind: .channel), expectedVersion: nil, removalDelay: 0, .fresh("DeleteSignalingChannel"))
+            _ = try await store.delete(
+                .named("c0", kind: .channel), expectedVersion: nil, removalDelay: 0, .fresh("DeleteSignalingChannel"))
             #expect(try await Self.enable(store, "c1", stream) == "stream in use")
             try await store.finishTasks()
             #expect(try await store.mappedChannel(streamARN: stream.arn) == nil)

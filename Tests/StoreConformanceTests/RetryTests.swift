@@ -1,7 +1,8 @@
 import SQL
-import Store
 import TestSupport
 import Testing
+
+@testable import Store
 
 /// Clients that lost an answer and make the same call again.
 @Suite struct RetryTests {
@@ -159,10 +160,10 @@ import Testing
             let key = ResourceKey.named("gate")
             let stream = try await store.createActive("gate")
             func set(_ text: String?, _ invocation: String) async throws -> [String] {
-                [
-                    try await store.setImageGeneration(key, text, needsRetention: false, .fresh("Image", invocation: invocation)).word,
-                    try await store.setNotification(key, text, needsRetention: false, .fresh("Notification", invocation: invocation)).word,
-                ]
+                let image = try await store.setImageGeneration(key, text, needsRetention: false, .fresh("Image", invocation: invocation))
+                let notification = try await store.setNotification(
+                    key, text, destination: nil, needsRetention: false, .fresh("Notification", invocation: invocation))
+                return [image.word, notification.word]
             }
             #expect(try await set("1", "i") == ["accepted", "accepted"])
             #expect(try await set(nil, "j") == ["accepted", "accepted"])
@@ -250,7 +251,7 @@ import Testing
             #expect(try await start("i") == "accepted")
             #expect(try await delete("i") == "accepted")
             #expect(try await store.edgeConfiguration(key) == nil)
-            #expect(try await store.history(stream.arn).suffix(2) == ["Start ACTIVE", "DeleteEdge ACTIVE"])
+            #expect(try await store.history(stream.arn).suffix(2) == ["Start SYNCING", "DeleteEdge DELETING"])
         }
     }
 

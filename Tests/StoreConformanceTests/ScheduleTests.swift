@@ -41,7 +41,9 @@ import Testing
             switch key.kind {
             case .stream:
                 let update = StreamUpdate.expecting(state.version, retentionChangeInHours: number % 3 == 0 ? -24 : number % 3 == 1 ? 24 : 0)
-                tally.count("UpdateStream", try await store.updateStream(key, update, activationDelay: 0, .fresh("UpdateStream")).word == "accepted")
+                tally.count(
+                    "UpdateStream", try await store.updateStream(key, update, activationDelay: 0, .fresh("UpdateStream")).word == "accepted"
+                )
             case .channel:
                 let change = try await store.update(key, expecting: state.version, .fresh("UpdateSignalingChannel"))
                 tally.count("UpdateSignalingChannel", change.word == "accepted")
@@ -63,7 +65,7 @@ import Testing
             let change = try await store.setImageGeneration(stream, "{}", needsRetention: true, .fresh("Image"))
             tally.count("Image", change.word == "accepted")
         case 1:
-            let change = try await store.setNotification(stream, nil, needsRetention: false, .fresh("Notification"))
+            let change = try await store.setNotification(stream, nil, destination: nil, needsRetention: false, .fresh("Notification"))
             tally.count("Notification", change.word == "accepted")
         case 2:
             guard let arn = try await store.stream(stream)?.arn else { return }
@@ -276,7 +278,8 @@ import Testing
     /// The events of each resource, in their order: type and status.
     private static func histories(_ database: TestDatabase) throws -> [String: [(type: String, status: String)]] {
         var histories: [String: [(type: String, status: String)]] = [:]
-        for row in try database.migrationConnection().query("SELECT resource_arn, type, status FROM event ORDER BY resource_arn, sequence") {
+        for row in try database.migrationConnection().query("SELECT resource_arn, type, status FROM event ORDER BY resource_arn, sequence")
+        {
             var row = row
             histories[try row.text(), default: []].append((type: try row.text(), status: try row.text()))
         }

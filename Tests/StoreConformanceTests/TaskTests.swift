@@ -61,7 +61,8 @@ import Testing
         }
     }
 
-    @Test(arguments: Engine.allCases, ResourceKind.allCases) func `a worker that finishes after its lease changes nothing and tells nothing`(
+    @Test(arguments: Engine.allCases, ResourceKind.allCases)
+    func `a worker that finishes after its lease changes nothing and tells nothing`(
         _ engine: Engine, _ kind: ResourceKind
     ) async throws {
         try await TestDatabase.with(engine) { database in

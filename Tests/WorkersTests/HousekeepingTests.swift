@@ -23,7 +23,9 @@ import Testing
             try await Housekeeping(store: store, eventRetention: Housekeeping.answerRetention, logger: .quiet).cleanUp()
             #expect(try database.rows("SELECT resource_arn FROM event") == [[.text(young)]])
             #expect(try database.rows("SELECT invocation_id FROM answered_mutation") == [["young"]])
-            #expect(faults.writes == Array(repeating: ["event.remove-old"], count: 3) + Array(repeating: ["mutation.remove-old"], count: 3))
+            #expect(
+                faults.writes == Array(repeating: ["event.remove-old"], count: 3) + Array(repeating: ["mutation.remove-old"], count: 3)
+                    + [["instance.remove-old"]])
         }
     }
 
