@@ -56,7 +56,7 @@ class Workload:
     def __init__(self, stack, history, seed, clients=14, rate=150, agents=2):
         self.stack, self.history, self.seed = stack, history, seed
         self._stop = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._pause = clients / rate
         self._generation = 0
         self.kept = []
@@ -108,11 +108,11 @@ class Workload:
             cell.calls += 1
             is_last = cell.calls == CALLS_PER_CELL
         if is_last:
-            self.cells[slot] = self._new_cell()
             with self._lock:
                 is_kept = len(self.kept) < KEPT_CELLS and chance.random() < 0.3
                 if is_kept:
                     self.kept.append(cell)
+                self.cells[slot] = self._new_cell()
             if not is_kept:
                 self._empty(client, cell)
             cell = self.cells[slot]
@@ -323,14 +323,25 @@ class Workload:
             number += 1
             operation, member, prefix = chance.choice([
                 ("ListStreams", "StreamInfoList", "Stream"), ("ListSignalingChannels", "ChannelInfoList", "Channel")])
-            token, size = None, chance.choice([1, 2, 3, 5, 100])
+            token, size = None, chance.choice([1, 2, 3, 5, 5, 100])
             for page in range(200):
                 body = {"MaxResults": size} | ({"NextToken": token} if token else {})
                 told = client.call(operation, body, listing=f"{client.name}-{number}", page=page)
+                for info in told.body[member] if told.is_ok else []:
+                    self._clear_away(client, info, prefix)
                 token = told.is_ok and told.body.get("NextToken")
                 if not token:
                     break
-            self._stop.wait(0.3)
+            self._stop.wait(0.5)
+
+    def _clear_away(self, client, info, prefix):
+        """Deletes what a cell holds that was emptied: a creation of unknown outcome may have come after that. It would use up the quota."""
+        cell = info[f"{prefix}Name"].rsplit("-", 1)[0]
+        with self._lock:
+            is_used = any(cell == other.name for other in (*self.cells, *self.kept))
+        if not is_used and status_of(info) == "ACTIVE":
+            operation = "DeleteStream" if prefix == "Stream" else "DeleteSignalingChannel"
+            client.call(operation, {f"{prefix}ARN": info[f"{prefix}ARN"]}, cell=cell)
 
     # MARK: Edge agents
 
