@@ -129,7 +129,8 @@ class Client:
     def _attempt(self, operation, payload, invocation, retry):
         """Status, error code, request id and body of one attempt; status 0 where no answer came, code `unsent` where nothing was sent."""
         headers = {
-            "Content-Type": "application/json", "amz-sdk-invocation-id": invocation, "amz-sdk-request": f"attempt={retry + 1}; max={self._policy.attempts}"}
+            "Content-Type": "application/json", "amz-sdk-invocation-id": invocation,
+            "amz-sdk-request": f"attempt={retry + 1}; max={self._policy.attempts}"}
         method, target, headers, payload = self._sender.signed(PATHS[operation], payload, headers)
         try:
             if not self._connection:

@@ -58,7 +58,8 @@ class Server:
         password.write_text(self.password)
         if OWNER:
             shutil.chown(password, OWNER, OWNER)
-        self._run("initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "--auth=scram-sha-256", f"--pwfile={password}")
+        self._run(
+            "initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "--auth=scram-sha-256", f"--pwfile={password}")
         with (self.data / "postgresql.conf").open("a") as settings:
             settings.write(SETTINGS)
 
@@ -66,7 +67,9 @@ class Server:
         """Makes it a standby of `primary`, from a fresh copy; what it held before is gone."""
         if self.data.exists():
             shutil.rmtree(self.data)
-        self._run("pg_basebackup", "-D", self.data, "-R", "--no-sync", "--checkpoint=fast", "-X", "stream", "-d", f"{primary.url}?application_name={self.name}")
+        self._run(
+            "pg_basebackup", "-D", self.data, "-R", "--no-sync", "--checkpoint=fast", "-X", "stream", "-d",
+            f"{primary.url}?application_name={self.name}")
 
     def start(self):
         self._process = Process(
@@ -180,7 +183,8 @@ class Cluster:
         standby.start()
         standby.wait_until_up()
         self._confirm_by("*")
-        until(lambda: self.primary.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1", "the standby is synchronous", pause=0.1)
+        count = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+        until(lambda: self.primary.sql(count) == "1", "the standby is synchronous", pause=0.1)
         position = self.primary.sql("SELECT pg_current_wal_insert_lsn()")
         self.wait_until_replicated(position)
 

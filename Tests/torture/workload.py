@@ -7,6 +7,7 @@ one, so that the history of each stays short enough to be explained. Most cells 
 import random
 import threading
 import time
+import traceback
 
 from client import PATIENT, STANDARD, Client
 from stack import ACCOUNT, REGION
@@ -75,7 +76,6 @@ class Workload:
             try:
                 body(client, chance, *arguments)
             except Exception as error:  # A client that dies without a word would leave the run without its calls.
-                import traceback
                 self.broken.append(f"{name}: {error!r}\n{traceback.format_exc()}")
             finally:
                 client.close()
@@ -198,7 +198,8 @@ class Workload:
             case "describe":
                 self._note(cell, name, self._call(client, cell, "DescribeStream", named))
             case "update":
-                self._call(client, cell, "UpdateStream", current | {chance.choice(["DeviceName"]): mark} | ({"MediaType": f"video/{mark}"} if chance.random() < 0.4 else {}))
+                media = {"MediaType": f"video/{mark}"} if chance.random() < 0.4 else {}
+                self._call(client, cell, "UpdateStream", current | {"DeviceName": mark} | media)
                 self._note(cell, name, self._call(client, cell, "DescribeStream", {"StreamName": name}))
             case "retention":
                 way = chance.choice(["INCREASE_DATA_RETENTION", "INCREASE_DATA_RETENTION", "DECREASE_DATA_RETENTION"])
@@ -214,12 +215,14 @@ class Workload:
             case "tags":
                 self._call(client, cell, "ListTagsForStream", named)
             case "tag-resource":
-                self._call(client, cell, "TagResource", {"ResourceARN": cell.known[name].get("arn") or self._nowhere("stream", name), "Tags": [{"Key": chance.choice(TAGS), "Value": mark}]})
+                arn = cell.known[name].get("arn") or self._nowhere("stream", name)
+                self._call(client, cell, "TagResource", {"ResourceARN": arn, "Tags": [{"Key": chance.choice(TAGS), "Value": mark}]})
             case "image":
                 self._call(client, cell, "UpdateImageGenerationConfiguration", named | self._image(chance, mark))
             case "notification":
                 config = {"Status": chance.choice(["ENABLED", "DISABLED"]), "DestinationConfig": {"Uri": f"arn:aws:sns:{REGION}:{ACCOUNT}:{mark}"}}
-                self._call(client, cell, "UpdateNotificationConfiguration", named | ({"NotificationConfiguration": config} if chance.random() < 0.85 else {}))
+                given = {"NotificationConfiguration": config} if chance.random() < 0.85 else {}
+                self._call(client, cell, "UpdateNotificationConfiguration", named | given)
             case "images":
                 self._call(client, cell, "DescribeImageGenerationConfiguration", named)
             case "notifications":
@@ -253,7 +256,8 @@ class Workload:
             if chance.random() < 0.75:
                 body = {"ChannelName": name}
                 if chance.random() < 0.5:
-                    body |= {"Tags": [{"Key": chance.choice(TAGS), "Value": mark}], "SingleMasterConfiguration": {"MessageTtlSeconds": chance.randint(5, 120)}}
+                    body |= {"Tags": [{"Key": chance.choice(TAGS), "Value": mark}]}
+                    body |= {"SingleMasterConfiguration": {"MessageTtlSeconds": chance.randint(5, 120)}}
                 return self._note(cell, name, self._call(client, cell, "CreateSignalingChannel", body))
             return self._note(cell, name, self._call(client, cell, "DescribeSignalingChannel", {"ChannelName": name}))
         what = chance.choices(["describe", "update", "tag", "untag", "tags", "endpoint", "delete", "create"], [20, 12, 10, 6, 8, 3, 3, 2])[0]
@@ -262,7 +266,8 @@ class Workload:
             case "describe":
                 self._note(cell, name, self._call(client, cell, "DescribeSignalingChannel", self._named(chance, cell, name, "Channel")))
             case "update":
-                self._call(client, cell, "UpdateSignalingChannel", current | {"SingleMasterConfiguration": {"MessageTtlSeconds": chance.randint(5, 120)}})
+                seconds = chance.randint(5, 120)
+                self._call(client, cell, "UpdateSignalingChannel", current | {"SingleMasterConfiguration": {"MessageTtlSeconds": seconds}})
                 self._note(cell, name, self._call(client, cell, "DescribeSignalingChannel", {"ChannelName": name}))
             case "tag":
                 tags = [{"Key": key, "Value": mark} for key in chance.sample(TAGS, chance.randint(1, 3))]
@@ -308,7 +313,8 @@ class Workload:
             return
         named = {"ChannelARN": channel["arn"]}
         if what == "enable" and stream.get("arn"):
-            self._call(client, cell, "UpdateMediaStorageConfiguration", named | {"MediaStorageConfiguration": {"Status": "ENABLED", "StreamARN": stream["arn"]}})
+            enabled = {"MediaStorageConfiguration": {"Status": "ENABLED", "StreamARN": stream["arn"]}}
+            self._call(client, cell, "UpdateMediaStorageConfiguration", named | enabled)
         elif what == "disable":
             self._call(client, cell, "UpdateMediaStorageConfiguration", named | {"MediaStorageConfiguration": {"Status": "DISABLED"}})
         else:
@@ -349,7 +355,7 @@ class Workload:
         """An edge agent that mostly does what it is told, sometimes fails, and sometimes says nothing until its time is over."""
         held = {}
         while not self._stop.is_set():
-            wait = chance.choice([0, 1, 1, 3, 20] if not self._stop.is_set() else [0])
+            wait = chance.choice([0, 1, 1, 3, 20])
             told = client.call("FetchEdgeConfigurations", {
                 "HubDeviceArn": hub, "WaitTimeInSeconds": wait,
                 "HeldConfigurations": [{"StreamARN": arn, "Revision": revision} for arn, revision in held.items()]})
