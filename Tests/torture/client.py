@@ -85,9 +85,10 @@ class Answer:
 
 
 class Client:
-    """One client with one kept connection; for one thread."""
+    """One client with one kept connection; for one thread. One that is `forgetful` makes each attempt as if it were another call."""
 
-    def __init__(self, port, key, history, name, policy, seed):
+    def __init__(self, port, key, history, name, policy, seed, forgetful=False):
+        self._forgetful = forgetful
         self._sender = Sender(port, Credentials(*key), REGION)
         self._port, self._history, self.name, self._policy = port, history, name, policy
         self._chance = random.Random(f"{seed}-{name}")
@@ -104,6 +105,8 @@ class Client:
         for retry in range(self._policy.attempts):
             if retry:
                 time.sleep(self._policy.pause(retry - 1, self._chance))
+            if retry and self._forgetful:
+                invocation = str(uuid.uuid4())
             begun = time.monotonic()
             status, code, request_id, answer = self._attempt(operation, payload, invocation, retry)
             attempts.append([begun, time.monotonic(), status, code, request_id])

@@ -26,8 +26,11 @@ def log(text):
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def torture(binary, folder, seconds, seed, kinds, rate=150, report=log):
-    """One run. Answers its facts, and what went wrong with the programs themselves; the history and the tables stay in `folder`."""
+def torture(binary, folder, seconds, seed, kinds, rate=150, report=log, careless=False):
+    """One run. Answers its facts, and what went wrong with the programs themselves; the history and the tables stay in `folder`.
+
+    careless: the standby confirms nothing, and clients do not tell that they make a call again, so that what clients are told is not true.
+    """
     if {"partition", "isolate"} & set(kinds):
         network.check()
     history = History(folder / "history.jsonl")
@@ -36,8 +39,8 @@ def torture(binary, folder, seconds, seed, kinds, rate=150, report=log):
     report(f"starting three instances, seed {seed}")
     stack = None
     try:
-        stack = Stack(binary, folder, flags() + ["--drain-seconds", 1], seed=seed, **needs(kinds))
-        workload = Workload(stack, history, seed, rate=rate)
+        stack = Stack(binary, folder, flags() + ["--drain-seconds", 1], seed=seed, synchronous=not careless, **needs(kinds))
+        workload = Workload(stack, history, seed, rate=rate, forgetful=careless)
         faults = Faults(stack, history, kinds, seed, report)
         sampler = Repeated(0.5, lambda: sample(stack, history))
         report(f"clients start; faults: {', '.join(kinds)}")

@@ -52,9 +52,10 @@ def status_of(info):
 
 
 class Workload:
-    """The clients, from start to stop. `rate` bounds the calls of all together in a second."""
+    """The clients, from start to stop. `rate` bounds the calls of all together in a second. forgetful: as in Client."""
 
-    def __init__(self, stack, history, seed, clients=14, rate=150, agents=2):
+    def __init__(self, stack, history, seed, clients=14, rate=150, agents=2, forgetful=False):
+        self._forgetful = forgetful
         self.stack, self.history, self.seed = stack, history, seed
         self._stop = threading.Event()
         self._lock = threading.RLock()
@@ -71,7 +72,7 @@ class Workload:
 
     def _thread(self, body, name, policy, key=None, *arguments):
         def run():
-            client = Client(self.stack.port, key or self.stack.key, self.history, name, policy, self.seed)
+            client = Client(self.stack.port, key or self.stack.key, self.history, name, policy, self.seed, self._forgetful)
             chance = random.Random(f"{self.seed}-{name}-what")
             try:
                 body(client, chance, *arguments)
