@@ -6,6 +6,8 @@ import agent
 from calls import fresh, wait_active, wait_channel
 from cases import THING
 from deployment import Deployments
+from events import Notifications, Topics
+from receivers import Authority, Receiver
 from slow import SlowClients
 
 
@@ -147,3 +149,76 @@ def pytest_sessionfinish():
 def slow_clients():
     assert _slow_clients, "WEIR_BINARY is not set: run these tests through ops/test"
     return _slow_clients.wait()
+
+
+# --- notifications ---
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def topics(tmp_path_factory):
+    topics = Topics(tmp_path_factory.mktemp("topics"))
+    yield topics
+    topics.close()
+
+
+@pytest.fixture(scope="session")
+def delivering(authority, topics):
+    """The flags of a server that may send to this machine, and gives up soon; later flags win over them."""
+
+    def flags(**changed):
+        values = {
+            "delivery_networks": "127.0.0.0/8", "delivery_allow_http": "true", "delivery_ca_file": authority.file,
+            "delivery_timeout_seconds": 1, "delivery_attempts": 3, "lifecycle_notifications": "true",
+        }
+        changed = {name: value for name, value in (values | changed).items() if value is not None}
+        return topics.flags + [text for name, value in changed.items() for text in ("--" + name.replace("_", "-"), str(value))]
+
+    return flags
+
+
+@pytest.fixture(scope="module")
+def telling(engine, tmp_path_factory, delivering):
+    """A server with those flags that the tests of a module share; each uses streams and subscriptions of its own."""
+    made = Deployments(engine, tmp_path_factory.mktemp("telling"))
+    server = made.server(*delivering())
+    server.notifications = Notifications(server)
+    server.calls = server.sender()
+    yield server
+    made.close()
+
+
+@pytest.fixture
+def receiver(authority):
+    """Makes receivers; HTTPS, unless told otherwise."""
+    made = []
+
+    def make(respond=None, context=authority.context, **options):
+        receiver = Receiver(context and context(), **({"respond": respond} if respond else {}), **options)
+        made.append(receiver)
+        return receiver
+
+    yield make
+    for receiver in made:
+        receiver.close()
+
+
+@pytest.fixture
+def subscribe():
+    """Subscribes a receiver or a target, until the test ends: what waits for it then is forgotten."""
+    made = []
+
+    def add(server, target, *filters):
+        notifications = Notifications(server)
+        subscription = notifications.subscribe(target if isinstance(target, str) else target.url(), *filters)
+        made.append((server, notifications, subscription))
+        return subscription
+
+    yield add
+    for server, notifications, subscription in made:
+        if server.is_running:
+            notifications.run("subscriptions", "remove", subscription.id)

@@ -1,0 +1,159 @@
+"""Hours and days, by a clock that the tests move: receivers that are down for long, destinations that are paused, events that grow old."""
+
+import statistics
+import time
+
+import pytest
+
+from calls import accepted
+from deployment import until
+from events import Notifications, ShiftedClock, check_order, kinds
+from receivers import answer
+
+HOUR = 3600
+
+
+@pytest.fixture
+def shifted(postgres_deployments, delivering):
+    """A server on a database whose clock the test moves."""
+
+    def make(**flags):
+        folder = postgres_deployments.folder()
+        database = postgres_deployments.database(folder)
+        clock = ShiftedClock(database)
+        server = postgres_deployments.start(folder, database, *delivering(**flags))
+        return server, clock, Notifications(server)
+
+    return make
+
+
+def latency(sender, name, number):
+    begun = time.perf_counter()
+    accepted(sender, "TagStream", {"StreamName": name, "Tags": {f"t{number % 40}": str(number)}})
+    return time.perf_counter() - begun
+
+
+def test_a_receiver_that_is_down_for_an_hour(shifted, receiver, subscribe, note):
+    """Nothing is lost with the attempts there are by default, and whoever calls the API does not notice."""
+    server, clock, notifications = shifted(delivery_attempts=15)
+    down, other = receiver(), receiver()
+    id = subscribe(server, down).id
+    subscribe(server, other)
+    names = [f"s{number}" for number in range(12)]
+    with server.sender() as sender:
+        for name in names:
+            accepted(sender, "CreateStream", {"StreamName": name})
+        down.wait(2 * len(names))
+        for number in range(20):
+            latency(sender, names[0], number)
+        while_up = [latency(sender, names[number % len(names)], number) for number in range(150)]
+        notifications.settle()
+
+        down.close_door()
+        while_down, passed, step = [], 0, 1.0
+        while passed < HOUR:
+            for number in range(3):
+                while_down.append(latency(sender, names[(len(while_down)) % len(names)], len(while_down)))
+            clock.advance(step)
+            passed += step
+            # Whatever has become due is tried before time goes on.
+            attempted(server, id)
+            step = min(step * 1.3, 60)
+        assert server.database.query(f"SELECT count(*) FROM delivery WHERE destination_id = '{id}' AND state = 'DEAD'") == ["0"]
+        count = int(server.database.query("SELECT count(*) FROM event")[0])
+        assert len(other.wait(count)) == count > 2 * len(names) + 300
+        assert len(down.events) < count
+
+        down.open_door()
+        for _ in range(8):
+            # The longest that an attempt may have been put off is an hour.
+            clock.advance(HOUR / 8)
+            attempted(server, id)
+        events = down.wait(count)
+    assert len(events) == count
+    check_order(events)
+    until(lambda: notifications.deliveries(id, "DELIVERED") == count, "it is written down")
+    up, slow_up = statistics.median(while_up), statistics.quantiles(while_up, n=10)[-1]
+    below, slow_below = statistics.median(while_down), statistics.quantiles(while_down, n=10)[-1]
+    note(f"TagStream with the receiver up: median {up * 1000:.1f} ms, p90 {slow_up * 1000:.1f} ms; with it down for an hour: "
+         f"{below * 1000:.1f} ms, {slow_below * 1000:.1f} ms")
+    assert below < 2 * up and slow_below < 3 * slow_up
+
+
+def attempted(server, id):
+    """Waits until nothing that is due for a destination has not been tried."""
+    until(
+        lambda: server.database.query(
+            f"SELECT count(*) FROM delivery_queue JOIN destination ON destination.id = destination_id WHERE destination_id = '{id}' "
+            "AND (lease_token IS NOT NULL OR available_at <= now_ms() AND retry_at <= now_ms())") == ["0"],
+        "what is due was tried")
+
+
+def test_a_destination_that_fails_for_days_is_paused(shifted, receiver, subscribe):
+    """Others are told so; what happens meanwhile is kept, and sent once it is resumed."""
+    server, clock, notifications = shifted(delivery_attempts=1000, delivery_pause_hours=5)
+    broken, operator = receiver(lambda request: answer(500)), receiver()
+    id = subscribe(server, broken, "--types", "CreateStream,TagStream").id
+    subscribe(server, operator, "--types", "DestinationPaused")
+    with server.sender() as sender:
+        accepted(sender, "CreateStream", {"StreamName": "s"})
+        until(lambda: broken.requests, "the first attempt")
+        for _ in range(4):
+            clock.advance(HOUR)
+            attempted(server, id)
+        assert "ACTIVE" in notifications.row(id)
+        clock.advance(1.5 * HOUR)
+        event, = operator.wait(1)
+        assert event["type"] == "weir.kinesisvideo.DestinationPaused" and id in event["subject"]
+        assert "PAUSED" in notifications.row(id)
+        sent = len(broken.requests)
+        accepted(sender, "TagStream", {"StreamName": "s", "Tags": {"a": "1"}})
+        clock.advance(2 * HOUR)
+        accepted(sender, "TagStream", {"StreamName": "s", "Tags": {"a": "2"}})
+        assert notifications.deliveries(id, "PENDING") == 3 and len(broken.requests) == sent
+        broken.respond = lambda request: answer(200)
+        notifications.done("subscriptions", "resume", id)
+        clock.advance(HOUR)
+        assert kinds(broken.wait(3)) == [("CreateStream", "CREATING"), ("TagStream", "ACTIVE"), ("TagStream", "ACTIVE")]
+    notifications.settle()
+    assert len(operator.events) == 1
+
+
+def test_success_forgets_failures(shifted, receiver, subscribe):
+    """Only a destination that does nothing but fail is paused."""
+    server, clock, notifications = shifted(delivery_attempts=1000, delivery_pause_hours=5)
+    sink = receiver()
+    id = subscribe(server, sink, "--types", "TagStream").id
+    with server.sender() as sender:
+        accepted(sender, "CreateStream", {"StreamName": "s"})
+        for round in range(4):
+            sink.respond = lambda request: answer(500)
+            accepted(sender, "TagStream", {"StreamName": "s", "Tags": {"a": str(round)}})
+            until(lambda: len(sink.requests) > len(sink.accepted), "a failure")
+            clock.advance(2 * HOUR)
+            attempted(server, id)
+            sink.respond = lambda request: answer(200)
+            clock.advance(HOUR)
+            sink.wait(round + 1)
+        until(lambda: notifications.waiting() == 0, "nothing waits")
+    assert "ACTIVE" in notifications.row(id)
+
+
+def test_what_was_delivered_grows_old_and_what_waits_does_not(shifted, receiver, subscribe):
+    server, clock, notifications = shifted(delivery_attempts=1000, delivery_pause_hours=10_000, event_retention_hours=24)
+    sink, down = receiver(), receiver()
+    down.close_door()
+    delivered = subscribe(server, sink).id
+    waiting = subscribe(server, down, "--types", "TagStream").id
+    with server.sender() as sender:
+        accepted(sender, "CreateStream", {"StreamName": "s"})
+        accepted(sender, "TagStream", {"StreamName": "s", "Tags": {"a": "1"}})
+        sink.wait(3)
+        until(lambda: notifications.deliveries(delivered, "DELIVERED") == 3, "it is written down")
+        clock.advance(30 * HOUR)
+        until(lambda: notifications.deliveries(delivered) == 0, "the delivered ones are gone", 120)
+        assert server.database.query("SELECT type FROM event") == ["TagStream"]
+        assert notifications.deliveries(waiting, "PENDING") == 1
+        down.open_door()
+        clock.advance(2 * HOUR)
+        assert kinds(down.wait(1)) == [("TagStream", "ACTIVE")]
