@@ -3,6 +3,7 @@ import os
 import pytest
 
 import agent
+from ageing import Ageing
 from calls import fresh, wait_active, wait_channel
 from cases import THING
 from deployment import Deployments
@@ -111,19 +112,23 @@ def new_channel(client):
     return create
 
 
-_slow_clients = None
+# What takes long runs beside the other tests: fixtures and what is made for them.
+_BACKGROUND = {"slow_clients": SlowClients, "ageing": Ageing}
+_running = {}
 
 
 def pytest_collection_modifyitems(items):
     # They are watched for as long as the other tests take.
-    items.sort(key=lambda item: "slow_clients" in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: not _BACKGROUND.keys().isdisjoint(getattr(item, "fixturenames", ())))
 
 
 def pytest_collection_finish(session):
-    global _slow_clients
-    wanted = any("slow_clients" in getattr(item, "fixturenames", ()) for item in session.items)
-    if wanted and not session.config.option.collectonly and os.environ.get("WEIR_BINARY"):
-        _slow_clients = SlowClients()
+    if session.config.option.collectonly or not os.environ.get("WEIR_BINARY"):
+        return
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    for name, make in _BACKGROUND.items():
+        if name in wanted:
+            _running[name] = make()
 
 
 _notes = []
@@ -141,14 +146,23 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def pytest_sessionfinish():
-    if _slow_clients:
-        _slow_clients.close()
+    for running in _running.values():
+        running.close()
+
+
+def _in_background(name):
+    assert name in _running, "WEIR_BINARY is not set: run these tests through ops/test"
+    return _running[name]
 
 
 @pytest.fixture
 def slow_clients():
-    assert _slow_clients, "WEIR_BINARY is not set: run these tests through ops/test"
-    return _slow_clients.wait()
+    return _in_background("slow_clients").wait()
+
+
+@pytest.fixture
+def ageing():
+    return _in_background("ageing")
 
 
 # --- notifications ---

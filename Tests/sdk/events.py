@@ -16,17 +16,19 @@ import jsonschema
 from botocore.config import Config
 from standardwebhooks import Webhook
 
+from calls import UUID
 from deployment import DEADLINE, REGION, binary, clean_environment, run_weir, until
 
-# Everything that a call or a transition tells.
-TYPES = {
+# Everything that is told: of resources, and of what no resource counts.
+OF_RESOURCES = {
     f"weir.kinesisvideo.{name}" for name in """
     CreateStream UpdateStream UpdateDataRetention UpdateStreamStorageConfiguration DeleteStream StreamStatusChange TagStream UntagStream
     TagResource UntagResource UpdateImageGenerationConfiguration UpdateNotificationConfiguration StartEdgeConfigurationUpdate
     DeleteEdgeConfiguration EdgeConfigurationStatusChange CreateSignalingChannel UpdateSignalingChannel DeleteSignalingChannel
-    ChannelStatusChange UpdateMediaStorageConfiguration MediaStorageConfigurationChange LimitReached DestinationPaused
+    ChannelStatusChange UpdateMediaStorageConfiguration MediaStorageConfigurationChange
     """.split()
 }
+OTHERS = {f"weir.kinesisvideo.{name}" for name in ("LimitReached", "DestinationPaused", "Test")}
 
 # --- what an event must be ---
 
@@ -60,8 +62,8 @@ WEIR_EVENT = {
     "type": "object",
     "required": ["specversion", "id", "source", "type", "subject", "time", "datacontenttype", "sequence", "sequencetype", "data"],
     "properties": {
-        "specversion": {}, "id": {}, "source": {}, "type": {"enum": sorted(TYPES)}, "dataschema": {},
-        "subject": {"pattern": r"^arn:[a-z-]+:kinesisvideo:[a-z0-9-]+:\d{12}:[a-z]+/"},
+        "specversion": {}, "id": {}, "source": {}, "type": {"enum": sorted(OF_RESOURCES | OTHERS)}, "dataschema": {},
+        "subject": {"pattern": r"^arn:[a-z-]+:kinesisvideo:([a-z0-9-]+:\d{12}:(stream|channel|limit)|[a-z0-9-]*:(\d{12})?:destination)/"},
         "time": {"pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"},
         "datacontenttype": {"const": "application/json"},
         "sequence": {"type": "string", "pattern": "^[1-9][0-9]*$"},
@@ -69,15 +71,16 @@ WEIR_EVENT = {
         "replayed": {"const": True},
         "data": {
             "type": "object",
-            "required": ["resourceARN", "account", "region", "status", "version", "keyId", "requestId", "sequence"],
+            # The rest too, of resources; else what is known.
+            "required": ["resourceARN", "sequence"],
             "properties": {
                 "resourceARN": {"type": "string"},
                 "account": {"type": "string", "pattern": r"^\d{12}$"},
                 "region": {"type": "string", "pattern": "^[a-z0-9-]{1,32}$"},
-                "status": {"type": "string", "pattern": "^[A-Z_]*$"},
-                "version": {"type": "string", "pattern": "^([a-z][A-Za-z0-9]{19})?$"},
-                "keyId": {"type": "string", "pattern": "^([A-Z0-9]{16,128})?$"},
-                "requestId": {"type": "string"},
+                "status": {"type": "string", "pattern": "^[A-Z_]+$"},
+                "version": {"type": "string", "pattern": "^[a-z][A-Za-z0-9]{19}$"},
+                "keyId": {"type": "string", "pattern": "^[A-Z0-9]{16,128}$"},
+                "requestId": {"type": "string", "pattern": f"^{UUID.pattern}$"},
                 "sequence": {"type": "integer", "minimum": 1},
             },
             "additionalProperties": False,
@@ -99,8 +102,11 @@ def check_event(event):
     assert event["subject"] == data["resourceARN"] == subject
     assert event["sequence"] == str(data["sequence"]) == sequence
     assert milliseconds(event["time"]) == int(moment)
-    assert event["source"] == f"urn:weir:kinesisvideo:{data['region']}:{data['account']}"
-    assert event["subject"].split(":")[3:5] == [data["region"], data["account"]]
+    if event["type"] in OF_RESOURCES:
+        assert set(data) == set(WEIR_EVENT["properties"]["data"]["properties"])
+    of = [data.get("region", ""), data.get("account", "")]
+    assert event["subject"].split(":")[3:5] == of
+    assert event["source"] == ":".join(["urn:weir:kinesisvideo", *filter(None, of)])
     return event
 
 

@@ -7,7 +7,7 @@ import model
 from calls import accepted, call, denied, fresh, wait_active
 from cases import SECRET
 from deployment import ACCOUNT, REGION, until
-from events import TYPES, check_order, check_webhook, kinds, milliseconds
+from events import OF_RESOURCES, check_order, check_webhook, kinds, milliseconds
 from receivers import OK, answer, scripted
 from signing import invocation
 
@@ -117,7 +117,7 @@ def test_every_change_is_told_as_it_was(telling, receiver, subscribe):
     assert channel.rest() is None
 
     told = {f"weir.kinesisvideo.{event[0]}" for story in (stream, channel) for event in story.told}
-    assert told == TYPES - {"weir.kinesisvideo.LimitReached", "weir.kinesisvideo.DestinationPaused"}
+    assert told == OF_RESOURCES
     events = sink.wait(len(stream.told) + len(channel.told))
     ended = time.time()
     for story in (stream, channel):

@@ -1,4 +1,5 @@
-"""Hours and days, by a clock that the tests move: receivers that are down for long, destinations that are paused, events that grow old."""
+"""Hours and days, by a clock that the tests move: receivers that are down for long, destinations that are paused, events that grow old; see
+`ageing.py`."""
 
 import statistics
 import time
@@ -7,8 +8,7 @@ import pytest
 
 from calls import accepted
 from deployment import until
-from events import Notifications, ShiftedClock, check_order, kinds
-from receivers import answer
+from events import Notifications, ShiftedClock, check_order
 
 HOUR = 3600
 
@@ -89,71 +89,9 @@ def attempted(server, id):
         "what is due was tried")
 
 
-def test_a_destination_that_fails_for_days_is_paused(shifted, receiver, subscribe):
-    """Others are told so; what happens meanwhile is kept, and sent once it is resumed."""
-    server, clock, notifications = shifted(delivery_attempts=1000, delivery_pause_hours=5)
-    broken, operator = receiver(lambda request: answer(500)), receiver()
-    id = subscribe(server, broken, "--types", "CreateStream,TagStream").id
-    subscribe(server, operator, "--types", "DestinationPaused")
-    with server.sender() as sender:
-        accepted(sender, "CreateStream", {"StreamName": "s"})
-        until(lambda: broken.requests, "the first attempt")
-        for _ in range(4):
-            clock.advance(HOUR)
-            attempted(server, id)
-        assert "ACTIVE" in notifications.row(id)
-        clock.advance(1.5 * HOUR)
-        event, = operator.wait(1)
-        assert event["type"] == "weir.kinesisvideo.DestinationPaused" and id in event["subject"]
-        assert "PAUSED" in notifications.row(id)
-        sent = len(broken.requests)
-        accepted(sender, "TagStream", {"StreamName": "s", "Tags": {"a": "1"}})
-        clock.advance(2 * HOUR)
-        accepted(sender, "TagStream", {"StreamName": "s", "Tags": {"a": "2"}})
-        assert notifications.deliveries(id, "PENDING") == 3 and len(broken.requests) == sent
-        broken.respond = lambda request: answer(200)
-        notifications.done("subscriptions", "resume", id)
-        clock.advance(HOUR)
-        assert kinds(broken.wait(3)) == [("CreateStream", "CREATING"), ("TagStream", "ACTIVE"), ("TagStream", "ACTIVE")]
-    notifications.settle()
-    assert len(operator.events) == 1
+def test_a_destination_that_fails_for_days_is_paused(ageing):
+    ageing.wait("failing_for_days")
 
 
-def test_success_forgets_failures(shifted, receiver, subscribe):
-    """Only a destination that does nothing but fail is paused."""
-    server, clock, notifications = shifted(delivery_attempts=1000, delivery_pause_hours=5)
-    sink = receiver()
-    id = subscribe(server, sink, "--types", "TagStream").id
-    with server.sender() as sender:
-        accepted(sender, "CreateStream", {"StreamName": "s"})
-        for round in range(4):
-            sink.respond = lambda request: answer(500)
-            accepted(sender, "TagStream", {"StreamName": "s", "Tags": {"a": str(round)}})
-            until(lambda: len(sink.requests) > len(sink.accepted), "a failure")
-            clock.advance(2 * HOUR)
-            attempted(server, id)
-            sink.respond = lambda request: answer(200)
-            clock.advance(HOUR)
-            sink.wait(round + 1)
-        until(lambda: notifications.waiting() == 0, "nothing waits")
-    assert "ACTIVE" in notifications.row(id)
-
-
-def test_what_was_delivered_grows_old_and_what_waits_does_not(shifted, receiver, subscribe):
-    server, clock, notifications = shifted(delivery_attempts=1000, delivery_pause_hours=10_000, event_retention_hours=24)
-    sink, down = receiver(), receiver()
-    down.close_door()
-    delivered = subscribe(server, sink).id
-    waiting = subscribe(server, down, "--types", "TagStream").id
-    with server.sender() as sender:
-        accepted(sender, "CreateStream", {"StreamName": "s"})
-        accepted(sender, "TagStream", {"StreamName": "s", "Tags": {"a": "1"}})
-        sink.wait(3)
-        until(lambda: notifications.deliveries(delivered, "DELIVERED") == 3, "it is written down")
-        clock.advance(30 * HOUR)
-        until(lambda: notifications.deliveries(delivered) == 0, "the delivered ones are gone", 120)
-        assert server.database.query("SELECT type FROM event") == ["TagStream"]
-        assert notifications.deliveries(waiting, "PENDING") == 1
-        down.open_door()
-        clock.advance(2 * HOUR)
-        assert kinds(down.wait(1)) == [("TagStream", "ACTIVE")]
+def test_what_was_delivered_grows_old_and_what_waits_does_not(ageing):
+    ageing.wait("growing_old")
