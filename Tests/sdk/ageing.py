@@ -43,7 +43,7 @@ class Ageing:
             database = deployments.database(home := deployments.folder())
             clock = ShiftedClock(database)
             server = deployments.start(home, database, "--delivery-networks", "127.0.0.0/8", "--delivery-ca-file", self._authority.file,
-                                       "--delivery-attempts", 1000, *flags)
+                                       "--delivery-attempts", 100, *flags)
             return server, clock, Notifications(server)
 
         try:

@@ -187,7 +187,7 @@ def delivering(authority, topics):
     def flags(**changed):
         values = {
             "delivery_networks": "127.0.0.0/8", "delivery_allow_http": "true", "delivery_ca_file": authority.file,
-            "delivery_timeout_seconds": 1, "delivery_attempts": 3, "lifecycle_notifications": "true",
+            "delivery_timeout_seconds": 2, "delivery_attempts": 3, "lifecycle_notifications": "true",
         }
         changed = {name: value for name, value in (values | changed).items() if value is not None}
         return topics.flags + [text for name, value in changed.items() for text in ("--" + name.replace("_", "-"), str(value))]

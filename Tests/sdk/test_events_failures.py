@@ -27,12 +27,9 @@ FAILURES = {
     "503 with a reason": Failing(answer(503, body=b"out of order"), 503),
     "429": Failing(answer(429), 429),
     "404": Failing(answer(404), 404),
-    "403": Failing(answer(403), 403),
     "a large refusal": Failing(answer(500, body=b"x" * 10_000_000), 500),
     "301": Failing(answer(301, {"Location": TARGET_OF_REDIRECT}), 301),
-    "302": Failing(answer(302, {"Location": TARGET_OF_REDIRECT}), 302),
     "307": Failing(answer(307, {"Location": TARGET_OF_REDIRECT}), 307),
-    "308": Failing(answer(308, {"Location": TARGET_OF_REDIRECT}), 308),
     "304": Failing(answer(304), 304),
     "hangs before the head": Failing(receivers.hang),
     "hangs in the head": Failing(receivers.hang_in_head),
@@ -60,7 +57,7 @@ SUCCESSES = {
 }
 # These refuse before there is a request.
 WITHOUT_REQUEST = {name for name, failing in FAILURES.items() if failing.way is None}
-TYPE = ["--types", "TagStream"]
+TYPE = ["--types", "TagStream", "--prefix", f"arn:aws:kinesisvideo:{REGION}:{ACCOUNT}:stream/failures/"]
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +86,6 @@ def attempts(telling, authority):
     finally:
         for receiver in made.values():
             receiver.close()
-        for subscription in subscriptions.values():
-            notifications.done("subscriptions", "remove", subscription.id)
 
 
 class Attempts:
@@ -103,7 +98,7 @@ class Attempts:
         id = self.subscriptions[name].id
         rows = self._database.rows(
             f"SELECT http_status, duration_ms, error FROM delivery_attempt WHERE destination_id = '{id}' ORDER BY ended_at")
-        return [(status and int(status), int(duration), error) for status, duration, error in rows]
+        return [(int(status) if status else None, int(duration), error) for status, duration, error in rows]
 
     def state(self, name):
         return self._database.rows(
@@ -119,8 +114,8 @@ def test_a_failure_is_tried_again(attempts, name):
         check_webhook(request, attempts.subscriptions[name].secret)
     (status, duration, error), = attempts.failed(name)
     assert status == failing.status or failing.status is None
-    # A second is what an attempt may take here; the machine may be busy.
-    assert duration < 5000 and error
+    # Two seconds are what an attempt may take here; the machine may be busy.
+    assert duration < 6000 and error
     assert tuple(attempts.state(name)[:2]) == ("DELIVERED", "2")
     assert error in attempts.shown
 
@@ -135,7 +130,8 @@ def test_a_receiver_that_cannot_be_reached_gets_nothing(attempts, name):
     assert tuple(attempts.state(name)[:2]) == ("DEAD", "3")
     assert failed[-1][2] in attempts.shown
     if "certificate" in name:
-        assert re.search("certificate|TLS|handshake", failed[-1][2], re.IGNORECASE)
+        # For people, and not from where the program was built.
+        assert re.search("certificate", failed[-1][2], re.IGNORECASE) and ".cc" not in failed[-1][2]
 
 
 @pytest.mark.parametrize("name", SUCCESSES)
@@ -155,7 +151,7 @@ def test_answers_without_end_are_not_read(attempts, name):
 def test_time_outs_are_told_as_such(attempts):
     for name in ("hangs before the head", "hangs in the head", "slow bytes"):
         (_, duration, error), = attempts.failed(name)
-        assert 900 <= duration and re.search("time|second", error, re.IGNORECASE), (name, duration, error)
+        assert 1900 <= duration and re.search("time|second", error, re.IGNORECASE), (name, duration, error)
 
 
 # --- what a receiver asks for ---
@@ -271,9 +267,10 @@ def test_a_dead_letter_lets_later_events_pass_and_can_be_sent_again(telling, rec
 
 
 def test_replaying_what_is_not_there(telling):
-    for id in ("nonsense", f"arn:aws:kinesisvideo:{REGION}:{ACCOUNT}:stream/none/1500000000000/1@1500000000000"):
-        assert id in telling.notifications.refused("events", "replay", id)
-        assert id in telling.notifications.refused("events", "show", id)
+    missing = f"arn:aws:kinesisvideo:{REGION}:{ACCOUNT}:stream/none/1500000000000/1@1500000000000"
+    for command in ("replay", "show"):
+        assert missing in telling.notifications.refused("events", command, missing)
+        assert "ARN/SEQUENCE@MILLISECONDS" in telling.notifications.refused("events", command, "nonsense")
 
 
 # --- who has to wait ---
