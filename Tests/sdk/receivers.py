@@ -86,7 +86,7 @@ def _general_name(name):
 # A way to answer is called with the connection once the request is read, and answers whether the connection goes on.
 
 
-def answer(status=204, headers=None, body=b""):
+def answer(status=204, headers=None, body=b"", then_closes=False):
     """A whole answer."""
     lines = [f"HTTP/1.1 {status} X"] + [f"{name}: {value}" for name, value in (headers or {}).items()]
     if status not in (204, 304):
@@ -95,7 +95,7 @@ def answer(status=204, headers=None, body=b""):
 
     def act(connection):
         connection.sendall(raw)
-        return True
+        return not then_closes
 
     act.status = status
     return act
