@@ -26,6 +26,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 
@@ -49,7 +50,8 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Contract", "ControlPlane", "EdgeAgent", "Gateway", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store",
+                "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Gateway", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver",
+                "Store",
                 "Workers",
                 hummingbird, lifecycle, logging, nioCore, nioSSL,
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -63,7 +65,11 @@ let package = Package(
         library("Gateway", ["Contract", "ControlPlane", "Store", crypto, hummingbird, httpTypes, lifecycle, nioCore, nioHTTPTypes]),
         library("Workers", ["ControlPlane", "SQL", "Store", lifecycle, logging]),
         library("ControlPlane", ["Contract", "SQL", "Store", crypto]),
-        library("EdgeAgent", ["Contract", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioSSL]),
+        library(
+            "Delivery",
+            ["Contract", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
+        library("EdgeAgent", ["Contract", "Signing", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioSSL]),
+        library("Signing", [crypto]),
         library("Contract", []),
         library("Store", ["SQL"]),
         library("SQLiteDriver", ["SQL", "CSQLite"]),
@@ -73,8 +79,9 @@ let package = Package(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
             resources: [.embedInCode("postgres"), .embedInCode("sqlite")], swiftSettings: strict),
         tests("ContractTests", ["Contract"]),
-        tests("EdgeAgentTests", ["Contract", "EdgeAgent", crypto, logging]),
+        tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Signing", crypto, logging]),
         tests("GatewayTests", ["Gateway", crypto]),
+        tests("SigningTests", ["Contract", "Signing", crypto]),
         tests("SQLiteDriverTests", ["SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["SQL", "PostgresDriver", logging]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),

@@ -13,6 +13,9 @@ extension Migration {
         Migration(
             version: 3, name: "instances", oldestCompatible: 2,
             sqlite: PackageResources.m0003_instances_sqlite_sql, postgres: PackageResources.m0003_instances_postgres_sql),
+        Migration(
+            version: 4, name: "views", oldestCompatible: 2,
+            sqlite: PackageResources.m0004_views_sqlite_sql, postgres: PackageResources.m0004_views_postgres_sql),
         // A program of an older schema would tell no destination of what it does.
         Migration(
             version: 5, name: "deliveries", oldestCompatible: 5,

@@ -10,7 +10,7 @@ ALTER TABLE stream ADD COLUMN notification_destination TEXT COLLATE "C";
 -- Where events go: what operators subscribe (account, types and resource_prefix narrow it, NULL does not; types is ',A,B,'), and what the
 -- notification configurations of streams name (one row for each account, region and target; account and region are theirs).
 -- PAUSED: what happens is kept for later. DISABLED: what happens from then on is not kept.
--- failing_since: when the present row of failures began. retry_at: nothing is sent before.
+-- failing_since and failed_at: the first and the last of the present row of failures. retry_at: nothing is sent before.
 CREATE TABLE destination (
     id TEXT COLLATE "C" NOT NULL,
     origin TEXT COLLATE "C" NOT NULL,
@@ -24,6 +24,7 @@ CREATE TABLE destination (
     status_reason TEXT COLLATE "C",
     created_at BIGINT NOT NULL,
     failing_since BIGINT,
+    failed_at BIGINT,
     failures BIGINT NOT NULL,
     retry_at BIGINT NOT NULL,
     CONSTRAINT destination_pkey PRIMARY KEY (id),
@@ -33,7 +34,8 @@ CREATE TABLE destination (
 );
 CREATE INDEX destination_subscription ON destination (id) WHERE origin = 'SUBSCRIPTION';
 
--- An event on its way to a destination. DEAD: given up. replayed: sent again because an operator asked for it.
+-- An event on its way to a destination. DEAD: given up. replayed: sent again because an operator asked for it. Rows lie in the order of
+-- time, as those of event do; each keeps its event from being removed.
 CREATE TABLE delivery (
     destination_id TEXT COLLATE "C" NOT NULL,
     resource_arn TEXT COLLATE "C" NOT NULL,
@@ -46,22 +48,21 @@ CREATE TABLE delivery (
     finished_at BIGINT,
     last_status BIGINT,
     last_error TEXT COLLATE "C",
-    CONSTRAINT delivery_pkey PRIMARY KEY (destination_id, resource_arn, sequence),
+    CONSTRAINT delivery_pkey PRIMARY KEY (occurred_at, resource_arn, sequence, destination_id),
     CONSTRAINT delivery_state CHECK (state IN ('PENDING', 'DELIVERED', 'DEAD')),
     CONSTRAINT delivery_finished CHECK ((state = 'PENDING') = (finished_at IS NULL)),
     CONSTRAINT delivery_replayed CHECK (replayed IN (0, 1))
 );
-CREATE INDEX delivery_pending ON delivery (occurred_at, resource_arn, sequence) WHERE state = 'PENDING';
+CREATE INDEX delivery_pending ON delivery (destination_id, resource_arn, sequence) WHERE state = 'PENDING';
 CREATE INDEX delivery_finished ON delivery (finished_at) WHERE finished_at IS NOT NULL;
 
 -- The events of one resource that wait for one destination, which are sent one after the other. Whoever adds one locks the row, as whoever
--- takes one away does. enqueued: counts those that were ever added. attempt: of the first that waits. available_at and lease_token: as in task.
+-- takes one away does. enqueued: counts those that were ever added. available_at and lease_token: as in task.
 CREATE TABLE delivery_queue (
     destination_id TEXT COLLATE "C" NOT NULL,
     resource_arn TEXT COLLATE "C" NOT NULL,
     enqueued BIGINT NOT NULL,
     available_at BIGINT NOT NULL,
-    attempt BIGINT NOT NULL,
     lease_token TEXT COLLATE "C",
     CONSTRAINT delivery_queue_pkey PRIMARY KEY (destination_id, resource_arn)
 );
@@ -78,7 +79,7 @@ CREATE TABLE delivery_attempt (
     duration_ms BIGINT NOT NULL,
     http_status BIGINT,
     error TEXT COLLATE "C" NOT NULL,
-    CONSTRAINT delivery_attempt_pkey PRIMARY KEY (destination_id, resource_arn, sequence, attempt, ended_at)
+    CONSTRAINT delivery_attempt_pkey PRIMARY KEY (resource_arn, sequence, destination_id, ended_at, attempt)
 );
 CREATE INDEX delivery_attempt_ended ON delivery_attempt (ended_at);
 

@@ -12,17 +12,21 @@ public struct ControlPlane: Sendable {
     let workIsWaiting: @Sendable () -> Void
     /// Whether the instance is asked to stop: who waits for something to happen gives up then.
     let isStopping: @Sendable () -> Bool
+    let outbox: Outbox
+    let limits: LimitEvents
 
     /// The rules on top of a store. `masterKey` authenticates page tokens: instances that share clients share it.
     public init(
         store: Store, rules: ServiceRules, masterKey: MasterKey, isStopping: @escaping @Sendable () -> Bool = { false },
-        workIsWaiting: @escaping @Sendable () -> Void
+        outbox: Outbox = Outbox(limit: .max), limits: LimitEvents = LimitEvents(), workIsWaiting: @escaping @Sendable () -> Void
     ) {
         self.store = store
         self.rules = rules
         pageTokens = PageTokens(masterKey)
         self.workIsWaiting = workIsWaiting
         self.isStopping = isStopping
+        self.outbox = outbox
+        self.limits = limits
     }
 
     /// Decodes and checks a request body and finds out what it is about, without touching the store. Throws ValidationException,
@@ -76,7 +80,11 @@ public struct ControlPlane: Sendable {
         let subject = try Operation.subject(of: input, caller)
         let call = Call(plane: self, caller: caller, operation: Operation.contract.id)
         return PreparedCall(resourceName: subject.resourceName) { () async throws(OperationError) -> [UInt8] in
-            Operation.encode(try await Operation.answer(input, subject, call))
+            let isMutation = Operation.contract.id.isMutation
+            if isMutation { try outbox.admitChange() }
+            let output = try await Operation.answer(input, subject, call)
+            if isMutation { outbox.changed() }
+            return Operation.encode(output)
         }
     }
 }

@@ -28,8 +28,8 @@ public struct MasterKey: Sendable {
 struct Sealer: Sendable {
     private let key: SymmetricKey
 
-    init(_ masterKey: MasterKey) {
-        key = masterKey.derived(for: "secrets of access keys")
+    init(_ masterKey: MasterKey, for purpose: String = "secrets of access keys") {
+        key = masterKey.derived(for: purpose)
     }
 
     /// Base64 of nonce, ciphertext and tag. `owner` must be given again to open it.

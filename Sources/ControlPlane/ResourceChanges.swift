@@ -66,6 +66,7 @@ extension Call {
             case .notFound:
                 throw .notFound(kind)
             case .tooManyTags:
+                plane.limits.note(.tags, caller)
                 throw OperationError(
                     .tagsPerResourceExceededLimit,
                     "The \(kind.rawValue) \(name) would have more than 50 tags, the most that a \(kind.rawValue) may have.")
@@ -118,6 +119,7 @@ extension Call {
                 case .stream: .accountStreamLimitExceeded
                 case .channel: .accountChannelLimitExceeded
                 }
+            plane.limits.note(key.kind == .stream ? .streams : .channels, caller)
             throw OperationError(
                 code,
                 "The account has \(quota) \(kind)s in \(caller.region), as many as it may have: delete some or have the quota raised.")

@@ -1,6 +1,7 @@
 import Contract
 public import Logging
 public import ServiceLifecycle
+import Signing
 
 #if canImport(Glibc)
     import Glibc

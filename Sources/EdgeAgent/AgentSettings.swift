@@ -1,5 +1,6 @@
 import Contract
 import FoundationEssentials
+import Signing
 
 /// What keeps an agent from starting: its settings are incomplete or wrong. The text is for operators and never holds a secret.
 public struct SettingsFault: Error, CustomStringConvertible {

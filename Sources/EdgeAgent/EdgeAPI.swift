@@ -1,5 +1,6 @@
 import Contract
 import FoundationEssentials
+import Signing
 
 /// Why a call was not answered with success, sorted by what an agent does about it. The texts are for the log.
 enum CallFailure: Error, CustomStringConvertible {

@@ -1,3 +1,5 @@
+public import Signing
+
 /// A request to be posted.
 public struct OutgoingRequest: Sendable {
     public let url: String

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import Signing
 
 /// The network.
 struct HTTPClientExchange: Exchange {

@@ -1,4 +1,5 @@
 import Crypto
+import Signing
 
 /// What the folder holds for one stream: the names of its files.
 ///

@@ -50,12 +50,14 @@ public final class Throttle: Sendable {
     }
 
     private let rates: Rates
+    private let limits: LimitEvents
     private let state = Mutex(State())
     private let instances = Atomic(1)
 
-    /// A throttle whose buckets are all full.
-    public init(_ rates: Rates) {
+    /// A throttle whose buckets are all full. `limits` learns which rates refuse calls.
+    public init(_ rates: Rates, limits: LimitEvents = LimitEvents()) {
         self.rates = rates
+        self.limits = limits
     }
 
     /// Shares the documented rates of an account out to so many instances, this one among them.
@@ -69,6 +71,7 @@ public final class Throttle: Sendable {
         if let protective = rates.protective {
             let key = Key(account: caller.account, region: "", operation: nil, resource: nil)
             guard take(key, rate: Double(protective), now) else {
+                limits.note(.protectiveRate, caller)
                 throw OperationError(
                     .throttling, "The account makes more than \(protective) requests a second, the most that this deployment takes.")
             }
@@ -80,11 +83,13 @@ public final class Throttle: Sendable {
             let account = Key(account: caller.account, region: caller.region, operation: operation, resource: nil)
             let share = Double(documented.perAccount) / Double(instances.load(ordering: .relaxed))
             guard take(account, rate: share, now) else {
+                limits.note(.rate(operation: operation.rawValue), caller)
                 throw OperationError(.clientLimitExceeded, "Limit exceeded on number of requests for \(operation.rawValue) API")
             }
             guard let rate = documented.perResource, let resourceName else { return }
             let resource = Key(account: caller.account, region: caller.region, operation: operation, resource: resourceName)
             guard take(resource, rate: Double(rate), now) else {
+                limits.note(.resourceRate(operation: operation.rawValue), caller)
                 throw OperationError(
                     .clientLimitExceeded,
                     "Limit exceeded on number of requests for \(operation.rawValue) API for resource '\(resourceName)'")

@@ -1,7 +1,7 @@
 /// Something that happened, with all that is told of it.
 public struct TellingEvent: Sendable, Hashable {
     public let resourceARN: String
-    /// Counts from 1 for each resource, without gaps.
+    /// Grows with each event of a resource. Streams and channels count from 1 without gaps; for what no resource counts it is the moment.
     public let sequence: Int64
     public let type: String
     public let account: String
@@ -17,7 +17,9 @@ public struct TellingEvent: Sendable, Hashable {
     public let occurredAt: Int64
 
     /// The same wherever the event is told: `ARN/SEQUENCE@MILLISECONDS`.
-    public var id: String { "\(resourceARN)/\(sequence)@\(occurredAt)" }
+    public var id: String { key.id }
+
+    public var key: EventKey { EventKey(resourceARN: resourceARN, sequence: sequence, occurredAt: occurredAt) }
 
     public init(
         resourceARN: String, sequence: Int64, type: String, account: String, region: String, status: String, version: String, keyID: String,
@@ -36,11 +38,20 @@ public struct TellingEvent: Sendable, Hashable {
     }
 }
 
-/// Which event is meant, taken out of its id.
+/// Which event is meant.
 public struct EventKey: Sendable, Hashable {
     public let resourceARN: String
     public let sequence: Int64
     public let occurredAt: Int64
+
+    /// `ARN/SEQUENCE@MILLISECONDS`.
+    public var id: String { "\(resourceARN)/\(sequence)@\(occurredAt)" }
+
+    public init(resourceARN: String, sequence: Int64, occurredAt: Int64) {
+        self.resourceARN = resourceARN
+        self.sequence = sequence
+        self.occurredAt = occurredAt
+    }
 
     /// From `ARN/SEQUENCE@MILLISECONDS`; nil where the text has another form.
     public init?(id: String) {
@@ -59,29 +70,81 @@ public struct LeasedQueue: Sendable, Hashable {
     public let resourceARN: String
     /// How many events were ever added when it was leased.
     public let enqueued: Int64
-    /// How often the first that waits was attempted.
-    public let attempt: Int64
+
+    public init(destinationID: String, resourceARN: String, enqueued: Int64) {
+        self.destinationID = destinationID
+        self.resourceARN = resourceARN
+        self.enqueued = enqueued
+    }
 }
 
 /// An event that waits for a destination.
 public struct WaitingEvent: Sendable, Hashable {
     public let destinationID: String
     public let event: TellingEvent
+    /// Attempts that failed so far.
+    public let attempts: Int64
     /// Whether it is sent again because an operator asked for it.
     public let isReplay: Bool
+}
+
+/// What became of the events of a leased queue that were attempted, in their order.
+public struct QueueOutcome: Sendable {
+    /// Those that arrived, with the HTTP status where there is one.
+    public var delivered: [(event: EventKey, status: Int64?)] = []
+    /// The one that did not, after which none was attempted.
+    public var failure: Failure?
+    /// Whether events may wait that were not attempted.
+    public var hasMore: Bool
+
+    public init(hasMore: Bool) { self.hasMore = hasMore }
+
+    /// An attempt that failed.
+    public struct Failure: Sendable {
+        public let event: EventKey
+        /// Which attempt of the event it was, from 1.
+        public let attempt: Int64
+        /// Milliseconds.
+        public let duration: Int64
+        public let status: Int64?
+        public let error: String
+        /// Whether the event is given up, so that later ones may pass.
+        public let isLast: Bool
+        /// Milliseconds until the next attempt.
+        public let delay: Int64
+
+        public init(event: EventKey, attempt: Int64, duration: Int64, status: Int64?, error: String, isLast: Bool, delay: Int64) {
+            self.event = event
+            self.attempt = attempt
+            self.duration = duration
+            self.status = status
+            self.error = error
+            self.isLast = isLast
+            self.delay = delay
+        }
+    }
 }
 
 /// How the delivery of an event to a destination stands.
 public struct DeliveryRecord: Sendable, Hashable {
     public let destinationID: String
-    /// PENDING, DELIVERED or DEAD.
-    public let state: String
+    public let state: DeliveryState
+    /// Attempts since the event was last put on its way.
     public let attempts: Int64
     public let isReplay: Bool
     /// Milliseconds since the epoch.
     public let finishedAt: Int64?
     public let lastStatus: Int64?
     public let lastError: String?
+}
+
+/// Where an event is on its way to a destination.
+public enum DeliveryState: String, Sendable {
+    /// It waits. Events lead here from the start and, by a replay, from the other two.
+    case pending = "PENDING"
+    case delivered = "DELIVERED"
+    /// Given up after the last attempt, or because the destination wants no more.
+    case dead = "DEAD"
 }
 
 /// An attempt that failed.

@@ -1,5 +1,11 @@
 import SQL
 
+/// A destination that has work although it is gone, where there is no reason, or disabled.
+struct AbandonedDestination: Sendable {
+    let id: String
+    let reason: String?
+}
+
 /// Statements on events that are on their way.
 enum DeliveryStatements {
     private static let eventColumns = """
@@ -16,83 +22,115 @@ enum DeliveryStatements {
 
     private static func text(_ row: inout Row) throws(DatabaseError) -> String { try row.text() }
 
-    /// The destinations that have work which is due and that may be sent to. A loose scan of the index: one step for each destination.
+    /// Every destination for which something waits, by a loose scan of the index: one step for each destination.
+    private static let waitingDestinations = """
+        WITH RECURSIVE waiting(destination_id) AS (
+            SELECT min(destination_id) FROM delivery_queue
+            UNION ALL
+            SELECT (SELECT min(delivery_queue.destination_id) FROM delivery_queue
+                WHERE delivery_queue.destination_id > waiting.destination_id)
+            FROM waiting WHERE waiting.destination_id IS NOT NULL
+        )
+        """
+
+    /// The destinations that have work which is due and that may be sent to.
     static let due = Statement(
         "delivery.due",
         """
-        WITH RECURSIVE waiting(id) AS (
-            SELECT min(destination_id) FROM delivery_queue
-            UNION ALL
-            SELECT (SELECT min(destination_id) FROM delivery_queue WHERE destination_id > waiting.id) FROM waiting
-            WHERE waiting.id IS NOT NULL
-        )
-        SELECT destination.id FROM waiting JOIN destination ON destination.id = waiting.id
+        \(waitingDestinations)
+        SELECT \(DestinationStatements.columns), CAST(0 AS BIGINT)
+        FROM waiting JOIN destination ON destination.id = waiting.destination_id
         WHERE destination.status = 'ACTIVE' AND destination.retry_at <= (SELECT now_ms())
-            AND EXISTS (SELECT 1 FROM delivery_queue WHERE delivery_queue.destination_id = waiting.id
+            AND EXISTS (SELECT 1 FROM delivery_queue WHERE delivery_queue.destination_id = waiting.destination_id
                 AND delivery_queue.available_at <= (SELECT now_ms()))
         """,
-        decode: text)
+        decode: DestinationStatements.record)
 
-    /// Leases at most $4 queues of the destination $1 under $2 for $3 milliseconds.
+    /// The destinations that have work although they are gone or want none, and why: NULL for those that are gone.
+    static let abandoned = Statement(
+        "delivery.abandoned",
+        """
+        \(waitingDestinations)
+        SELECT waiting.destination_id, CASE WHEN destination.id IS NULL THEN NULL ELSE coalesce(destination.status_reason, 'disabled') END
+        FROM waiting LEFT JOIN destination ON destination.id = waiting.destination_id
+        WHERE waiting.destination_id IS NOT NULL AND (destination.id IS NULL OR destination.status = 'DISABLED')
+        """
+    ) { row throws(DatabaseError) in AbandonedDestination(id: try row.text(), reason: try row.optionalText()) }
+
+    private static func queue(_ row: inout Row) throws(DatabaseError) -> LeasedQueue {
+        LeasedQueue(destinationID: try row.text(), resourceARN: try row.text(), enqueued: try row.integer())
+    }
+
+    /// Leases at most $4 queues of the destination $1, if it may be sent to, under $2 for $3 milliseconds.
     static let claim = Statement(
         "delivery.claim",
         """
         WITH due AS MATERIALIZED (
             SELECT destination_id, resource_arn FROM delivery_queue
-            WHERE destination_id = $1 AND available_at <= (SELECT now_ms()) ORDER BY available_at LIMIT CAST($4 AS BIGINT)
+            WHERE destination_id = $1 AND available_at <= (SELECT now_ms())
+                AND EXISTS (SELECT 1 FROM destination WHERE id = $1 AND status = 'ACTIVE' AND retry_at <= (SELECT now_ms()))
+            ORDER BY available_at LIMIT CAST($4 AS BIGINT)
             /*postgres FOR UPDATE SKIP LOCKED */
         )
-        UPDATE delivery_queue SET lease_token = $2, available_at = now_ms() + CAST($3 AS BIGINT), attempt = delivery_queue.attempt + 1
+        UPDATE delivery_queue SET lease_token = $2, available_at = now_ms() + CAST($3 AS BIGINT)
         FROM due WHERE delivery_queue.destination_id = due.destination_id AND delivery_queue.resource_arn = due.resource_arn
-        RETURNING delivery_queue.destination_id, delivery_queue.resource_arn, delivery_queue.enqueued, delivery_queue.attempt
-        """
-    ) { row throws(DatabaseError) in
-        LeasedQueue(
-            destinationID: try row.text(), resourceARN: try row.text(), enqueued: try row.integer(), attempt: try row.integer())
-    }
+        RETURNING delivery_queue.destination_id, delivery_queue.resource_arn, delivery_queue.enqueued
+        """,
+        decode: queue)
 
-    /// What waits in the queues that are leased under $1, at most $2 events, each resource's in their order.
+    /// What waits in the queues that are leased under $1: the first $2 events of each, in their order.
     static let waiting = Statement(
         "delivery.waiting",
         """
-        SELECT delivery.destination_id, \(eventColumns), delivery.replayed
-        FROM delivery_queue
-            JOIN delivery ON delivery.destination_id = delivery_queue.destination_id
-                AND delivery.resource_arn = delivery_queue.resource_arn AND delivery.state = 'PENDING'
+        WITH leased AS MATERIALIZED (
+            SELECT destination_id, resource_arn, coalesce((SELECT later.sequence FROM delivery AS later
+                    WHERE later.destination_id = delivery_queue.destination_id AND later.resource_arn = delivery_queue.resource_arn
+                        AND later.state = 'PENDING' ORDER BY later.sequence LIMIT 1 OFFSET CAST($2 AS BIGINT)),
+                9223372036854775807) AS beyond
+            FROM delivery_queue WHERE lease_token = $1
+        )
+        SELECT delivery.destination_id, \(eventColumns), delivery.attempts, delivery.replayed
+        FROM leased
+            JOIN delivery ON delivery.destination_id = leased.destination_id AND delivery.resource_arn = leased.resource_arn
+                AND delivery.state = 'PENDING' AND delivery.sequence < leased.beyond
             JOIN event ON event.occurred_at = delivery.occurred_at AND event.resource_arn = delivery.resource_arn
                 AND event.sequence = delivery.sequence
-        WHERE delivery_queue.lease_token = $1
-        ORDER BY delivery.destination_id, delivery.resource_arn, delivery.sequence LIMIT CAST($2 AS BIGINT)
+        ORDER BY delivery.destination_id, delivery.resource_arn, delivery.sequence
         """
     ) { row throws(DatabaseError) in
-        WaitingEvent(destinationID: try row.text(), event: try event(&row), isReplay: try row.integer() == 1)
+        WaitingEvent(
+            destinationID: try row.text(), event: try event(&row), attempts: try row.integer(), isReplay: try row.integer() == 1)
     }
 
-    /// The event $3 of the resource $2 has arrived at the destination $1, with the status $4.
+    private static let one = """
+        occurred_at = CAST($1 AS BIGINT) AND resource_arn = $2 AND sequence = CAST($3 AS BIGINT) AND destination_id = $4
+        """
+
+    /// The event ($1, $2, $3) has arrived at the destination $4, with the status $5.
     static let deliver = Statement<Void>(
         "delivery.deliver",
         """
-        UPDATE delivery SET state = 'DELIVERED', attempts = attempts + 1, finished_at = now_ms(), last_status = CAST($4 AS BIGINT),
+        UPDATE delivery SET state = 'DELIVERED', attempts = attempts + 1, finished_at = now_ms(), last_status = CAST($5 AS BIGINT),
             last_error = NULL
-        WHERE destination_id = $1 AND resource_arn = $2 AND sequence = CAST($3 AS BIGINT) AND state = 'PENDING'
+        WHERE \(one) AND state = 'PENDING'
         """)
 
-    /// It has not; the last attempt is told. With $6 it is given up.
+    /// It has not; the last attempt is told. With $7 it is given up.
     static let fail = Statement<Void>(
         "delivery.fail",
         """
-        UPDATE delivery SET attempts = attempts + 1, last_status = CAST($4 AS BIGINT), last_error = $5,
-            state = CASE WHEN CAST($6 AS BIGINT) = 1 THEN 'DEAD' ELSE state END,
-            finished_at = CASE WHEN CAST($6 AS BIGINT) = 1 THEN now_ms() ELSE finished_at END
-        WHERE destination_id = $1 AND resource_arn = $2 AND sequence = CAST($3 AS BIGINT) AND state = 'PENDING'
+        UPDATE delivery SET attempts = attempts + 1, last_status = CAST($5 AS BIGINT), last_error = $6,
+            state = CASE WHEN CAST($7 AS BIGINT) = 1 THEN 'DEAD' ELSE state END,
+            finished_at = CASE WHEN CAST($7 AS BIGINT) = 1 THEN now_ms() ELSE finished_at END
+        WHERE \(one) AND state = 'PENDING'
         """)
 
     static let insertAttempt = Statement<Void>(
         "delivery.insert-attempt",
         """
-        INSERT INTO delivery_attempt (destination_id, resource_arn, sequence, attempt, ended_at, duration_ms, http_status, error)
-        VALUES ($1, $2, CAST($3 AS BIGINT), CAST($4 AS BIGINT), now_ms(), CAST($5 AS BIGINT), CAST($6 AS BIGINT), $7)
-        ON CONFLICT (destination_id, resource_arn, sequence, attempt, ended_at) DO NOTHING
+        INSERT INTO delivery_attempt (resource_arn, sequence, destination_id, attempt, ended_at, duration_ms, http_status, error)
+        VALUES ($1, CAST($2 AS BIGINT), $3, CAST($4 AS BIGINT), now_ms(), CAST($5 AS BIGINT), CAST($6 AS BIGINT), $7)
+        ON CONFLICT (resource_arn, sequence, destination_id, ended_at, attempt) DO NOTHING
         """)
 
     /// Removes the queue that is leased under $3, if nothing was added since it held $4.
@@ -102,14 +140,36 @@ enum DeliveryStatements {
         DELETE FROM delivery_queue WHERE destination_id = $1 AND resource_arn = $2 AND lease_token = $3 AND enqueued = CAST($4 AS BIGINT)
         """)
 
-    /// Gives the queue that is leased under $3 back, to be taken again $4 milliseconds from now. With $5 the first that waits is another.
+    /// Gives the queue that is leased under $3 back, to be taken again $4 milliseconds from now.
     static let releaseQueue = Statement<Void>(
         "delivery.release-queue",
         """
-        UPDATE delivery_queue SET lease_token = NULL, available_at = now_ms() + CAST($4 AS BIGINT),
-            attempt = CASE WHEN CAST($5 AS BIGINT) = 1 THEN 0 ELSE attempt END
+        UPDATE delivery_queue SET lease_token = NULL, available_at = now_ms() + CAST($4 AS BIGINT)
         WHERE destination_id = $1 AND resource_arn = $2 AND lease_token = $3
         """)
+
+    // The end of what waits for a destination that is gone or wants no more, one queue after the other.
+
+    /// At most $2 queues of the destination $1, leased or not.
+    static let queues = Statement(
+        "delivery.queues",
+        "SELECT destination_id, resource_arn, enqueued FROM delivery_queue WHERE destination_id = $1 LIMIT CAST($2 AS BIGINT)",
+        decode: queue)
+
+    static let giveUp = Statement<Void>(
+        "delivery.give-up",
+        """
+        UPDATE delivery SET state = 'DEAD', finished_at = now_ms(), last_error = $3
+        WHERE destination_id = $1 AND resource_arn = $2 AND state = 'PENDING'
+        """)
+
+    static let forget = Statement<Void>(
+        "delivery.forget", "DELETE FROM delivery WHERE destination_id = $1 AND resource_arn = $2 AND state = 'PENDING'")
+
+    /// Removes the queue whoever has leased it, if nothing was added since it held $3.
+    static let removeAbandonedQueue = Statement<Void>(
+        "delivery.remove-abandoned-queue",
+        "DELETE FROM delivery_queue WHERE destination_id = $1 AND resource_arn = $2 AND enqueued = CAST($3 AS BIGINT)")
 
     // What operators see and do.
 
@@ -131,25 +191,24 @@ enum DeliveryStatements {
     static let deliveries = Statement(
         "delivery.list-of-event",
         """
-        SELECT delivery.destination_id, delivery.state, delivery.attempts, delivery.replayed, delivery.finished_at, delivery.last_status,
-            delivery.last_error
-        FROM destination JOIN delivery ON delivery.destination_id = destination.id
-        WHERE delivery.resource_arn = $1 AND delivery.sequence = CAST($2 AS BIGINT) ORDER BY delivery.destination_id
+        SELECT destination_id, state, attempts, replayed, finished_at, last_status, last_error FROM delivery
+        WHERE occurred_at = CAST($1 AS BIGINT) AND resource_arn = $2 AND sequence = CAST($3 AS BIGINT) ORDER BY destination_id
         """
     ) { row throws(DatabaseError) in
-        DeliveryRecord(
-            destinationID: try row.text(), state: try row.text(), attempts: try row.integer(), isReplay: try row.integer() == 1,
+        let id = try row.text()
+        guard let state = DeliveryState(rawValue: try row.text()) else {
+            throw DatabaseError(.mistake, "a delivery in an unknown state")
+        }
+        return DeliveryRecord(
+            destinationID: id, state: state, attempts: try row.integer(), isReplay: try row.integer() == 1,
             finishedAt: try row.optionalInteger(), lastStatus: try row.optionalInteger(), lastError: try row.optionalText())
     }
 
     static let attempts = Statement(
         "delivery.attempts-of-event",
         """
-        SELECT delivery_attempt.destination_id, delivery_attempt.attempt, delivery_attempt.ended_at, delivery_attempt.duration_ms,
-            delivery_attempt.http_status, delivery_attempt.error
-        FROM destination JOIN delivery_attempt ON delivery_attempt.destination_id = destination.id
-        WHERE delivery_attempt.resource_arn = $1 AND delivery_attempt.sequence = CAST($2 AS BIGINT)
-        ORDER BY delivery_attempt.ended_at, delivery_attempt.destination_id
+        SELECT destination_id, attempt, ended_at, duration_ms, http_status, error FROM delivery_attempt
+        WHERE resource_arn = $1 AND sequence = CAST($2 AS BIGINT) ORDER BY destination_id, ended_at, attempt
         """
     ) { row throws(DatabaseError) in
         FailedAttempt(
@@ -157,12 +216,11 @@ enum DeliveryStatements {
             httpStatus: try row.optionalInteger(), error: try row.text())
     }
 
-    /// Sends the event again to the destination $1, whether it has arrived or was given up. Nothing where it still waits.
+    /// Sends the event ($1, $2, $3) again to the destination $4, whether it has arrived or was given up. Nothing where it still waits.
     static let replay = Statement(
         "delivery.replay",
         """
-        UPDATE delivery SET state = 'PENDING', replayed = 1, finished_at = NULL
-        WHERE destination_id = $1 AND resource_arn = $2 AND sequence = CAST($3 AS BIGINT) AND state <> 'PENDING'
+        UPDATE delivery SET state = 'PENDING', replayed = 1, attempts = 0, finished_at = NULL WHERE \(one) AND state <> 'PENDING'
         RETURNING destination_id
         """,
         decode: text)
@@ -170,36 +228,40 @@ enum DeliveryStatements {
     static let enqueueReplay = Statement<Void>(
         "delivery.enqueue-replay",
         """
-        INSERT INTO delivery_queue (destination_id, resource_arn, enqueued, available_at, attempt, lease_token)
-        SELECT destination_id, resource_arn, 1, now_ms(), 0, CAST(NULL AS TEXT) FROM delivery
-        WHERE destination_id = $1 AND resource_arn = $2 AND sequence = CAST($3 AS BIGINT) AND state = 'PENDING'
+        INSERT INTO delivery_queue (destination_id, resource_arn, enqueued, available_at, lease_token)
+        SELECT destination_id, resource_arn, 1, now_ms(), CAST(NULL AS TEXT) FROM delivery WHERE \(one) AND state = 'PENDING'
         ON CONFLICT (destination_id, resource_arn) DO UPDATE SET enqueued = delivery_queue.enqueued + 1
         """)
+
+    static let now = Statement("clock.now", "SELECT now_ms()") { row throws(DatabaseError) in try row.integer() }
 
     /// How many events wait: at most $1 are counted.
     static let countPending = Statement(
         "delivery.count-pending",
         """
-        SELECT count(*) FROM (SELECT 1 FROM delivery WHERE state = 'PENDING' LIMIT CAST($1 AS BIGINT)) AS waiting
+        SELECT count(*) FROM
+            (SELECT 1 FROM delivery WHERE state = 'PENDING' ORDER BY destination_id, resource_arn, sequence LIMIT CAST($1 AS BIGINT)) AS waiting
         """
     ) { row throws(DatabaseError) in try row.integer() }
 
-    // Events that no resource counts: of limits and of destinations. The primary key sees to it that there is one of each.
+    // Events that no resource counts: of limits and of destinations. The primary key sees to it that there is one of each; the moment is the
+    // sequence number too, so that those of one subject are in order.
 
     static let insertEvent = Statement(
         "event.insert",
         """
         INSERT INTO event (resource_arn, sequence, type, account, region, status, version, change_token, key_id, request_id, occurred_at)
-        VALUES ($1, 1, $2, $3, $4, $5, '', $6, $7, $8, CAST($9 AS BIGINT))
+        VALUES ($1, CAST($9 AS BIGINT), $2, $3, $4, $5, '', $6, $7, $8, CAST($9 AS BIGINT))
         ON CONFLICT (occurred_at, resource_arn, sequence) DO NOTHING
         RETURNING resource_arn
         """,
         decode: text)
 
-    private static let told =
-        "told.occurred_at = CAST($2 AS BIGINT) AND told.arn = $1 AND told.event_sequence = 1 AND told.change_token = $3"
+    private static let told = """
+        told.changed_at = CAST($2 AS BIGINT) AND told.arn = $1 AND told.event_sequence = CAST($2 AS BIGINT) AND told.change_token = $3
+        """
     private static let toldSource = """
-        (SELECT resource_arn AS arn, sequence AS event_sequence, occurred_at, occurred_at AS changed_at, account, type, change_token FROM event) AS told
+        (SELECT resource_arn AS arn, sequence AS event_sequence, occurred_at AS changed_at, account, type, change_token FROM event) AS told
         """
     static let insertEventDeliveries = Statement<Void>(
         "delivery.insert-for-event",
@@ -213,8 +275,8 @@ enum DeliveryStatements {
     static let removeOld = Statement(
         "delivery.remove-old",
         """
-        DELETE FROM delivery WHERE (destination_id, resource_arn, sequence) IN
-            (SELECT destination_id, resource_arn, sequence FROM delivery
+        DELETE FROM delivery WHERE finished_at IS NOT NULL AND (occurred_at, resource_arn, sequence, destination_id) IN
+            (SELECT occurred_at, resource_arn, sequence, destination_id FROM delivery
             WHERE finished_at < (SELECT now_ms()) - CAST($1 AS BIGINT) ORDER BY finished_at LIMIT CAST($2 AS BIGINT))
         RETURNING sequence
         """
@@ -223,36 +285,17 @@ enum DeliveryStatements {
     static let removeOldAttempts = Statement(
         "delivery.remove-old-attempts",
         """
-        DELETE FROM delivery_attempt WHERE (destination_id, resource_arn, sequence, attempt, ended_at) IN
-            (SELECT destination_id, resource_arn, sequence, attempt, ended_at FROM delivery_attempt
+        DELETE FROM delivery_attempt WHERE (resource_arn, sequence, destination_id, ended_at, attempt) IN
+            (SELECT resource_arn, sequence, destination_id, ended_at, attempt FROM delivery_attempt
             WHERE ended_at < (SELECT now_ms()) - CAST($1 AS BIGINT) ORDER BY ended_at LIMIT CAST($2 AS BIGINT))
         RETURNING sequence
         """
     ) { row throws(DatabaseError) in try row.integer() }
 
-    /// What belonged to a subscription that was removed: at most $2 rows of each.
-    static let removeDeliveriesOf = Statement(
-        "delivery.remove-of-destination",
-        """
-        DELETE FROM delivery WHERE (destination_id, resource_arn, sequence) IN
-            (SELECT destination_id, resource_arn, sequence FROM delivery WHERE destination_id = $1 LIMIT CAST($2 AS BIGINT))
-        RETURNING sequence
-        """
-    ) { row throws(DatabaseError) in try row.integer() }
-
-    static let removeQueuesOf = Statement(
-        "delivery.remove-queues-of-destination",
-        """
-        DELETE FROM delivery_queue WHERE (destination_id, resource_arn) IN
-            (SELECT destination_id, resource_arn FROM delivery_queue WHERE destination_id = $1 LIMIT CAST($2 AS BIGINT))
-        RETURNING enqueued
-        """
-    ) { row throws(DatabaseError) in try row.integer() }
-
     static let all: [StatementText] = [
-        due.text, claim.text, waiting.text, deliver.text, fail.text, insertAttempt.text, removeQueue.text, releaseQueue.text, tail.text,
-        findEvent.text, deliveries.text, attempts.text, replay.text, enqueueReplay.text, countPending.text, insertEvent.text,
-        insertEventDeliveries.text, enqueueEventDeliveries.text, removeOld.text, removeOldAttempts.text, removeDeliveriesOf.text,
-        removeQueuesOf.text,
+        due.text, abandoned.text, claim.text, waiting.text, deliver.text, fail.text, insertAttempt.text, removeQueue.text,
+        releaseQueue.text, queues.text, giveUp.text, forget.text, removeAbandonedQueue.text, tail.text, findEvent.text, deliveries.text,
+        attempts.text, replay.text, enqueueReplay.text, now.text, countPending.text, insertEvent.text, insertEventDeliveries.text,
+        enqueueEventDeliveries.text, removeOld.text, removeOldAttempts.text,
     ]
 }

@@ -14,8 +14,8 @@ enum DeliveryTargets {
     /// Puts those deliveries into the queue of their resource and destination, which it locks until the batch ends.
     static func enqueue(table: String, source: String? = nil, condition: String, type: String) -> String {
         """
-        INSERT INTO delivery_queue (destination_id, resource_arn, enqueued, available_at, attempt, lease_token)
-        \(select("\(table).arn, 1, now_ms(), 0, CAST(NULL AS TEXT)", table, source, condition, type))
+        INSERT INTO delivery_queue (destination_id, resource_arn, enqueued, available_at, lease_token)
+        \(select("\(table).arn, 1, now_ms(), CAST(NULL AS TEXT)", table, source, condition, type))
         ON CONFLICT (destination_id, resource_arn) DO UPDATE SET enqueued = delivery_queue.enqueued + 1
         """
     }

@@ -2,11 +2,13 @@ import SQL
 
 /// Statements on where events go.
 enum DestinationStatements {
-    private static let columns = """
-        id, origin, kind, target, account, region, types, resource_prefix, status, status_reason, created_at, failing_since, failures
+    static let columns = """
+        destination.id, destination.origin, destination.kind, destination.target, destination.account, destination.region, destination.types,
+        destination.resource_prefix, destination.status, destination.status_reason, destination.created_at, destination.failing_since,
+        destination.failures
         """
 
-    private static func record(_ row: inout Row) throws(DatabaseError) -> DestinationRecord {
+    static func record(_ row: inout Row) throws(DatabaseError) -> DestinationRecord {
         let id = try row.text()
         guard let origin = DestinationOrigin(rawValue: try row.text()), let kind = DestinationKind(rawValue: try row.text()) else {
             throw DatabaseError(.mistake, "a destination of an unknown kind")
@@ -29,8 +31,8 @@ enum DestinationStatements {
     static let list = Statement(
         "destination.list",
         """
-        SELECT \(columns), (SELECT count(*) FROM (SELECT 1 FROM delivery_queue WHERE delivery_queue.destination_id = destination.id
-            LIMIT CAST($1 AS BIGINT)) AS waiting)
+        SELECT \(columns), (SELECT count(*) FROM (SELECT 1 FROM delivery WHERE delivery.destination_id = destination.id
+            AND delivery.state = 'PENDING' LIMIT CAST($1 AS BIGINT)) AS waiting)
         FROM destination ORDER BY created_at, id
         """,
         decode: record)
@@ -52,8 +54,16 @@ enum DestinationStatements {
         INSERT INTO destination (id, origin, kind, target, account, region, status, created_at, failures, retry_at)
         SELECT $5, 'STREAM', $6, $7, account, region, 'ACTIVE', now_ms(), 0, 0
         FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4
-        ON CONFLICT (id) DO UPDATE SET status = CASE WHEN destination.status = 'DISABLED' THEN 'ACTIVE' ELSE destination.status END,
-            status_reason = CASE WHEN destination.status = 'DISABLED' THEN NULL ELSE destination.status_reason END
+        ON CONFLICT (id) DO NOTHING
+        """)
+
+    /// Who names a destination that was disabled wants to have it again.
+    static let enableForStream = Statement<Void>(
+        "destination.enable-for-stream",
+        """
+        UPDATE destination SET status = 'ACTIVE', status_reason = NULL, failing_since = NULL, failures = 0, retry_at = 0
+        WHERE id = $5 AND status = 'DISABLED'
+            AND EXISTS (SELECT 1 FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4)
         """)
 
     /// Sets the status $2 for the reason $3; ACTIVE forgets the failures.
@@ -74,28 +84,33 @@ enum DestinationStatements {
 
     static let removeSecrets = Statement<Void>("webhook-secret.remove", "DELETE FROM webhook_secret WHERE owner = $1")
 
-    /// An attempt has succeeded: what failed before is forgotten.
-    static let succeed = Statement<Void>(
-        "destination.succeed",
-        "UPDATE destination SET failing_since = NULL, failures = 0, retry_at = 0 WHERE id = $1 AND failures > 0")
-
-    /// An attempt has failed: nothing is sent for $2 milliseconds.
-    static let fail = Statement<Void>(
-        "destination.fail",
+    /// What became of attempts: with $2 some succeeded, and after the last of those $3 failed.
+    static let note = Statement<Void>(
+        "destination.note",
         """
-        UPDATE destination SET failing_since = coalesce(failing_since, now_ms()), failures = failures + 1,
-            retry_at = CASE WHEN retry_at > now_ms() + CAST($2 AS BIGINT) THEN retry_at ELSE now_ms() + CAST($2 AS BIGINT) END
-        WHERE id = $1
+        UPDATE destination SET failures = CAST($3 AS BIGINT) + CASE WHEN CAST($2 AS BIGINT) = 1 THEN 0 ELSE failures END,
+            failing_since = CASE WHEN CAST($3 AS BIGINT) = 0 THEN NULL WHEN CAST($2 AS BIGINT) = 1 THEN now_ms()
+                ELSE coalesce(failing_since, now_ms()) END,
+            failed_at = CASE WHEN CAST($3 AS BIGINT) = 0 THEN NULL ELSE now_ms() END
+        WHERE id = $1 AND (CAST($3 AS BIGINT) > 0 OR failures > 0)
         """)
 
-    /// Pauses those that have done nothing but fail for $1 milliseconds.
+    /// Nothing is sent for $2 milliseconds.
+    static let holdBack = Statement<Void>(
+        "destination.hold-back",
+        """
+        UPDATE destination SET retry_at = now_ms() + CAST($2 AS BIGINT) WHERE id = $1 AND retry_at < now_ms() + CAST($2 AS BIGINT)
+        """)
+
+    /// Pauses those that have done nothing but fail, from the first failure to the last, for $1 milliseconds.
     static let pauseFailing = Statement(
         "destination.pause-failing",
         """
-        UPDATE destination SET status = 'PAUSED', status_reason = 'failing since ' || failing_since
-        WHERE status = 'ACTIVE' AND failing_since < (SELECT now_ms()) - CAST($1 AS BIGINT) RETURNING id
-        """
-    ) { row throws(DatabaseError) in try row.text() }
+        UPDATE destination SET status = 'PAUSED', status_reason = 'every attempt failed for too long'
+        WHERE status = 'ACTIVE' AND failed_at - failing_since >= CAST($1 AS BIGINT)
+        RETURNING \(columns), CAST(0 AS BIGINT)
+        """,
+        decode: record)
 
     /// The two newest secrets of an owner, the newest first.
     static let secrets = Statement(
@@ -116,9 +131,17 @@ enum DestinationStatements {
         """
     ) { row throws(DatabaseError) in try row.text() }
 
+    /// Only the two newest are in use.
+    static let removeOldSecrets = Statement<Void>(
+        "webhook-secret.remove-old",
+        """
+        DELETE FROM webhook_secret WHERE owner = $1 AND created_at NOT IN
+            (SELECT created_at FROM webhook_secret WHERE owner = $1 ORDER BY created_at DESC LIMIT 2)
+        """)
+
     static let all: [StatementText] = [
-        list.text, find.text, insertSubscription.text, insertForStream.text, setStatus.text, remove.text, removeSecrets.text, succeed.text,
-        fail.text, pauseFailing.text, secrets.text, insertSecret.text,
+        list.text, find.text, insertSubscription.text, insertForStream.text, enableForStream.text, setStatus.text, remove.text,
+        removeSecrets.text, note.text, holdBack.text, pauseFailing.text, secrets.text, insertSecret.text, removeOldSecrets.text,
     ]
 }
 

@@ -1,7 +1,7 @@
 public import SQL
 
 extension Store {
-    /// Every destination, the oldest first; of each, at most `counting` queues that wait are counted.
+    /// Every destination, the oldest first; of each, at most `counting` events that wait are counted.
     public func destinations(counting: Int = 10_000) async throws(DatabaseError) -> [DestinationRecord] {
         try await database.read(DestinationStatements.list, [.integer(Int64(counting))])
     }
@@ -35,21 +35,54 @@ extension Store {
         let removed = batch.add(DestinationStatements.remove, [.text(id)])
         batch.add(DestinationStatements.removeSecrets, [.text(id)])
         guard try await !write(batch).rows(removed).isEmpty else { return false }
-        // Nobody sends these any more. In bounded steps, so that no lock is held for long.
-        let step = 1000
-        while try await removeSome(DeliveryStatements.removeQueuesOf, [.text(id), .integer(Int64(step))]) == step {}
-        while try await removeSome(DeliveryStatements.removeDeliveriesOf, [.text(id), .integer(Int64(step))]) == step {}
+        try await abandonDeliveries(of: id, because: nil)
         return true
     }
 
-    private func removeSome(_ statement: Statement<Int64>, _ arguments: [SQLValue]) async throws(DatabaseError) -> Int {
-        var batch = Batch()
-        let removed = batch.add(statement, arguments)
-        return try await write(batch).rows(removed).count
+    /// Ends what waits for a destination: gives the events up for a reason, or forgets them where there is none. Not what is told meanwhile.
+    public func abandonDeliveries(of id: String, because reason: String?) async throws(DatabaseError) {
+        let limit = 100
+        var queues: [LeasedQueue]
+        repeat {
+            queues = try await database.read(DeliveryStatements.queues, [.text(id), .integer(Int64(limit))])
+            // One after the other, so that no batch holds more than one queue.
+            for queue in queues {
+                let names: [SQLValue] = [.text(queue.destinationID), .text(queue.resourceARN)]
+                var batch = Batch()
+                if let reason {
+                    batch.add(DeliveryStatements.giveUp, names + [.text(reason)])
+                } else {
+                    batch.add(DeliveryStatements.forget, names)
+                }
+                batch.add(DeliveryStatements.removeAbandonedQueue, names + [.integer(queue.enqueued)])
+                _ = try await write(batch)
+            }
+        } while queues.count == limit
     }
 
-    /// Pauses the destinations that have done nothing but fail for `age` milliseconds; answers their ids.
-    public func pauseFailingDestinations(for age: Int64) async throws(DatabaseError) -> [String] {
+    /// Ends what waits for destinations that are gone or disabled: what was told while they went.
+    public func abandonUndeliverable() async throws(DatabaseError) {
+        for destination in try await database.read(DeliveryStatements.abandoned, []) {
+            try await abandonDeliveries(of: destination.id, because: destination.reason)
+        }
+    }
+
+    /// Writes down how a destination is: whether attempts succeeded, and how many have failed since.
+    public func noteAttempts(of id: String, succeeded: Bool, failuresSince: Int) async throws(DatabaseError) {
+        var batch = Batch()
+        batch.add(DestinationStatements.note, [.text(id), .integer(succeeded ? 1 : 0), .integer(Int64(failuresSince))])
+        _ = try await write(batch)
+    }
+
+    /// Sends nothing to a destination for `delay` milliseconds.
+    public func holdBack(_ id: String, for delay: Int64) async throws(DatabaseError) {
+        var batch = Batch()
+        batch.add(DestinationStatements.holdBack, [.text(id), .integer(delay)])
+        _ = try await write(batch)
+    }
+
+    /// Pauses the destinations that have done nothing but fail for `age` milliseconds; answers them.
+    public func pauseFailingDestinations(for age: Int64) async throws(DatabaseError) -> [DestinationRecord] {
         var batch = Batch()
         let paused = batch.add(DestinationStatements.pauseFailing, [.integer(age)])
         return try await write(batch).rows(paused)
@@ -60,11 +93,12 @@ extension Store {
         try await database.read(DestinationStatements.secrets, [.text(owner)])
     }
 
-    /// Adds a secret of an owner, or only its first; false where it was not added.
+    /// Adds a secret of an owner, or only its first, and removes those that are not among the two newest any more; false where it was not added.
     public func addWebhookSecret(owner: String, secretSealed: String, onlyFirst: Bool) async throws(DatabaseError) -> Bool {
         var batch = Batch()
         let added = batch.add(
             DestinationStatements.insertSecret, [.text(owner), .text(secretSealed), .integer(onlyFirst ? 1 : 0)])
+        batch.add(DestinationStatements.removeOldSecrets, [.text(owner)])
         return try await !write(batch).rows(added).isEmpty
     }
 }

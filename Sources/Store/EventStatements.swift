@@ -2,13 +2,13 @@ import SQL
 
 /// Statements on the rows that tell what happened.
 enum EventStatements {
-    /// At most $2 of the events that are older than $1 milliseconds and wait for no destination: the first rows of the primary key.
+    /// At most $2 of the events that are older than $1 milliseconds, whose deliveries are gone: the first rows of the primary key.
     static let removeOld = Statement(
         "event.remove-old",
         """
         DELETE FROM event WHERE (occurred_at, resource_arn, sequence) IN
             (SELECT occurred_at, resource_arn, sequence FROM event WHERE occurred_at < (SELECT now_ms()) - CAST($1 AS BIGINT)
-                AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.state = 'PENDING' AND delivery.occurred_at = event.occurred_at
+                AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.occurred_at = event.occurred_at
                     AND delivery.resource_arn = event.resource_arn AND delivery.sequence = event.sequence)
             ORDER BY occurred_at LIMIT CAST($2 AS BIGINT))
         RETURNING sequence

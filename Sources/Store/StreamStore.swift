@@ -79,11 +79,10 @@ extension Store {
             StreamStatements.setNotification,
             configure(key, configuration, needsRetention: needsRetention, change) + [.text(destination?.id(for: key))])
         if let destination {
+            let named = key.arguments + [.text(change.token), .text(destination.id(for: key))]
             batch.add(
-                DestinationStatements.insertForStream,
-                key.arguments + [
-                    .text(change.token), .text(destination.id(for: key)), .text(destination.kind.rawValue), .text(destination.target),
-                ])
+                DestinationStatements.insertForStream, named + [.text(destination.kind.rawValue), .text(destination.target)])
+            batch.add(DestinationStatements.enableForStream, named)
         }
         batch.addRecord(of: change, on: key)
         return try await resourceChange(batch, guarded: configured, change, key)

@@ -1,4 +1,6 @@
 import ControlPlane
+import Delivery
+import Signing
 
 /// Turns the texts of a configuration into values, and collects what is wrong with them: one fault must not hide the next.
 struct ConfigurationChecking {
@@ -60,6 +62,32 @@ struct ConfigurationChecking {
             text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") || text.contains("="),
             "database: must be sqlite, sqlite:PATH, postgres://... or a libpq key/value string")
         return .postgres(text)
+    }
+
+    mutating func delivery() -> DeliverySettings {
+        var networks = AddressPolicy.none
+        do throws(AddressPolicy.Fault) {
+            networks = try AddressPolicy(text("delivery-networks"))
+        } catch {
+            faults.append("delivery-networks: \(error.description)")
+        }
+        if let endpoint = optionalText("sns-endpoint") {
+            require(
+                endpoint.hasPrefix("https://") || endpoint.hasPrefix("http://"),
+                "sns-endpoint: must be a URL that begins with https:// or http://, not '\(endpoint)'")
+        }
+        var credentials: Credentials?
+        switch (optionalText("sns-access-key-id"), optionalText("sns-secret-access-key")) {
+        case (let id?, let secret?): credentials = Credentials(accessKeyID: id, secretAccessKey: secret)
+        case (nil, nil):
+            require(!boolean("lifecycle-notifications"), "lifecycle-notifications: publishing to topics needs sns-access-key-id")
+        case (.some, nil), (nil, .some): faults.append("sns-access-key-id, sns-secret-access-key: one needs the other")
+        }
+        return DeliverySettings(
+            networks: networks, allowsHTTP: boolean("delivery-allow-http"), caFile: optionalText("delivery-ca-file"),
+            timeout: .seconds(integer("delivery-timeout-seconds", in: 1...300)), attempts: integer("delivery-attempts", in: 1...100),
+            pauseAfter: integer("delivery-pause-hours", in: 1...87_600) * 60 * 60 * 1000, snsEndpoint: optionalText("sns-endpoint"),
+            snsCredentials: credentials, subjectARN: EventSubject.destination)
     }
 
     mutating func tls() -> ServerConfiguration.TLSFiles? {

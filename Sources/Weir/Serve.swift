@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlPlane
+import Delivery
 import FoundationEssentials
 import Gateway
 import HummingbirdCore
@@ -47,14 +48,21 @@ struct Serve: AsyncParsableCommand {
         _ configuration: ServerConfiguration, _ store: Store, _ masterKey: MasterKey, _ keys: AccessKeys, _ logger: Logger
     ) async throws {
         let signal = WorkSignal()
+        let courier = try Courier(
+            store: store, settings: configuration.delivery,
+            secrets: WebhookKeys(store: store, masterKey: masterKey).source, logger: logger)
         let gauge = LeaseGauge()
         let readiness = Readiness { await store.obstacle() }
         let accessLog = AccessLog(isEnabled: configuration.logsRequests, write: Log.write)
-        let throttle = Throttle(Throttle.Rates(profile: configuration.profile, protective: configuration.protectiveRate))
+        let outbox = Outbox(limit: configuration.outboxLimit, eventsWait: { courier.hint() })
+        let limits = LimitEvents()
+        let throttle = Throttle(
+            Throttle.Rates(profile: configuration.profile, protective: configuration.protectiveRate), limits: limits)
         let metrics = Metrics()
         let gateway = Gateway(
             controlPlane: ControlPlane(
-                store: store, rules: configuration.rules, masterKey: masterKey, isStopping: { readiness.isDraining },
+                store: store, rules: configuration.rules, masterKey: masterKey, isStopping: { readiness.isDraining }, outbox: outbox,
+                limits: limits,
                 workIsWaiting: { signal.raise() }),
             keys: keys, throttle: throttle, metrics: metrics, accessLog: accessLog, readiness: readiness,
             configuration: configuration.gateway)
@@ -76,11 +84,15 @@ struct Serve: AsyncParsableCommand {
             })
         // Stopped in reverse: first the instance is not ready, then takes no new requests, then the workers end, then the others learn of it, and
         // the log has the last word.
-        var services: [any Service] = [accessLog, membership]
+        var services: [any Service] = [
+            accessLog, membership, OutboxWatch(store: store, outbox: outbox, logger: logger),
+            LimitTeller(store: store, limits: limits, eventsWait: { courier.hint() }, logger: logger),
+        ]
         if configuration.roles.contains(.worker) {
             services += [
                 Housekeeping(store: store, eventRetention: configuration.eventRetention, logger: logger),
-                TransitionWorker(store: store, signal: signal, gauge: gauge, logger: logger),
+                courier,
+                TransitionWorker(store: store, signal: signal, gauge: gauge, eventsWait: { courier.hint() }, logger: logger),
                 EdgeDeadlines(store: store, logger: logger),
             ]
         }
@@ -154,7 +166,7 @@ extension ServerConfiguration {
     var rules: ServiceRules {
         ServiceRules(
             streamQuota: streamQuota, channelQuota: { [channelQuota, profile] in channelQuota ?? profile.channelQuota($0) },
-            minimumDurations: minimumDurations, edgeTimeout: edgeTimeout, endpoints: endpoints)
+            minimumDurations: minimumDurations, edgeTimeout: edgeTimeout, endpoints: endpoints, notifications: notifications)
     }
 
     var gateway: GatewayConfiguration {

@@ -1,8 +1,10 @@
 import Configuration
 import Contract
 import ControlPlane
+import Delivery
 import FoundationEssentials
 import Logging
+import Signing
 
 /// Everything that can be configured, read from flags, then the environment, then the file named by `--config`, and checked as a whole
 /// before anything is opened. `keys` is the list of what there is: `--data-dir`, `WEIR_DATA_DIR` and `{"data-dir": ...}` are the same key.
@@ -34,6 +36,10 @@ struct ServerConfiguration: Sendable {
     var edgeTimeout: Int64
     /// Milliseconds.
     var eventRetention: Int64
+    var notifications: NotificationRules
+    var delivery: DeliverySettings
+    /// How many events may wait before changes are refused.
+    var outboxLimit: Int64
     /// Seconds.
     var drainSeconds: Int
     var stopSeconds: Int
@@ -116,7 +122,28 @@ struct ServerConfiguration: Sendable {
         Key(
             name: "edge-timeout-seconds", fallback: "900",
             help: "How long an edge agent may be silent about a configuration before it has failed."),
-        Key(name: "event-retention-hours", fallback: "168", help: "Hours after which event rows are removed."),
+        Key(
+            name: "event-retention-hours", fallback: "168",
+            help: "Hours for which events, and what became of their deliveries, are kept; what waits is kept longer."),
+        Key(
+            name: "delivery-networks", fallback: "public",
+            help: "Where webhooks may lead, separated by commas: public, and networks such as 10.20.0.0/16."),
+        Key(name: "delivery-allow-http", fallback: "false", help: "Whether webhooks may be http:// URLs, without TLS."),
+        Key(name: "delivery-ca-file", fallback: "", help: "PEM file of authorities that receivers may use besides the system's."),
+        Key(name: "delivery-timeout-seconds", fallback: "15", help: "How long a receiver may take to answer."),
+        Key(name: "delivery-attempts", fallback: "15", help: "How often an event is attempted before it is given up."),
+        Key(
+            name: "delivery-pause-hours", fallback: "120",
+            help: "How long a destination may do nothing but fail before it is paused."),
+        Key(name: "sns-endpoint", fallback: "", help: "URL at which topics are published to; empty: AWS, in the topic's region."),
+        Key(name: "sns-access-key-id", fallback: "", help: "Access key that publishing to topics is signed with."),
+        Key(name: "sns-secret-access-key", fallback: "", help: "Its secret.", isSecret: true),
+        Key(
+            name: "lifecycle-notifications", fallback: "false",
+            help: "Whether the topics of streams are told what happens to the stream, besides of its fragments."),
+        Key(
+            name: "outbox-limit", fallback: "1000000",
+            help: "How many events may wait for their destinations before changes are refused."),
         Key(name: "drain-seconds", fallback: "0", help: "How long to answer as before, but not ready, after SIGTERM."),
         Key(name: "stop-seconds", fallback: "10", help: "How long requests in flight may take to finish when stopping."),
         Key(name: "log-level", fallback: "info", help: "trace, debug, info, notice, warning, error or critical."),
@@ -228,6 +255,10 @@ struct ServerConfiguration: Sendable {
             deleting: checking.integer("minimum-deleting-ms", in: 0...day))
         edgeTimeout = checking.integer("edge-timeout-seconds", in: 1...86_400) * 1000
         eventRetention = checking.integer("event-retention-hours", in: 1...87_600) * 60 * 60 * 1000
+        notifications = NotificationRules(
+            tellsTopicsOfLifecycle: checking.boolean("lifecycle-notifications"), allowsHTTP: checking.boolean("delivery-allow-http"))
+        delivery = checking.delivery()
+        outboxLimit = checking.integer("outbox-limit", in: 1...1_000_000_000)
         drainSeconds = Int(checking.integer("drain-seconds", in: 0...3600))
         stopSeconds = Int(checking.integer("stop-seconds", in: 1...3600))
         logLevel = checking.text("log-level", "a level such as info") { Logger.Level(rawValue: $0) != nil }

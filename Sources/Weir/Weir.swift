@@ -7,7 +7,10 @@ struct Weir: AsyncParsableCommand {
         commandName: "weir",
         abstract: "A self-hosted server that speaks the Amazon Kinesis Video Streams API.",
         version: version,
-        subcommands: [Serve.self, Migrate.self, Status.self, OpenAPI.self, Keys.self, EdgeAgentCommand.self])
+        subcommands: [
+            Serve.self, Migrate.self, Status.self, OpenAPI.self, Keys.self, Subscriptions.self, Events.self, WebhookSecretsCommand.self,
+            EdgeAgentCommand.self,
+        ])
 
     /// Of the program; `weir status` shows it for each instance.
     static let version = "0.2.0"

@@ -17,7 +17,8 @@ public struct Housekeeping: Service {
     private static let instanceRetention: Int64 = 60 * 60 * 1000
     private static let batch = 1000
 
-    /// Housekeeping on a store. `eventRetention` is the age in milliseconds after which events are removed.
+    /// Housekeeping on a store. `eventRetention` is the age in milliseconds after which events are removed,
+    /// and what became of their deliveries.
     public init(store: Store, eventRetention: Int64, logger: Logger) {
         self.store = store
         self.eventRetention = eventRetention
@@ -39,6 +40,9 @@ public struct Housekeeping: Service {
 
     /// Removes everything that is too old now.
     func cleanUp() async throws(DatabaseError) {
+        // An event stays as long as it waits for a destination, and as long as is remembered that it went to one: so it can be sent again.
+        while try await store.removeDeliveries(olderThan: eventRetention, limit: Self.batch) == Self.batch {}
+        while try await store.removeAttempts(olderThan: eventRetention, limit: Self.batch) == Self.batch {}
         while try await store.removeEvents(olderThan: eventRetention, limit: Self.batch) == Self.batch {}
         while try await store.removeAnsweredMutations(olderThan: Self.answerRetention, limit: Self.batch) == Self.batch {}
         _ = try await store.removeInstances(silentFor: Self.instanceRetention)

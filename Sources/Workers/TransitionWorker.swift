@@ -14,6 +14,7 @@ public struct TransitionWorker: Service {
     private let store: Store
     private let signal: WorkSignal
     private let gauge: LeaseGauge
+    private let eventsWait: @Sendable () -> Void
     private let logger: Logger
     /// Milliseconds between two looks without a hint.
     private let lookInterval: ClosedRange<Int>
@@ -23,17 +24,22 @@ public struct TransitionWorker: Service {
     /// Milliseconds after which the tasks of a worker that died are claimed by another.
     private static let lease: Int64 = 5_000
 
-    /// A worker on a store, woken by a signal besides looking by itself about once a second. `gauge` tells what it holds.
-    public init(store: Store, signal: WorkSignal, gauge: LeaseGauge = LeaseGauge(), logger: Logger) {
-        self.init(store: store, signal: signal, gauge: gauge, logger: logger, lookInterval: 500...1000)
+    /// A worker on a store, woken by a signal besides looking by itself about once a second. `gauge` tells what it holds; `eventsWait` is called
+    /// after transitions, and must return at once.
+    public init(
+        store: Store, signal: WorkSignal, gauge: LeaseGauge = LeaseGauge(), eventsWait: @escaping @Sendable () -> Void = {}, logger: Logger
+    ) {
+        self.init(store: store, signal: signal, gauge: gauge, eventsWait: eventsWait, logger: logger, lookInterval: 500...1000)
     }
 
     init(
-        store: Store, signal: WorkSignal, gauge: LeaseGauge = LeaseGauge(), logger: Logger, lookInterval: ClosedRange<Int>
+        store: Store, signal: WorkSignal, gauge: LeaseGauge = LeaseGauge(), eventsWait: @escaping @Sendable () -> Void = {},
+        logger: Logger, lookInterval: ClosedRange<Int>
     ) {
         self.store = store
         self.signal = signal
         self.gauge = gauge
+        self.eventsWait = eventsWait
         self.logger = logger
         self.lookInterval = lookInterval
     }
@@ -88,6 +94,7 @@ public struct TransitionWorker: Service {
             }
             for kind in activations { _ = try await store.activate(kind, leaseToken: lease, changeToken: Token.random()) }
             try await remove(removals, lease)
+            if !tasks.isEmpty { eventsWait() }
             if tasks.count < Self.claimLimit { return }
         }
     }

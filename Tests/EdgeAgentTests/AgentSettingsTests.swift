@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import EdgeAgent
+@testable import Signing
 
 @Suite("Credentials files")
 struct CredentialsFileTests {

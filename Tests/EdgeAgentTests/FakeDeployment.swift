@@ -1,4 +1,5 @@
 import Contract
+import Signing
 
 @testable import EdgeAgent
 

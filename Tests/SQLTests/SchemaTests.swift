@@ -35,7 +35,8 @@ import Testing
         for row in try connection.query(
             """
             SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT), CAST(data_type AS TEXT), CAST(is_nullable AS TEXT)
-            FROM information_schema.columns WHERE table_schema = current_schema() AND table_name <> '\(Engine.testClockTable)'
+            FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+            WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND table_name <> '\(Engine.testClockTable)'
             ORDER BY table_name COLLATE "C", ordinal_position
             """)
         {

@@ -414,6 +414,17 @@ def test_streams_of_others(shared_hub, operation):
         assert wrong in denied(shared_hub.sender, operation, body | {"StreamARN": wrong}, error, status_code)
 
 
+def test_held_streams_of_others(shared_hub):
+    """What cannot be this device's is no stream that is gone: the agent is told that it is mistaken, not to forget it."""
+    for wrong, error, status_code in (
+        (arn(account="210987654321"), "AccessDeniedException", 403), (arn(region="eu-west-1"), "InvalidArgumentException", 400),
+        (arn("channel"), "InvalidArgumentException", 400),
+    ):
+        held = [{"StreamARN": wrong, "Revision": "r"}]
+        body = {"HubDeviceArn": shared_hub.arn, "HeldConfigurations": held}
+        assert wrong in denied(shared_hub.sender, "FetchEdgeConfigurations", body, error, status_code)
+
+
 def test_another_region_than_the_things(client, server, hub, stream):
     """An agent that signs for a wrong region must not be told to forget what it holds."""
     revision = lead(client, hub, stream, "IN_SYNC")

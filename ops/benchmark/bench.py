@@ -1,6 +1,7 @@
 """Measures Weir beside bare references, in one run, and prints what came of it against the targets. Started by ops/bench."""
 
 import argparse
+import functools
 import http.client
 import json
 import os
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import behind_haproxy
 import data
 from load import CONNECTIONS, Played, Statements, pgbench, pgbench_arguments, play
 from programs import Postgres, Program, Weir, free_port, stop_everything
@@ -22,7 +24,7 @@ from signing import Signer
 REPOSITORY = Path(__file__).parent.parent.parent
 STREAMS = 1000
 MANY_STREAMS = 1_000_000
-GROUPS = ["describe", "create", "tag", "list", "start", "moto"]
+GROUPS = ["describe", "create", "tag", "list", "start", "moto", "cluster"]
 
 
 @dataclass
@@ -65,6 +67,7 @@ class Report:
     def __init__(self):
         self.lines: dict[str, Line] = {}
         self.speeds: dict[str, Speed] = {}
+        self.shares: dict[str, behind_haproxy.Shares] = {}
         self.notes: list[str] = []
 
     def compare(self, name: str, target: float, value: float, at_most: bool = False, unit: str = "") -> None:
@@ -84,6 +87,7 @@ class Report:
     def print(self) -> None:
         table(["line of the design", "target", "median", "min - max", "verdict", "what limits it"], [line.text() for line in self.lines.values()])
         table(["load, 32 connections", "per second", "p50 ms", "p99 ms", "processor us"], [speed.text() for speed in self.speeds.values()])
+        table(behind_haproxy.HEAD, [shares.text() for shares in self.shares.values()])
         print("Processor: time that the server used for a request. A busy machine changes it less than the rate, but it does.")
         print("A create's includes its transition; Postgres's own processes and wrk are not counted.\n")
         for note in self.notes:
@@ -111,7 +115,6 @@ class Bench:
         self.options, self.folder = options, folder
         self.seconds, self.rounds = (1, 3) if options.quick else (4, 5)
         self.report = Report()
-        self.statements = Statements(REPOSITORY / "Sources/Store")
         self.postgres: Postgres | None = None
         self.signer: Signer | None = None
         self.echo_port = free_port()
@@ -129,7 +132,13 @@ class Bench:
             self.growing_size("list" in wanted, "start" in wanted)
         if "moto" in wanted:
             self.moto()
+        if "cluster" in wanted:
+            self.clusters()
         self.report.print()
+
+    @functools.cached_property
+    def statements(self) -> Statements:
+        return Statements(REPOSITORY / "Sources/Store")
 
     def start_echo(self) -> None:
         self.echo_program = Program([str(self.options.echo), str(self.echo_port)], self.folder / "echo.log")
@@ -402,6 +411,40 @@ class Bench:
             answer = self.expect(weir.port, self.sign(weir, "/listStreams", bodies[-1:])[0], "NextToken")
             bodies.append(data.body(MaxResults=data.PAGE, NextToken=answer["NextToken"]))
         return bodies
+
+    def clusters(self) -> None:
+        """Describing and creating through HAProxy with one, two and three instances, and the share of the processor that each part takes."""
+        for count in (1, 2, 3):
+            progress(f"{count} instances behind HAProxy")
+            url = self.cluster().database(f"cluster_{count}")
+            Weir(self.options.weir, self.folder, f"cluster-{count}-migration", url).migrate()
+            data.fill_postgres(url, STREAMS)
+            running = behind_haproxy.Cluster(self.options.weir, self.folder, f"cluster-{count}", url, count)
+            signer = Signer(*running.key(), data.REGION, running.port)
+            describes = data.describes(STREAMS, 10)
+            self.expect(running.port, signer.requests("/describeStream", describes[:1])[0], "StreamInfo")
+            play(running.port, signer.requests("/describeStream", describes), 1)
+            label = f"{count} instance" + ("s" if count > 1 else "")
+            for number in range(1, self.rounds + 1):
+                progress(f"{label}, round {number} of {self.rounds}")
+                self.through(running, f"DescribeStream, {label}", signer.requests("/describeStream", describes), once=False)
+                self.through(running, f"CreateStream, {label}", signer.requests("/createStream", data.creates(8000 * self.seconds)), once=True)
+                self.settle(running.url)
+            running.stop()
+
+    def through(self, running: behind_haproxy.Cluster, name: str, requests: list[bytes], once: bool) -> None:
+        before = running.processor_times()
+        played = play(running.port, requests, self.seconds, once)
+        self.report.shares.setdefault(name, behind_haproxy.Shares(name)).add(played, before, running.processor_times())
+
+    @staticmethod
+    def settle(url: str) -> None:
+        """Waits until every transition is over."""
+        end = time.monotonic() + 60
+        while int(Postgres.sql(url, "SELECT count(*) FROM (SELECT 1 FROM task LIMIT 1) AS waiting")):
+            if time.monotonic() > end:
+                raise RuntimeError("streams are still CREATING a minute after the load")
+            time.sleep(0.01)
 
     def moto(self) -> None:
         """What people use today to develop against: moto's server, which checks no signature and forgets everything when it ends."""

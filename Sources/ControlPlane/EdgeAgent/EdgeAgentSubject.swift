@@ -24,11 +24,12 @@ extension Caller {
     func requireThing(_ hubDeviceARN: String, _ operation: OperationID) throws(OperationError) {
         try requireEdge(operation)
         switch reach {
-        case .anything: try requireOwn(hubDeviceARN: hubDeviceARN, operation)
+        case .anything: break
         case .thing(let own):
             guard own == hubDeviceARN else { throw .denied(self, operation, resource: hubDeviceARN) }
         case .account: throw .denied(self, operation, resource: hubDeviceARN)
         }
+        try requireOwn(hubDeviceARN: hubDeviceARN, operation)
     }
 }
 

@@ -50,7 +50,7 @@ extension FetchEdgeConfigurations: Rule {
             last = found.count == pageLimit ? found.last?.key.name : nil
         } while last != nil
         // Nobody has removed these from the list, so nobody knows them.
-        let removed = (input.heldConfigurations ?? []).map(\.streamARN).filter { held[$0] != nil }
+        let removed = (input.heldConfigurations ?? []).map(\.streamARN).filter { held.removeValue(forKey: $0) != nil }
         return Output(edgeConfigurations: toDo, removedStreamARNs: removed)
     }
 

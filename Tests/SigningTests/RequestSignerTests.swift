@@ -3,7 +3,7 @@ import Crypto
 import Foundation
 import Testing
 
-@testable import EdgeAgent
+@testable import Signing
 
 /// A request that botocore signed; `Tests/Vectors/signature/generate.py` says how.
 private struct Vector: Decodable {

@@ -89,7 +89,8 @@ public struct RequestSigner: Sendable {
         return encoded
     }
 
-    static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    /// Two lower-case digits for each byte.
+    public static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }

@@ -1,0 +1,40 @@
+public import Store
+
+/// A test event, sent to a destination once and at once.
+public enum DeliveryTest {
+    /// How it went.
+    public struct Report: Sendable {
+        public let isDelivered: Bool
+        /// For the operator: what was answered, or why nothing was, and how long it took.
+        public let text: String
+    }
+
+    /// Sends an event that happened at `moment`, in milliseconds since the epoch.
+    public static func run(
+        _ destination: DestinationRecord, at moment: Int64, settings: DeliverySettings, secrets: @escaping SecretSource
+    ) async throws -> Report {
+        let sender = Sender(settings, transport: try settings.transport(), secrets: secrets)
+        let event = TellingEvent(
+            resourceARN: settings.subjectARN(destination), sequence: moment, type: "Test", account: destination.account ?? "",
+            region: destination.region ?? "", status: destination.status.rawValue, version: "", keyID: "", requestID: "",
+            occurredAt: moment)
+        let start = ContinuousClock.now
+        let receipt = await sender.send(event, isReplay: false, to: destination)
+        let milliseconds = Int((ContinuousClock.now - start) / .milliseconds(1))
+        await sender.close()
+        return report(receipt, milliseconds)
+    }
+
+    private static func report(_ receipt: Receipt, _ milliseconds: Int) -> Report {
+        let (isDelivered, outcome, excerpt) =
+            switch receipt {
+            case .delivered(let status, let excerpt): (true, "delivered\(status.map { ", answered \($0)" } ?? "")", excerpt)
+            case .failed(let failure): (false, "failed: \(failure.error)", failure.excerpt)
+            }
+        // What a stranger answers is shown without what a terminal would obey.
+        let shown = String(decoding: excerpt, as: UTF8.self).unicodeScalars.map {
+            $0 == "\n" || ($0.value >= 0x20 && !(0x7F...0x9F).contains($0.value)) ? String($0) : "?"
+        }.joined()
+        return Report(isDelivered: isDelivered, text: "\(outcome), after \(milliseconds) ms" + (shown.isEmpty ? "" : "\n" + shown))
+    }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Delivery
+import Store
+
+/// Which events a command is about: `--account`, `--types` and `--prefix`.
+struct EventFilter {
+    var account: String?
+    var types: [String]?
+    var prefix: String?
+
+    init(takenFrom words: inout CommandWords) throws {
+        account = try words.takeOption("account")
+        if let account, !account.isAccount { throw ValidationError("--account: must be twelve digits, not '\(account)'") }
+        types = try words.takeOption("types").map { list in
+            try list.split(separator: ",", omittingEmptySubsequences: false).map { text in
+                let name = text.hasPrefix(CloudEvent.typePrefix) ? String(text.dropFirst(CloudEvent.typePrefix.count)) : String(text)
+                guard EventType.exists(name) else {
+                    throw ValidationError(
+                        "--types: there is no type '\(text)', only \(EventType.all.map(\.name).joined(separator: ", "))")
+                }
+                return name
+            }
+        }
+        prefix = try words.takeOption("prefix")
+        if let prefix, !prefix.hasPrefix("arn:") { throw ValidationError("--prefix: must begin as ARNs do, with arn:, not '\(prefix)'") }
+    }
+
+    func matches(_ event: TellingEvent) -> Bool {
+        (account.map { $0 == event.account } ?? true) && (types?.contains(event.type) ?? true)
+            && (prefix.map { event.resourceARN.hasPrefix($0) } ?? true)
+    }
+
+    /// The subscription of a target to these events. Refuses a target that could not be reached.
+    func subscription(to target: String, _ configuration: ServerConfiguration) throws -> NewSubscription {
+        let (kind, place): (DestinationKind, String)
+        if target == "-" {
+            (kind, place) = (.file, target)
+        } else if target.hasPrefix("file:") {
+            (kind, place) = (.file, String(target.dropFirst("file:".count)))
+            guard place.hasPrefix("/") else { throw ValidationError("\(target): the path must begin with /, whoever writes to it.") }
+        } else if target.hasPrefix("arn:") {
+            (kind, place) = (.sns, target)
+            let parts = target.split(separator: ":", omittingEmptySubsequences: false)
+            guard parts.count == 6, parts[2] == "sns", !parts[3].isEmpty, !parts[5].isEmpty else {
+                throw ValidationError("\(target) is not the ARN of an SNS topic, such as arn:aws:sns:us-east-1:123456789012:cameras.")
+            }
+        } else {
+            (kind, place) = (.webhook, target)
+            if let fault = configuration.delivery.fault(ofURL: target) { throw ValidationError("\(target): \(fault).") }
+        }
+        return NewSubscription(
+            id: SubscriptionID.random(), kind: kind, target: place, account: account, types: types, resourcePrefix: prefix)
+    }
+}
+
+/// Ids that can be told, typed and copied.
+private enum SubscriptionID {
+    static func random() -> String {
+        let letters = Array("abcdefghijkmnpqrstuvwxyz23456789")
+        return "sub-" + String((0..<12).compactMap { _ in letters.randomElement() })
+    }
+}

@@ -1,0 +1,162 @@
+import ArgumentParser
+import ControlPlane
+import Delivery
+import FoundationEssentials
+import Store
+
+/// What the operator wants to be told of, for the whole deployment, beside the instances that run.
+struct Subscriptions: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "subscriptions", abstract: "Say where events go: add, list, pause, resume, remove and test destinations.",
+        subcommands: [Add.self, List.self, Pause.self, Resume.self, Remove.self, Test.self])
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "add",
+            abstract: "Have events sent somewhere from now on. Prints the id and, for a webhook, the secret it is signed with.",
+            usage: "weir subscriptions add TARGET [--account DIGITS] [--types A,B] [--prefix ARN-PREFIX] [--config FILE] [--KEY VALUE ...]",
+            discussion: """
+                TARGET is a URL to post to, https:// or, where delivery-allow-http is true, http://; the ARN of an SNS topic; file:PATH, to which \
+                lines of JSON are appended by whichever instance delivers the event; or -, for the standard output of that instance.
+
+                --account, --types and --prefix narrow down which events: those of one account; of some types, such as CreateStream or \
+                StreamStatusChange; of resources whose ARN begins so.
+
+
+                """ + ConfigurationHelp.text)
+
+        @Argument(parsing: .captureForPassthrough, help: .hidden)
+        var arguments: [String] = []
+
+        func run() async throws {
+            var words = CommandWords(arguments)
+            let target = words.takeFirst()
+            let filter = try EventFilter(takenFrom: &words)
+            try await Deployment.open(words, self) { deployment, configuration in
+                guard let target else {
+                    throw ValidationError("Name where the events are to go: a URL, the ARN of a topic, file:PATH or -.")
+                }
+                let new = try filter.subscription(to: target, configuration)
+                let keys = WebhookKeys(store: deployment.store, masterKey: try await deployment.masterKey())
+                let secret = new.kind == .webhook ? try await keys.active(new.id).first : nil
+                try await deployment.store.addSubscription(new)
+                print(new.id)
+                if let secret { print(secret) }
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "List all destinations, those of streams included, and how they are.",
+            usage: "weir subscriptions list [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationHelp.text)
+
+        @Argument(parsing: .captureForPassthrough, help: .hidden)
+        var arguments: [String] = []
+
+        func run() async throws {
+            try await Deployment.open(CommandWords(arguments), self) { deployment, _ in
+                let heads = ["ID", "STATUS", "KIND", "TARGET", "ACCOUNT", "TYPES", "PREFIX", "WAITING", "FAILING SINCE", "WHY"]
+                let rows = try await deployment.store.destinations().map { destination in
+                    [
+                        destination.id, destination.status.rawValue, destination.kind.rawValue, destination.target,
+                        destination.account ?? "any", destination.types?.joined(separator: ",") ?? "any",
+                        destination.resourcePrefix ?? "any",
+                        "\(destination.pending)", destination.failingSince.map(Self.time) ?? "", destination.statusReason ?? "",
+                    ]
+                }
+                print(TextTable(heads, rows).text)
+            }
+        }
+
+        private static func time(_ milliseconds: Int64) -> String {
+            Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
+        }
+    }
+
+    struct Pause: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "pause", abstract: "Keep the events of a destination for later.",
+            usage: "weir subscriptions pause ID [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationHelp.text)
+
+        @Argument(parsing: .captureForPassthrough, help: .hidden)
+        var arguments: [String] = []
+
+        func run() async throws {
+            try await withDestination(arguments, self) { destination, deployment, _ in
+                _ = try await deployment.store.setDestinationStatus(destination.id, .paused, reason: "paused by an operator")
+                print("Paused \(destination.id).")
+            }
+        }
+    }
+
+    struct Resume: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "resume", abstract: "Send events again to a destination that is paused or disabled.",
+            usage: "weir subscriptions resume ID [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationHelp.text)
+
+        @Argument(parsing: .captureForPassthrough, help: .hidden)
+        var arguments: [String] = []
+
+        func run() async throws {
+            try await withDestination(arguments, self) { destination, deployment, _ in
+                _ = try await deployment.store.setDestinationStatus(destination.id, .active, reason: nil)
+                print("Resumed \(destination.id).")
+            }
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "remove", abstract: "Send nothing more to a subscription, and forget what waits for it.",
+            usage: "weir subscriptions remove ID [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationHelp.text)
+
+        @Argument(parsing: .captureForPassthrough, help: .hidden)
+        var arguments: [String] = []
+
+        func run() async throws {
+            try await withDestination(arguments, self) { destination, deployment, _ in
+                guard try await deployment.store.removeSubscription(destination.id) else {
+                    throw ValidationError(
+                        "\(destination.id) is named by the notification configurations of streams: it goes when they do. It can be paused.")
+                }
+                print("Removed \(destination.id).")
+            }
+        }
+    }
+
+    struct Test: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "test", abstract: "Send a test event to a destination now, from here, and print the answer.",
+            usage: "weir subscriptions test ID [--config FILE] [--KEY VALUE ...]",
+            discussion: "The event has the type weir.kinesisvideo.Test. It is sent once, whatever the filters and the status.\n\n"
+                + ConfigurationHelp.text)
+
+        @Argument(parsing: .captureForPassthrough, help: .hidden)
+        var arguments: [String] = []
+
+        func run() async throws {
+            try await withDestination(arguments, self) { destination, deployment, configuration in
+                let keys = WebhookKeys(store: deployment.store, masterKey: try await deployment.masterKey())
+                let report = try await DeliveryTest.run(
+                    destination, at: deployment.store.now(), settings: configuration.delivery, secrets: keys.source)
+                print(report.text)
+                if !report.isDelivered { throw ExitCode.failure }
+            }
+        }
+    }
+
+    private static func withDestination<Command: ParsableCommand>(
+        _ arguments: [String], _ command: Command, _ body: (DestinationRecord, Deployment, ServerConfiguration) async throws -> Void
+    ) async throws {
+        var words = CommandWords(arguments)
+        let id = words.takeFirst()
+        try await Deployment.open(words, command) { deployment, configuration in
+            guard let id else { throw ValidationError("Name a destination by its id: weir subscriptions list shows them.") }
+            guard let destination = try await deployment.store.destination(id) else {
+                throw ValidationError("There is no destination \(id): weir subscriptions list shows them.")
+            }
+            try await body(destination, deployment, configuration)
+        }
+    }
+}

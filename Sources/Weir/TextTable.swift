@@ -1,0 +1,15 @@
+/// Columns that are as wide as what is in them.
+struct TextTable {
+    let text: String
+
+    init(_ heads: [String], _ rows: [[String]]) {
+        let lines = [heads] + rows
+        let widths = heads.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+        text = lines.map { row in
+            var line = zip(row, widths).map { text, width in text + String(repeating: " ", count: width - text.count) }
+                .joined(separator: "  ")
+            while line.last == " " { line.removeLast() }
+            return line
+        }.joined(separator: "\n")
+    }
+}

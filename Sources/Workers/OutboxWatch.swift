@@ -1,0 +1,72 @@
+public import ControlPlane
+public import Logging
+import SQL
+public import ServiceLifecycle
+public import Store
+
+/// Counts what waits in the outbox, about every two seconds, so that changes are refused in time and admitted again.
+///
+/// Every instance that takes calls runs it.
+public struct OutboxWatch: Service {
+    private let store: Store
+    private let outbox: Outbox
+    private let logger: Logger
+
+    public init(store: Store, outbox: Outbox, logger: Logger) {
+        self.store = store
+        self.outbox = outbox
+        self.logger = logger
+    }
+
+    /// Counts until the process is asked to stop.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var rest: Int
+            repeat {
+                let start = ContinuousClock.now
+                await look()
+                // Counting much takes time: no more than a tenth of it is spent on that.
+                rest = max(1800, Int((ContinuousClock.now - start) / .milliseconds(1)) * 9)
+            } while await pause(milliseconds: rest...rest + 400)
+        }
+    }
+
+    private func look() async {
+        let refused = outbox.refusesChanges
+        do throws(DatabaseError) {
+            try await outbox.count(in: store)
+        } catch {
+            logger.warning("the outbox was not counted", metadata: ["error": "\(error)"])
+        }
+        switch (refused, outbox.refusesChanges) {
+        case (false, true): logger.error("the outbox is full: changes are refused until events are delivered")
+        case (true, false): logger.notice("the outbox has room: changes are admitted again")
+        case (true, true), (false, false): break
+        }
+    }
+}
+
+/// Tells of limits that were reached, as long as the process runs.
+public struct LimitTeller: Service {
+    private let store: Store
+    private let limits: LimitEvents
+    private let eventsWait: @Sendable () -> Void
+    private let logger: Logger
+
+    /// `eventsWait` is called after each event.
+    public init(store: Store, limits: LimitEvents, eventsWait: @escaping @Sendable () -> Void, logger: Logger) {
+        self.store = store
+        self.limits = limits
+        self.eventsWait = eventsWait
+        self.logger = logger
+    }
+
+    /// Tells until the process is asked to stop.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await limits.tell(in: store, told: eventsWait) { error in
+                logger.warning("a limit that was reached is not told", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}

@@ -1,0 +1,362 @@
+"""What administrators see of the database: the same on both engines, cheap to ask for, without secrets; and every query of ops/sql.md."""
+
+import itertools
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from deployment import ACCOUNT, REGION, Database, Deployments, run_weir, until
+from inspection import ADMINISTRATORS, Role, SQLError, migrate, migrated, read, write
+
+PAGE = Path(__file__).parents[2] / "ops" / "sql.md"
+# Each view with columns that give its rows an order.
+VIEWS = {
+    "clock": "ms",
+    "streams": "account, region, name",
+    "channels": "account, region, name",
+    "tags": "resource_arn, key",
+    "edge_configurations": "account, region, stream_name",
+    "events": "occurred_at_ms, resource_arn, sequence",
+    "tasks": "available_at_ms, resource_arn, kind",
+    "instances": "id",
+    "accounts": "account, region",
+    "access_keys": "id",
+    "schema_migrations": "version",
+}
+SECRETS = ["sealed-secret", "deployment-value", "secretsmanager", "hooks.example.com"]
+FAR = 4_102_444_800_000  # 2100-01-01
+STATUSES = ["ACTIVE", "CREATING", "UPDATING", "DELETING"]
+
+
+@pytest.fixture(scope="module")
+def role():
+    role = Role()
+    yield role
+    role.close()
+
+
+@pytest.fixture(scope="module")
+def pair(role, tmp_path_factory):
+    """A database of each engine with the same rows, whatever can be in one, and a secret wherever one can be."""
+    made = [Deployments(engine, tmp_path_factory.mktemp(engine)) for engine in ("sqlite", "postgres")]
+    databases = [migrated(deployments)[1] for deployments in made]
+    for database in databases:
+        write(database, "DELETE FROM schema_migration; " + ";\n".join(rows()))
+    yield databases
+    for deployments in made:
+        deployments.close()
+
+
+def insert(table, **values):
+    literals = ["NULL" if value is None else str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'" for value in values.values()]
+    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(literals)})"
+
+
+def rows():
+    """The same statements for both engines."""
+    yield insert("deployment", name="master-key-proof", value="deployment-value")
+    yield insert("schema_migration", version=1, name="initial", checksum="c", oldest_compatible=1, applied_at=1_700_000_000_001)
+    yield insert("access_key", id="AKIA1", account=ACCOUNT, secret_sealed="sealed-secret", status="ACTIVE", description="näme, \"quoted\"", created_at=1)
+    yield insert(
+        "access_key", id="AKIA2", account=ACCOUNT, secret_sealed="sealed-secret", status="DISABLED", description="", created_at=999,
+        thing_arn="arn:aws:iot:us-east-1:123456789012:thing/hub-1")
+    # Names around the differences of collations, and times around those of rounding.
+    names = ["B", "_b", "a", "b", "a-b", "a.b", "Z9"]
+    times = [0, 1, 999, 1_000, 951_782_400_123, 1_700_000_000_499, 1_700_000_000_500, 253_402_300_799_999]
+    places = [("aws", "us-east-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")]
+    for number, ((partition, region), status, name) in enumerate(itertools.product(places, STATUSES, names)):
+        kind = "stream" if number % 3 else "channel"
+        created = times[number % len(times)]
+        name = f"{name}{number}"
+        arn = f"arn:{partition}:kinesisvideo:{region}:{ACCOUNT}:{kind}/{name}/{created}"
+        common = dict(
+            account=ACCOUNT, region=region, name=name, arn=arn, creation_time=created, status=status, version=f"v{number}", tag_count=number % 4,
+            change_token=f"t{number}", event_sequence=number)
+        if kind == "stream":
+            image = {1: '{"Status":"ENABLED","DestinationConfig":{"Uri":"s3://b","DestinationRegion":"us-east-1"}}', 2: '{"Status":"DISABLED"}'}
+            notification = '{"Status":"ENABLED","DestinationConfig":{"Uri":"https://hooks.example.com/token"}}'
+            yield insert(
+                "stream", **common, device_name="d" if number % 2 else None, media_type="video/h264", kms_key_id="k",
+                data_retention_in_hours=number, default_storage_tier="WARM", image_generation_configuration=image.get(number % 4),
+                notification_configuration=notification if number % 5 == 1 else None)
+        else:
+            # Of a stream that is there, and of one that is not any more.
+            mapped = {0: "_b1/1", 3: "gone/5"}.get(number)
+            mapped = mapped and f"arn:aws:kinesisvideo:us-east-1:{ACCOUNT}:stream/{mapped}"
+            yield insert("channel", **common, channel_type="SINGLE_MASTER", message_ttl_seconds=60, media_storage_stream_arn=mapped)
+        for tag in range(number % 4):
+            yield insert("tag", resource_arn=arn, key=f"key {tag}/:é", value="" if tag else "stream/x:y")
+        if status != "ACTIVE":
+            # Scheduled, leased, due and left by a worker that died.
+            yield insert(
+                "task", resource_arn=arn, kind=("remove-" if status == "DELETING" else "activate-") + kind, account=ACCOUNT, region=region, name=name,
+                key_id="AKIA1", request_id=f"r{number}", created_at=created % 1_700_000_000_000, available_at=FAR + number if number % 2 else number,
+                attempt=number % 5, lease_token=f"lease{number % 7}" if number % 4 < 2 else None)
+        for sequence in (1, 2):
+            yield insert(
+                "event", resource_arn=arn, sequence=sequence, type="CreateStream", account=ACCOUNT, region=region, status=status, version="v",
+                change_token=f"e{number}.{sequence}", key_id="AKIA1", request_id=f"r{number}", occurred_at=created)
+    limit = f"arn:aws:kinesisvideo:us-east-1:{ACCOUNT}:limit/streams"
+    yield insert(
+        "event", resource_arn=limit, sequence=1, type="LimitReached", account=ACCOUNT, region=REGION, status="", version="", change_token="l",
+        key_id="", request_id="", occurred_at=5)
+    waiting = ["SYNCING", "ACKNOWLEDGED", "DELETING", "DELETING_ACKNOWLEDGED"]
+    for number, status in enumerate(waiting * 2 + ["IN_SYNC", "SYNC_FAILED", "DELETE_FAILED"]):
+        yield insert(
+            "edge_configuration", account=ACCOUNT, region=REGION, stream_name=f"_b{number}",
+            stream_arn=f"arn:aws:kinesisvideo:us-east-1:{ACCOUNT}:stream/_b{number}/1",
+            hub_device_arn=f"arn:aws:iot:us-east-1:{ACCOUNT}:thing/hub-{number}", configuration='{"Uri":"arn:aws:secretsmanager:secret"}',
+            revision="r", sync_status=status, failed_status_details="no disk" if "FAILED" in status else None, creation_time=1, last_updated_time=1_999,
+            deadline=None if status not in waiting else FAR if number < 4 else 1, recorder_status="SUCCESS" if number % 2 else None,
+            # An agent may name any time.
+            recorder_collected_at=[None, -1, -1_000, 0, 253_402_300_799_999, 253_402_300_800_000, 2**62][number % 7],
+            recorder_updated_at=1_700_000_000_007, uploader_status=None, uploader_collected_at=[2**62, -(2**62), 5][number % 3], change_token="c")
+    for number, (status, heartbeat) in enumerate([("RUNNING", FAR), ("DRAINING", FAR), ("STOPPED", FAR), ("RUNNING", 1_000)]):
+        yield insert(
+            "instance", id=f"i{number}", host="h", process_id=number, version="1", roles="api,worker", schema_version=4, started_at=999,
+            heartbeat_at=heartbeat, status=status, requests_per_second=7, leased_tasks=number)
+    for number, (region, streams, channels) in enumerate([("us-east-1", 9_999, 10_000), ("eu-west-1", 0, 4_999), ("us-west-2", 10_001, 1)]):
+        yield insert(
+            "account_usage", account=f"{number:012}", region=region, stream_count=streams, channel_count=channels, last_deleted_creation_time=0,
+            change_token="c")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_both_engines_show_the_same(pair, view):
+    asked = f"SELECT * FROM {view} ORDER BY {VIEWS[view]}"
+    (columns, first), (others, second) = [read(database, asked) for database in pair]
+    assert columns == others
+    assert len(first) == len(second) >= (1 if view in ("clock", "schema_migrations") else 2)
+    # What depends on the moment of the question may differ by what lies between the two.
+    moving = {"utc", "ms"} if view == "clock" else {column for column in columns if column.endswith("_seconds") and column not in ("message_ttl_seconds", "uptime_seconds")}
+    for here, there in zip(first, second):
+        for column, one, other in zip(columns, here, there):
+            if column not in moving:
+                assert one == other, (view, column, here, there)
+            elif column != "utc":
+                assert (one is None) == (other is None), (view, column)
+                assert one is None or abs(int(one) - int(other)) < 60_000, (view, column)
+    shown = {column: {row[index] for row in first} for index, column in enumerate(columns)}
+    expected = {
+        "streams": {"mapped_channel_name": {None, "B0"}, "image_generation": {None, "ENABLED", "DISABLED"}, "edge_sync_status": {None, "ACKNOWLEDGED", "IN_SYNC"}},
+        "channels": {"media_storage": {"ENABLED", "DISABLED"}, "media_storage_stream_name": {None, "_b1", "gone"}},
+        "tags": {"region": {"us-east-1", "cn-north-1", "us-gov-west-1"}, "account": {ACCOUNT}, "resource_type": {"stream", "channel"}},
+        "tasks": {"state": {"SCHEDULED", "LEASED", "DUE", "LEASE_ENDED"}, "resource_type": {"stream", "channel"}},
+        "events": {"resource_type": {"stream", "channel", "limit"}},
+        "edge_configurations": {"is_overdue": {"0", "1"}, "recorder_collected_at": {None, "1970-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"}},
+        "instances": {"is_alive": {"0", "1"}},
+        "accounts": {"stream_quota_percent": {"99", "0", "100"}, "channel_quota_percent": {"100", "99", "0"}},
+    }
+    for column, values in expected.get(view, {}).items():
+        assert shown[column] == values, (view, column)
+
+
+def test_alive_is_who_was_heard_of_lately(pair):
+    for database in pair:
+        assert read(database, "SELECT id FROM instances WHERE is_alive = 1 ORDER BY id")[1] == [["i0"], ["i1"]]
+
+
+def test_the_clock_is_right_and_reads_as_it_counts(pair):
+    for database in pair:
+        (utc, ms), = read(database, "SELECT utc, ms FROM clock")[1]
+        assert abs(int(ms) / 1000 - time.time()) < 30
+        assert utc == time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(ms) // 1000)) + f".{int(ms) % 1000:03}Z"
+
+
+def test_a_resource_is_shown_once_with_what_it_waits_for(pair):
+    for database in pair:
+        for table, view in ("stream", "streams"), ("channel", "channels"):
+            assert read(database, f"SELECT count(*) FROM {view}")[1] == read(database, f"SELECT count(*) FROM {table}")[1]
+            assert read(database, f"SELECT count(*) FROM {view} WHERE (status = 'ACTIVE') <> (waiting_task IS NULL)")[1] == [["0"]]
+
+
+LOOK_UPS = {
+    "by name": ("SELECT * FROM streams WHERE account = 'a' AND region = 'r' AND name = 'n'", "stream"),
+    "of an account": ("SELECT * FROM streams WHERE account = 'a'", "stream"),
+    "channel by name": ("SELECT * FROM channels WHERE account = 'a' AND region = 'r' AND name = 'n'", "channel"),
+    "tags of a resource": ("SELECT * FROM tags WHERE resource_arn = 'a'", "tag"),
+    "edge configuration by name": ("SELECT * FROM edge_configurations WHERE account = 'a' AND region = 'r' AND stream_name = 'n'", "edge_configuration"),
+    "edge configurations of an account": ("SELECT * FROM edge_configurations WHERE account = 'a'", "edge_configuration"),
+    "events since": ("SELECT * FROM events WHERE occurred_at_ms > (SELECT ms - 1000 FROM clock)", "event"),
+    "events of an ARN": ("SELECT * FROM events WHERE occurred_at_ms >= 5 AND resource_arn = 'a'", "event"),
+    "last events": ("SELECT * FROM events ORDER BY occurred_at_ms DESC LIMIT 20", "event"),
+    "due tasks": ("SELECT * FROM tasks WHERE available_at_ms < (SELECT ms FROM clock)", "task"),
+    "next tasks": ("SELECT * FROM tasks ORDER BY available_at_ms LIMIT 20", "task"),
+    "an account": ("SELECT * FROM accounts WHERE account = 'a'", "account_usage"),
+    "an instance": ("SELECT * FROM instances WHERE id = 'i'", "instance"),
+    "a key": ("SELECT * FROM access_keys WHERE id = 'i'", "access_key"),
+}
+SCANS = {
+    "stream by ARN": "SELECT * FROM streams WHERE arn = 'a'",
+    "channel by ARN": "SELECT * FROM channels WHERE arn = 'a'",
+    "all streams": "SELECT * FROM streams",
+    "all tags of a value": "SELECT * FROM tags WHERE key = 'k' AND value = 'v'",
+    "events of a name": "SELECT * FROM events WHERE account = 'a' AND region = 'r' AND name = 'n'",
+}
+
+
+def plan(database, sql):
+    """As text, of Postgres with no way around an index that fits: its tables here are too small for one to pay."""
+    if database.engine == "sqlite":
+        return "\n".join(row[3] for row in read(database, f"EXPLAIN QUERY PLAN {sql}")[1])
+    write(database, "ANALYZE")
+    return "\n".join(row[0] for row in read(database, f"EXPLAIN {sql}", settings=["enable_seqscan=off", "enable_bitmapscan=off"])[1])
+
+
+@pytest.mark.parametrize("look_up", LOOK_UPS)
+def test_look_ups_search_an_index_and_sort_nothing(pair, look_up):
+    sql, table = LOOK_UPS[look_up]
+    lite, postgres = [plan(database, sql) for database in pair]
+    assert re.search(rf"SEARCH {table} USING PRIMARY KEY" if "WHERE" in sql else rf"SCAN {table}$", lite, re.MULTILINE), lite
+    assert not re.search(r"TEMP B-TREE|MATERIALIZE (?!waiting)|CO-ROUTINE (?!present|clock)", lite), lite
+    assert re.search(rf"Index (Only )?Scan (Backward )?using {table}_pkey on {table}\b", postgres) or re.search(rf"Index Scan using {table}_\w+ on {table}\b", postgres), postgres
+    assert "WHERE" not in sql or "Index Cond" in postgres, postgres
+    assert not re.search(r"Sort|Subquery Scan|Materialize", postgres), postgres
+
+
+@pytest.mark.parametrize("scan", SCANS)
+def test_other_questions_read_the_table_once_and_sort_nothing(pair, scan):
+    lite, postgres = [plan(database, SCANS[scan]) for database in pair]
+    assert not re.search(r"TEMP B-TREE|MATERIALIZE (?!waiting)", lite), lite
+    # What waits is not read again for each row.
+    assert "waiting" not in lite or "SEARCH waiting USING AUTOMATIC COVERING INDEX" in lite, lite
+    assert not re.search(r"Sort|Subquery Scan", postgres), postgres
+
+
+def test_nothing_secret_is_shown(pair):
+    for database in pair:
+        everything = [row for view in VIEWS for row in read(database, f"SELECT * FROM {view}")[1]]
+        assert len(everything) > 100
+        shown = "\n".join(str(value) for row in everything for value in row)
+        assert "näme" in shown
+        assert [secret for secret in SECRETS if secret in shown] == []
+
+
+def test_every_view_is_tested(pair):
+    lite, postgres = pair
+    names = read(lite, "SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name")[1]
+    assert names == read(postgres, "SELECT viewname FROM pg_views WHERE schemaname = current_schema() ORDER BY viewname COLLATE \"C\"")[1]
+    assert set(VIEWS) <= {name for name, in names}
+
+
+def test_administrators_read_views_and_no_tables(pair):
+    database = pair[1]
+    for view in VIEWS:
+        assert read(database, f"SELECT * FROM {view} LIMIT 1", ADMINISTRATORS)[1]
+        with pytest.raises(SQLError, match="permission denied|cannot (update|delete|execute)"):
+            read(database, f"DELETE FROM {view}", ADMINISTRATORS)
+    tables = [name for name, in read(database, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")[1]]
+    assert len(tables) > 8
+    for table in tables:
+        with pytest.raises(SQLError, match="permission denied"):
+            read(database, f"SELECT * FROM {table}", ADMINISTRATORS)
+
+
+def test_rights_that_were_given_too_freely_are_taken_back(role, postgres_deployments):
+    """An owner whose new tables are readable to administrators by default does not show them the secrets."""
+    folder = postgres_deployments.folder()
+    database = Database("postgres", folder)
+    try:
+        write(database, f"ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {ADMINISTRATORS}")
+        migrate(folder, database)
+        assert read(database, "SELECT * FROM stream", ADMINISTRATORS)[1] == []
+        for table in "access_key", "deployment":
+            with pytest.raises(SQLError, match="permission denied"):
+                read(database, f"SELECT * FROM {table}", ADMINISTRATORS)
+    finally:
+        database.drop()
+
+
+# --- ops/sql.md ---
+
+
+def queries():
+    """The queries of the page, each with the engine that it is for (None: both) and its sample."""
+    blocks = re.findall(r"```sql\n(.*?)\n```\n+```text\n(.*?)\n```", PAGE.read_text(), re.DOTALL)
+    assert len(blocks) == PAGE.read_text().count("```sql") >= 20
+    for sql, sample in blocks:
+        mark = re.match(r"-- (Postgres|SQLite)\n", sql)
+        yield (mark[1].lower() if mark else None), sql, sample
+
+
+def populated(deployments, silence=-60_000):
+    """A deployment with an answer to every question of the page; no server runs on it. Instances were last heard of `silence` milliseconds ago."""
+    folder, database = migrated(deployments)
+    server = deployments.start(folder, database)
+    client = server.client()
+
+    def create(name, hours=0, **tags):
+        client.create_stream(StreamName=name, DataRetentionInHours=hours, **({"Tags": tags} if tags else {}))
+        until(lambda: client.describe_stream(StreamName=name)["StreamInfo"]["Status"] == "ACTIVE", f"{name} is ACTIVE")
+        return client.describe_stream(StreamName=name)["StreamInfo"]
+
+    gate = create("gate-7", hours=24, site="north", floor="2")
+    for name, hours in ("gate-6", 48), ("gate-8", 0), ("gate-9", 0), ("gate-10", 0), ("gate-11", 24):
+        create(name, hours, **({} if hours == 48 else {"site": "south"}))
+    answer = client.update_data_retention(
+        StreamName="gate-7", CurrentVersion=gate["Version"], Operation="INCREASE_DATA_RETENTION", DataRetentionChangeInHours=24)
+    request = answer["ResponseMetadata"]["RequestId"]
+    channel = client.create_signaling_channel(ChannelName="door-1")["ChannelARN"]
+    until(lambda: client.describe_signaling_channel(ChannelName="door-1")["ChannelInfo"]["ChannelStatus"] == "ACTIVE", "door-1 is ACTIVE")
+    until(lambda: client.describe_stream(StreamName="gate-7")["StreamInfo"]["Status"] == "ACTIVE", "gate-7 is ACTIVE")
+    client.update_media_storage_configuration(ChannelARN=channel, MediaStorageConfiguration={"Status": "ENABLED", "StreamARN": gate["StreamARN"]})
+    for name in "gate-6", "gate-11":
+        client.start_edge_configuration_update(StreamName=name, EdgeConfig={
+            "HubDeviceArn": f"arn:aws:iot:us-east-1:{ACCOUNT}:thing/hub-1",
+            "RecorderConfig": {"MediaSourceConfig": {
+                "MediaUriSecretArn": f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:camera", "MediaUriType": "RTSP_URI"}}})
+    client.delete_stream(StreamARN=client.describe_stream(StreamName="gate-8")["StreamInfo"]["StreamARN"])
+    until(lambda: "gate-8" not in [info["StreamName"] for info in client.list_streams()["StreamInfoList"]], "gate-8 is gone")
+    credentials = server.credentials
+    client.close()
+    server.terminate()
+    made = run_weir("keys", "create", "--data-dir", folder, *database.flags)
+    assert made.returncode == 0, made.stderr
+
+    server = deployments.again(server, "--minimum-deleting-ms", "3600000")
+    client = server.client(credentials)
+    for name in "gate-9", "gate-10":
+        client.delete_stream(StreamARN=client.describe_stream(StreamName=name)["StreamInfo"]["StreamARN"])
+    until(lambda: read(database, "SELECT count(*) FROM instances WHERE status = 'RUNNING'")[1] == [["1"]], "it was heard of")
+    client.close()
+    server.kill()
+
+    # What goes wrong seldom, and what takes longer than a test.
+    now = int(time.time() * 1000)
+    write(database, f"""
+        UPDATE task SET lease_token = 'kqjT2QUwbw4yWkzP0a5H', attempt = 3, available_at = {now - 62_000}, created_at = {now - 91_000} WHERE name = 'gate-10';
+        UPDATE stream SET status = 'UPDATING' WHERE name = 'gate-6';
+        UPDATE instance SET heartbeat_at = {now - silence}, leased_tasks = 1 WHERE status = 'RUNNING';
+        UPDATE edge_configuration SET sync_status = 'SYNC_FAILED', deadline = NULL, failed_status_details = 'The camera does not answer.'
+            WHERE stream_name = 'gate-11';
+        INSERT INTO account_usage (account, region, stream_count, channel_count, last_deleted_creation_time, change_token)
+            VALUES ('210987654321', 'eu-west-1', 9532, 4100, 0, 'c');
+        UPDATE access_key SET created_at = {now - 2_592_000_000} WHERE description = 'made by weir keys create'""")
+    # The page's examples of what every deployment has its own of.
+    arn = gate["StreamARN"]
+    examples = {
+        "arn:aws:kinesisvideo:us-east-1:123456789012:stream/gate-7/1795608000000": arn, "1795608000000": arn.rsplit("/")[-1],
+        "9efbd054-6c4e-4b07-9d5c-0a1d6a3c6f0b": request, "AKIAIOSFODNN7EXAMPLE": credentials.access_key,
+    }
+    return database, examples
+
+
+def with_own(sql, examples):
+    for example, own in examples.items():
+        sql = sql.replace(example, own)
+    return sql
+
+
+def test_every_query_of_the_page_answers(role, deployments):
+    database, examples = populated(deployments)
+    role_here = ADMINISTRATORS if database.engine == "postgres" else None
+    used = set()
+    for engine, sql, sample in queries():
+        if engine in (None, database.engine):
+            columns, found = read(database, with_own(sql, examples), role_here)
+            assert found, f"no answer: {sql}"
+            assert sample.splitlines()[0].replace("|", " ").split() == columns, f"the sample has other columns: {sql}"
+            used |= {example for example in examples if example in sql}
+    assert used == set(examples)
