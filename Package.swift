@@ -79,9 +79,12 @@ let package = Package(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
             resources: [.embedInCode("postgres"), .embedInCode("sqlite")], swiftSettings: strict),
         tests("ContractTests", ["Contract"]),
+        tests(
+            "DeliveryTests",
+            ["Contract", "Delivery", "SQL", "Signing", "Store", "TestSupport", crypto, lifecycle, logging, nioCore, nioPosix, nioSSL]),
         tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Signing", crypto, logging]),
-        tests("GatewayTests", ["Gateway", crypto]),
         tests("SigningTests", ["Contract", "Signing", crypto]),
+        tests("GatewayTests", ["Gateway", crypto]),
         tests("SQLiteDriverTests", ["SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["SQL", "PostgresDriver", logging]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),

@@ -35,7 +35,7 @@ CREATE TABLE destination (
 CREATE INDEX destination_subscription ON destination (id) WHERE origin = 'SUBSCRIPTION';
 
 -- An event on its way to a destination. DEAD: given up. replayed: sent again because an operator asked for it. Rows lie in the order of
--- time, as those of event do; each keeps its event from being removed.
+-- time, as those of event do; each keeps its event from being removed. failing_since: when the first attempt had failed.
 CREATE TABLE delivery (
     destination_id TEXT NOT NULL,
     resource_arn TEXT NOT NULL,
@@ -45,6 +45,7 @@ CREATE TABLE delivery (
     attempts INTEGER NOT NULL,
     replayed INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
+    failing_since INTEGER,
     finished_at INTEGER,
     last_status INTEGER,
     last_error TEXT,

@@ -23,9 +23,7 @@ struct Pace: Sendable {
     var upkeepInterval = 45_000...75_000
     /// How long what is in flight may take to arrive when the courier stops.
     var grace = Duration.seconds(2)
-    /// The first back-off is below this, in milliseconds; each later one below twice as much, up to the last.
-    var firstDelay: Int64 = 1000
-    var lastDelay: Int64 = 60 * 60 * 1000
+    var backoff = Backoff()
 }
 
 /// What the lanes of a courier have in common.
@@ -97,12 +95,6 @@ final class CourierShared: Sendable {
         let attempt = waiting.attempts + 1
         return QueueOutcome.Failure(
             event: waiting.event.key, attempt: attempt, duration: duration, status: failure.status.map(Int64.init), error: failure.error,
-            isLast: attempt >= settings.attempts || failure.isGone, delay: delay(afterAttempt: attempt))
-    }
-
-    /// Exponential back-off with full jitter, in milliseconds.
-    private func delay(afterAttempt attempt: Int64) -> Int64 {
-        let doublings = min(attempt - 1, 40)
-        return Int64.random(in: 0...min(pace.firstDelay << doublings, pace.lastDelay))
+            isLast: attempt >= settings.attempts || failure.isGone, delay: pace.backoff.delay(afterAttempt: attempt, waiting.failingFor))
     }
 }

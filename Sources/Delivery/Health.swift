@@ -41,9 +41,9 @@ final class Health: Sendable {
     /// Whether nothing has arrived for a while.
     var isFailing: Bool { state.withLock { $0.failuresInARow >= Self.tolerated } }
 
-    /// Takes in what is written down, perhaps by another instance.
+    /// Takes in what was written down a moment ago, perhaps by another instance. That nothing fails may be outdated already, and is not believed.
     func learn(failures: Int64) {
-        state.withLock { $0.isKnownToFail = failures > 0 }
+        if failures > 0 { state.withLock { $0.isKnownToFail = true } }
     }
 
     /// Notes an attempt.

@@ -57,6 +57,7 @@ final class Lane: Sendable {
             // Who came a moment too early to claim and too late to be seen by the last claim is not forgotten.
             if isWanted.exchange(false, ordering: .sequentiallyConsistent) { shared.hint() }
         }
+        await writeNote(isLast: true)
     }
 
     /// Queues that were leased at once.
@@ -140,6 +141,7 @@ final class Lane: Sendable {
 
     private func finish(_ queue: LeasedQueue, _ token: String, _ attempted: Attempted, _ destination: DestinationRecord) async {
         let outcome = attempted.outcome
+        if let failure = attempted.failure { await obey(failure) }
         for attempt in 1...3 {
             do throws(DatabaseError) {
                 try await shared.store.finishQueue(queue, leaseToken: token, outcome)
@@ -152,17 +154,7 @@ final class Lane: Sendable {
         }
         if !outcome.delivered.isEmpty { note(succeeded: true, nil) }
         if let failure = attempted.failure { note(succeeded: false, failure.error) }
-        do throws(DatabaseError) {
-            if let failure = attempted.failure {
-                if failure.isGone { try await disable(failure.error) }
-                if let delay = failure.retryAfter { try await shared.store.holdBack(destinationID, for: delay) }
-            }
-            if let note = health.takeNote(isLast: places.taken <= 1) {
-                try await shared.store.noteAttempts(of: destinationID, succeeded: note.succeeded, failuresSince: note.failuresSince)
-            }
-        } catch {
-            shared.failed(error)
-        }
+        await writeNote(isLast: false)
         if outcome.hasMore, outcome.failure.map(\.isLast) ?? true { shared.hint() }
     }
 
@@ -175,9 +167,26 @@ final class Lane: Sendable {
         }
     }
 
-    private func disable(_ reason: String) async throws(DatabaseError) {
-        guard try await shared.store.setDestinationStatus(destinationID, .disabled, reason: reason) else { return }
-        shared.logger.warning("a destination wants no more events and is disabled", metadata: ["destination": "\(destinationID)"])
-        try await shared.store.abandonDeliveries(of: destinationID, because: reason)
+    /// Writes down how the destination is, if there is anything new.
+    private func writeNote(isLast: Bool) async {
+        guard let note = health.takeNote(isLast: isLast) else { return }
+        do throws(DatabaseError) {
+            try await shared.store.noteAttempts(of: destinationID, succeeded: note.succeeded, failuresSince: note.failuresSince)
+        } catch {
+            shared.failed(error)
+        }
+    }
+
+    /// Does what the receiver asks for, before the queue can be claimed again.
+    private func obey(_ failure: Receipt.Failure) async {
+        do throws(DatabaseError) {
+            if failure.isGone, try await shared.store.setDestinationStatus(destinationID, .disabled, reason: failure.error) {
+                shared.logger.warning("a destination wants no more events and is disabled", metadata: ["destination": "\(destinationID)"])
+                try await shared.store.abandonDeliveries(of: destinationID, because: failure.error)
+            }
+            if let delay = failure.retryAfter { try await shared.store.holdBack(destinationID, for: delay) }
+        } catch {
+            shared.failed(error)
+        }
     }
 }

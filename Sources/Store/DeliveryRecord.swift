@@ -84,6 +84,8 @@ public struct WaitingEvent: Sendable, Hashable {
     public let event: TellingEvent
     /// Attempts that failed so far.
     public let attempts: Int64
+    /// Milliseconds since the first of them had failed; 0 where none has.
+    public let failingFor: Int64
     /// Whether it is sent again because an operator asked for it.
     public let isReplay: Bool
 }

@@ -89,7 +89,8 @@ enum DeliveryStatements {
                 9223372036854775807) AS beyond
             FROM delivery_queue WHERE lease_token = $1
         )
-        SELECT delivery.destination_id, \(eventColumns), delivery.attempts, delivery.replayed
+        SELECT delivery.destination_id, \(eventColumns), delivery.attempts,
+            now_ms() - delivery.failing_since, delivery.replayed
         FROM leased
             JOIN delivery ON delivery.destination_id = leased.destination_id AND delivery.resource_arn = leased.resource_arn
                 AND delivery.state = 'PENDING' AND delivery.sequence < leased.beyond
@@ -99,7 +100,8 @@ enum DeliveryStatements {
         """
     ) { row throws(DatabaseError) in
         WaitingEvent(
-            destinationID: try row.text(), event: try event(&row), attempts: try row.integer(), isReplay: try row.integer() == 1)
+            destinationID: try row.text(), event: try event(&row), attempts: try row.integer(), failingFor: try row.optionalInteger() ?? 0,
+            isReplay: try row.integer() == 1)
     }
 
     private static let one = """
@@ -120,6 +122,7 @@ enum DeliveryStatements {
         "delivery.fail",
         """
         UPDATE delivery SET attempts = attempts + 1, last_status = CAST($5 AS BIGINT), last_error = $6,
+            failing_since = coalesce(failing_since, now_ms()),
             state = CASE WHEN CAST($7 AS BIGINT) = 1 THEN 'DEAD' ELSE state END,
             finished_at = CASE WHEN CAST($7 AS BIGINT) = 1 THEN now_ms() ELSE finished_at END
         WHERE \(one) AND state = 'PENDING'
@@ -220,7 +223,7 @@ enum DeliveryStatements {
     static let replay = Statement(
         "delivery.replay",
         """
-        UPDATE delivery SET state = 'PENDING', replayed = 1, attempts = 0, finished_at = NULL WHERE \(one) AND state <> 'PENDING'
+        UPDATE delivery SET state = 'PENDING', replayed = 1, attempts = 0, failing_since = NULL, finished_at = NULL WHERE \(one) AND state <> 'PENDING'
         RETURNING destination_id
         """,
         decode: text)

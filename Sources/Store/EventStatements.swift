@@ -8,8 +8,9 @@ enum EventStatements {
         """
         DELETE FROM event WHERE (occurred_at, resource_arn, sequence) IN
             (SELECT occurred_at, resource_arn, sequence FROM event WHERE occurred_at < (SELECT now_ms()) - CAST($1 AS BIGINT)
-                AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.occurred_at = event.occurred_at
-                    AND delivery.resource_arn = event.resource_arn AND delivery.sequence = event.sequence)
+                AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.occurred_at < (SELECT now_ms()) - CAST($1 AS BIGINT)
+                    AND delivery.occurred_at = event.occurred_at AND delivery.resource_arn = event.resource_arn
+                    AND delivery.sequence = event.sequence)
             ORDER BY occurred_at LIMIT CAST($2 AS BIGINT))
         RETURNING sequence
         """

@@ -1,0 +1,281 @@
+import Foundation
+import NIOCore
+import NIOSSL
+import Store
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Delivery
+
+/// A resolver that answers as the test says.
+private final class ScriptedResolver: Resolver {
+    private let names: Mutex<[String: [String]]>
+    private let count = Atomic(0)
+
+    init(_ names: [String: [String]]) { self.names = Mutex(names) }
+
+    /// How often it was asked.
+    var asked: Int { count.load(ordering: .relaxed) }
+
+    func addresses(of host: String, within limit: Duration) async throws(DeliveryFault) -> [IPAddress] {
+        count.wrappingAdd(1, ordering: .relaxed)
+        guard let found = names.withLock({ $0[host] }) else { throw DeliveryFault("\(host) is unknown") }
+        return found.compactMap { IPAddress($0) }
+    }
+}
+
+@Suite struct TransportTests {
+    private static func post(_ url: String, isTrusted: Bool = false, _ headers: [(name: String, value: String)] = []) throws -> Post {
+        Post(target: try WebTarget(url), headers: headers, body: Array("body".utf8), isTrusted: isTrusted)
+    }
+
+    /// A transport that is closed afterwards.
+    private static func with(
+        _ networks: String = "127.0.0.0/8", allowsHTTP: Bool = true, trust: [NIOSSLCertificate] = [],
+        resolver: any Resolver = SystemResolver(),
+        _ body: (HTTPTransport) async throws -> Void
+    ) async throws {
+        let transport = HTTPTransport(
+            policy: try AddressPolicy(networks), allowsHTTP: allowsHTTP, trustRoots: trust, resolver: resolver)
+        do { try await body(transport) } catch {
+            await transport.close()
+            throw error
+        }
+        await transport.close()
+    }
+
+    private static func failure(_ transport: HTTPTransport, _ url: String, within limit: Duration = .seconds(5)) async throws -> String? {
+        let post = try post(url)
+        do throws(DeliveryFault) {
+            _ = try await transport.post(post, within: limit)
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
+    private static func expect(
+        _ status: Int, _ transport: HTTPTransport, _ url: String, isTrusted: Bool = false, within limit: Duration,
+        at location: SourceLocation = #_sourceLocation
+    ) async throws {
+        let answer = try await transport.post(post(url, isTrusted: isTrusted), within: limit)
+        #expect(answer.status == status, sourceLocation: location)
+    }
+
+    @Test func `connections are used again, and requests go out whole`() async throws {
+        try await Receiver.with({ _ in Receiver.ok }) { receiver in
+            try await Self.with { transport in
+                for _ in 0..<5 {
+                    let answer = try await transport.post(
+                        Self.post("http://127.0.0.1:\(receiver.port)/hook?x=1", [("webhook-id", "1")]), within: .seconds(5))
+                    #expect(answer.status == 200)
+                }
+            }
+            #expect(receiver.connections == 1)
+            let request = try #require(receiver.requests.last)
+            #expect(request.hasPrefix("POST /hook?x=1 HTTP/1.1\r\n"))
+            #expect(request.contains("webhook-id: 1\r\n") && request.contains("ost: 127.0.0.1:\(receiver.port)\r\n"))
+            #expect(request.hasSuffix("\r\n\r\nbody"))
+        }
+    }
+
+    @Test func `a name leads to the address that was checked, and to no other`() async throws {
+        let resolver = ScriptedResolver([
+            "receiver.test": ["127.0.0.1"], "private.test": ["10.1.2.3"], "mixed.test": ["169.254.169.254", "10.0.0.1", "127.0.0.1"],
+            "metadata.test": ["169.254.169.254"],
+        ])
+        try await Receiver.with({ _ in Receiver.ok }) { receiver in
+            try await Self.with(resolver: resolver) { transport in
+                for _ in 0..<3 {
+                    // The system does not know this name: only the address that was found can be connected to.
+                    try await Self.expect(200, transport, "http://receiver.test:\(receiver.port)/", within: .seconds(5))
+                }
+                try await Self.expect(200, transport, "http://MIXED.test:\(receiver.port)/", within: .seconds(5))
+                let refused = try await Self.failure(transport, "http://private.test:\(receiver.port)/")
+                #expect(refused == "private.test is 10.1.2.3, which delivery-networks does not allow")
+                let unknown = try await Self.failure(transport, "http://unknown.test:\(receiver.port)/")
+                #expect(unknown == "unknown.test is unknown")
+            }
+            #expect(receiver.requests.count == 4)
+            #expect(receiver.requests.first?.contains("ost: receiver.test:\(receiver.port)\r\n") == true)
+            #expect(resolver.asked == 4)
+        }
+    }
+
+    @Test(arguments: ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"])
+    func `every way to write a local address is seen through`(_ host: String) async throws {
+        try await Receiver.with({ _ in Receiver.ok }) { receiver in
+            try await Self.with("public") { transport in
+                let found = try await Self.failure(transport, "http://\(host):\(receiver.port)/")
+                let failure = try #require(found)
+                #expect(failure.contains("which delivery-networks does not allow"))
+            }
+            #expect(receiver.connections == 0)
+        }
+    }
+
+    @Test func `what the operator names may be anywhere`() async throws {
+        try await Receiver.with({ _ in Receiver.ok }) { receiver in
+            try await Self.with("public", allowsHTTP: false) { transport in
+                let url = "http://127.0.0.1:\(receiver.port)/"
+                try await Self.expect(200, transport, url, isTrusted: true, within: .seconds(5))
+                let fault = try await Self.failure(transport, url)
+                #expect(fault?.contains("delivery-allow-http") == true)
+            }
+        }
+    }
+
+    @Test func `redirects are not followed`() async throws {
+        try await Receiver.with({ _ in Receiver.ok }) { other in
+            let location = "http://127.0.0.1:\(other.port)/"
+            try await Receiver.with({ _ in
+                .bytes("HTTP/1.1 301 Moved Permanently\r\nLocation: \(location)\r\nContent-Length: 0\r\n\r\n")
+            }) { receiver in
+                try await Self.with { transport in
+                    try await Self.expect(301, transport, "http://127.0.0.1:\(receiver.port)/", within: .seconds(5))
+                }
+            }
+            #expect(other.connections == 0)
+        }
+    }
+
+    @Test func `the head is what counts: a body is cut off that is huge or slow`() async throws {
+        try await Receiver.with({ request in
+            request.contains("/huge")
+                ? .flood : .slowly("HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n", then: "1\r\nx\r\n", milliseconds: 20)
+        }) { receiver in
+            try await Self.with { transport in
+                for path in ["huge", "slow"] {
+                    let start = ContinuousClock.now
+                    let answer = try await transport.post(Self.post("http://127.0.0.1:\(receiver.port)/\(path)"), within: .seconds(30))
+                    #expect((200..<300).contains(answer.status))
+                    #expect(answer.excerpt.count <= 1024)
+                    // Not the whole limit.
+                    #expect(ContinuousClock.now - start < .seconds(15))
+                }
+                try await eventually("both connections are closed") { receiver.closed == 2 }
+            }
+        }
+    }
+
+    @Test func `a short body is read, and the connection used again`() async throws {
+        try await Receiver.with({ _ in
+            .bytes(
+                "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 4\r\n\r\nbusy")
+        }) { receiver in
+            try await Self.with { transport in
+                for _ in 0..<3 {
+                    let answer = try await transport.post(Self.post("http://127.0.0.1:\(receiver.port)/"), within: .seconds(5))
+                    #expect(answer.status == 429 && answer.retryAfter == "7" && answer.date == "Sun, 06 Nov 1994 08:49:37 GMT")
+                    #expect(String(decoding: answer.excerpt, as: UTF8.self) == "busy")
+                }
+            }
+            #expect(receiver.connections == 1)
+        }
+    }
+
+    @Test func `who does not answer, closes or talks nonsense is a failure in time`() async throws {
+        try await Receiver.with({ request in
+            if request.contains("/silent") { return .silence }
+            if request.contains("/close") { return .close("") }
+            if request.contains("/half") { return .close("HTTP/1.1 200 OK\r\nContent-Le") }
+            if request.contains("/drip") { return .slowly("HTTP/1.1", then: " ", milliseconds: 50) }
+            return .bytes("SMTP ready\r\n\r\n")
+        }) { receiver in
+            try await Self.with { transport in
+                for path in ["silent", "drip", "close", "half", "nonsense"] {
+                    let post = try Self.post("http://127.0.0.1:\(receiver.port)/\(path)")
+                    let start = ContinuousClock.now
+                    let found = try await Self.failure(transport, post.target.url, within: .milliseconds(500))
+                    let failure = try #require(found, "\(path)")
+                    #expect(ContinuousClock.now - start < .seconds(10))
+                    #expect(failure.hasPrefix("127.0.0.1 (127.0.0.1)"), "\(failure)")
+                }
+                let closed = try await Self.failure(transport, "http://127.0.0.1:1/")
+                #expect(closed?.contains("127.0.0.1") == true)
+            }
+        }
+    }
+
+    @Test func `an attempt ends soon after it was cancelled`() async throws {
+        try await Receiver.with({ _ in .silence }) { receiver in
+            try await Self.with { transport in
+                let post = try Self.post("http://127.0.0.1:\(receiver.port)/")
+                let task = Task { try await Self.failure(transport, post.target.url, within: .seconds(60)) }
+                try await eventually("it is at work") { receiver.requests.count == 1 }
+                let start = ContinuousClock.now
+                task.cancel()
+                let failure = try await task.value
+                #expect(failure != nil)
+                #expect(ContinuousClock.now - start < .seconds(10))
+            }
+        }
+    }
+
+    @Test func `another address is tried after one that fails`() async throws {
+        let resolver = ScriptedResolver(["receiver.test": ["127.0.0.9", "127.0.0.1"]])
+        try await Receiver.with({ _ in Receiver.ok }) { receiver in
+            try await Self.with(resolver: resolver) { transport in
+                let post = try Self.post("http://receiver.test:\(receiver.port)/")
+                let fault = try await Self.failure(transport, post.target.url)
+                #expect(fault?.contains("127.0.0.9") == true)
+                try await Self.expect(200, transport, post.target.url, within: .seconds(5))
+                try await Self.expect(200, transport, post.target.url, within: .seconds(5))
+            }
+        }
+    }
+
+    @Test func `many hosts do not keep their clients for ever`() async throws {
+        let names = Dictionary(uniqueKeysWithValues: (0..<200).map { ("host-\($0).test", ["127.0.0.1"]) })
+        try await Receiver.with({ _ in Receiver.ok }) { receiver in
+            try await Self.with(resolver: ScriptedResolver(names)) { transport in
+                for name in names.keys {
+                    try await Self.expect(200, transport, "http://\(name):\(receiver.port)/", within: .seconds(5))
+                }
+                try await eventually("most connections are closed") { receiver.closed >= 130 }
+                #expect(receiver.closed < 200)
+            }
+        }
+    }
+
+    private static func file(_ name: String) -> String {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Vectors/tls/\(name)").path
+    }
+
+    private static func tls(_ name: String) throws -> TLSConfiguration {
+        TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMFile(file("\(name).pem")).map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(file: file("\(name).key"), format: .pem)))
+    }
+
+    @Test func `certificates are verified, for the name of the URL, though an address is connected to`() async throws {
+        let authority = try NIOSSLCertificate.fromPEMFile(Self.file("authority.pem"))
+        let resolver = ScriptedResolver(["receiver.test": ["127.0.0.1"], "other.test": ["127.0.0.1"]])
+        try await Receiver.with(tls: Self.tls("name"), { _ in Receiver.ok }) { receiver in
+            try await Self.with(allowsHTTP: false, trust: authority, resolver: resolver) { transport in
+                try await Self.expect(200, transport, "https://receiver.test:\(receiver.port)/", within: .seconds(10))
+                for host in ["other.test", "127.0.0.1"] {
+                    let other = try await Self.failure(transport, "https://\(host):\(receiver.port)/", within: .seconds(10))
+                    #expect(other?.hasPrefix("\(host) (127.0.0.1)") == true)
+                }
+            }
+            // Nobody trusts the authority who was not told to.
+            try await Self.with(allowsHTTP: false, resolver: resolver) { transport in
+                let fault = try await Self.failure(transport, "https://receiver.test:\(receiver.port)/", within: .seconds(10))
+                #expect(fault?.hasPrefix("receiver.test (127.0.0.1)") == true)
+            }
+            #expect(receiver.requests.count == 1)
+        }
+        try await Receiver.with(tls: Self.tls("address"), { _ in Receiver.ok }) { receiver in
+            try await Self.with(allowsHTTP: false, trust: authority, resolver: resolver) { transport in
+                try await Self.expect(200, transport, "https://127.0.0.1:\(receiver.port)/", within: .seconds(10))
+            }
+        }
+    }
+
+    @Test func `a file of authorities that is none is an error at the start`() throws {
+        #expect(throws: DeliverySettings.Fault.self) { try DeliverySettings.test(caFile: "/nowhere.pem").transport() }
+        #expect(throws: DeliverySettings.Fault.self) { try DeliverySettings.test(caFile: Self.file("generate.sh")).transport() }
+    }
+}

@@ -1,0 +1,110 @@
+import SQL
+import Store
+import TestSupport
+import Testing
+
+/// How the engines find what is on its way, with many events that have arrived, some that wait, and a destination with a backlog.
+@Suite struct DeliveryStatementTests {
+    private static let tables = ["event", "delivery", "delivery_queue", "delivery_attempt"]
+
+    private static let statements = Store.statements.filter { statement in
+        tables.contains { statement.sql.contains(" \($0) ") || statement.sql.contains(" \($0)\n") } || statement.name.contains("deliver")
+    }
+
+    /// These go through a whole index from one end, and stop at a limit: no search, but bounded.
+    private static let bounded: Set = ["delivery.count-pending"]
+    /// These ask an index for its first entry, destination after destination.
+    private static let loose: Set = ["delivery.due", "delivery.abandoned"]
+    /// These look through the events since a moment.
+    private static let sinceMoment: Set = ["event.list", "stream.changed", "channel.changed", "edge.changed"]
+
+    /// Puts `count` events into the database, of as many streams, all told to two destinations, of which one has taken all and one a half.
+    private static func fill(_ count: Int, in database: TestDatabase) async throws {
+        let store = Store(database.database)
+        try Fixture.bulk(count, in: database)
+        for id in ["good", "slow"] {
+            try await store.addSubscription(
+                NewSubscription(id: id, kind: .webhook, target: "https://\(id)", account: nil, types: nil, resourcePrefix: nil))
+        }
+        let now = database.clock.now
+        try database.execute(
+            """
+            INSERT INTO delivery SELECT 'good', resource_arn, sequence, occurred_at, 'DELIVERED', 1, 0, \(now), NULL, \(now), 200, NULL FROM event;
+            INSERT INTO delivery SELECT 'slow', resource_arn, sequence, occurred_at,
+                CASE WHEN resource_arn LIKE '%1' THEN 'PENDING' ELSE 'DELIVERED' END, 1, 0, \(now), NULL,
+                CASE WHEN resource_arn LIKE '%1' THEN NULL ELSE CAST(\(now) AS BIGINT) END, 200, NULL FROM event;
+            INSERT INTO delivery_queue SELECT destination_id, resource_arn, 1, \(now), resource_arn FROM delivery WHERE state = 'PENDING';
+            INSERT INTO delivery_attempt SELECT destination_id, resource_arn, sequence, 1, \(now), 5, 500, 'error' FROM delivery
+            """)
+    }
+
+    private static func parameterCount(_ sql: String) -> Int {
+        sql.matches(of: /\$(\d+)/).compactMap { Int($0.1) }.max() ?? 0
+    }
+
+    @Test func `they are all found`() {
+        #expect(Self.statements.count > 35)
+        for name in Self.bounded.union(Self.loose).union(["delivery.claim", "event.remove-old", "delivery.insert-for-stream"]) {
+            #expect(Self.statements.contains { $0.name == name }, "\(name)")
+        }
+    }
+
+    @Test func `SQLite searches what is on its way by an index, and sorts none of it`() async throws {
+        try await TestDatabase.with(.sqlite) { database in
+            try await Self.fill(2000, in: database)
+            try database.execute("ANALYZE")
+            for statement in Self.statements {
+                var batch = Batch()
+                let explain = Statement("explain-deliveries.\(statement.name)", "EXPLAIN QUERY PLAN " + statement.sql) {
+                    row throws(DatabaseError) in row.values
+                }
+                let plan = batch.add(explain, Array(repeating: .null, count: Self.parameterCount(statement.sql)))
+                let steps = try await database.database.write(batch).rows(plan).compactMap { values -> String? in
+                    if case .text(let detail)? = values.last { detail } else { nil }
+                }
+                for step in steps {
+                    let scanned = Self.tables.first { "\(step) ".hasPrefix("SCAN \($0) ") }
+                    #expect(scanned == nil || Self.bounded.contains(statement.name), "\(statement.name): \(step)")
+                    // What a claim holds is sorted, and nothing that grows.
+                    let mayBeSorted = ["delivery.waiting", "event.list"].contains(statement.name)
+                    #expect(
+                        !step.contains("TEMP B-TREE") || mayBeSorted || !statement.name.hasPrefix("delivery"), "\(statement.name): \(step)")
+                }
+            }
+        }
+    }
+
+    @Test func `Postgres searches what is on its way by an index`() async throws {
+        try await TestDatabase.with(.postgres) { database in
+            try await Self.fill(2000, in: database)
+            let connection = try database.migrationConnection()
+            try connection.execute("ANALYZE; SET enable_seqscan = off")
+            for (number, statement) in Self.statements.enumerated() {
+                try connection.execute("PREPARE d\(number) AS \(statement.postgresSQL)")
+                let count = Self.parameterCount(statement.sql)
+                let arguments = count == 0 ? "" : "(\(Array(repeating: "'5'", count: count).joined(separator: ", ")))"
+                let modes = statement.sql.contains("LIMIT CAST") ? ["force_custom_plan"] : ["force_custom_plan", "force_generic_plan"]
+                for mode in modes {
+                    try connection.execute("SET plan_cache_mode = \(mode)")
+                    let plan = try connection.query("EXPLAIN EXECUTE d\(number)\(arguments)").map { row in
+                        if case .text(let line)? = row.values.first { line } else { "" }
+                    }
+                    Self.expectSearches(plan, in: statement)
+                }
+            }
+        }
+    }
+
+    private static func expectSearches(_ plan: [String], in statement: StatementText) {
+        for (index, line) in plan.enumerated() where line.contains("Scan") && tables.contains(where: { "\(line) ".contains(" on \($0) ") })
+        {
+            #expect(!line.contains("Seq Scan"), "\(statement.name): \(line)")
+            let depth = line.prefix { $0 == " " }.count
+            let details = plan[(index + 1)...].prefix { $0.prefix { $0 == " " }.count > depth }
+            let isSearch = details.contains { $0.contains("Index Cond") }
+            // The first entry of an index stands under a limit of one.
+            let isFirst = loose.contains(statement.name) && index > 0 && plan[index - 1].contains("Limit")
+            #expect(isSearch || isFirst || bounded.contains(statement.name), "\(statement.name): \(plan)")
+        }
+    }
+}
