@@ -62,6 +62,14 @@ def test_what_clients_were_told_is_true_after_every_fault(folder):
     assert sum(entry["outcome"] == "ok" for entry in facts.calls) > 1000, report
 
 
+def test_what_is_really_wrong_is_found(folder):
+    """A standby that confirms nothing loses what was acknowledged; clients that do not tell that they make a call again have it done twice."""
+    facts, troubles = torture.torture(binary(), folder, 1, SEED, ["failover", "cut-web"], careless=True)
+    assert not troubles
+    violations = checks.check(facts)
+    assert {"one call after the other", "effects"} <= set(violations), violations
+
+
 def test_killing_instances_costs_no_call(stack):
     callers = killing.Callers(stack)
     kills = killing.kill_one_after_the_other(stack, float(os.environ.get("WEIR_KILL_SECONDS", "20")), SEED)

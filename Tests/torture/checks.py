@@ -1,5 +1,5 @@
-"""What must hold of a history and of the database that it has left behind. Each check answers the violations it finds, as texts with what is needed to
-look further."""
+"""What must hold of a history and of the database that it has left behind. Each check answers the violations it finds, as texts with what is needed
+to look further."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -79,7 +79,8 @@ def check_order(facts):
     violations = []
     finals = final_states(facts.tables)
     for cell, entries in by_cell(facts.calls).items():
-        created = frozenset(entry["answer"][CREATIONS[entry["operation"]]] for entry in entries if entry["operation"] in CREATIONS and entry["outcome"] == "ok")
+        created = frozenset(
+            entry["answer"][CREATIONS[entry["operation"]]] for entry in entries if entry["operation"] in CREATIONS and entry["outcome"] == "ok")
         calls = [call for entry in entries if (call := to_order(entry))]
         end = max((entry["end"] for entry in entries), default=0) + 1
         final = {"operation": "Final", "body": {}, "outcome": "ok", "code": "", "answer": finals.get(cell, {slot: None for slot in State._fields})}
@@ -289,7 +290,8 @@ def check_effects(facts):
         effects = [row for attempt in entry["attempts"] for row in by_request.get((attempt[4], entry["operation"]), [])] if entry["attempts"] else []
         if entry["outcome"] == "refused":
             # A start that was accepted answers "not found" where the stream was deleted before its answer was written.
-            if entry["operation"] == "StartEdgeConfigurationUpdate" and entry["code"] in ("ResourceNotFoundException", "StreamEdgeConfigurationNotFoundException"):
+            is_missing = entry["code"] in ("ResourceNotFoundException", "StreamEdgeConfigurationNotFoundException")
+            if entry["operation"] == "StartEdgeConfigurationUpdate" and is_missing:
                 perhaps[key] += 1
             elif effects:
                 violations.append(f"a refused call had an effect: {effects}\n    {short(entry)}")
@@ -304,16 +306,19 @@ def check_effects(facts):
         happened = by_cell_and_type[key]
         if not surely[key] <= happened <= surely[key] + perhaps[key]:
             calls = "\n".join(f"    {short(entry)}" for entry in examples[key][-20:])
-            violations.append(f"{key[0]}: {key[1]} happened {happened} times, was accepted {surely[key]} times and {perhaps[key]} times perhaps:\n{calls}")
+            violations.append(
+                f"{key[0]}: {key[1]} happened {happened} times, was accepted {surely[key]} times and {perhaps[key]} times perhaps:\n{calls}")
     return violations
 
 
 def check_rest(facts):
     """Nothing is on its way any more."""
-    violations = [f"{row['name']} stays {row['status']}" for table in ("stream", "channel") for row in facts.tables[table] if row["status"] != "ACTIVE"]
+    rows = [row for table in ("stream", "channel") for row in facts.tables[table]]
+    violations = [f"{row['name']} stays {row['status']}" for row in rows if row["status"] != "ACTIVE"]
     violations += [f"a task is left: {row}" for row in facts.tables["task"]]
     violations += [
-        f"the edge configuration of {row['stream_name']} stays {row['sync_status']}" for row in facts.tables["edge_configuration"] if row["deadline"] is not None]
+        f"the edge configuration of {row['stream_name']} stays {row['sync_status']}"
+        for row in facts.tables["edge_configuration"] if row["deadline"] is not None]
     counted = Counter()
     for row in facts.tables["account_usage"]:
         counted["stream"] += row["stream_count"]
@@ -321,14 +326,15 @@ def check_rest(facts):
     for kind in ("stream", "channel"):
         if counted[kind] != len(facts.tables[kind]):
             violations.append(f"there are {len(facts.tables[kind])} {kind}s, counted as {counted[kind]}")
-    arns = {row["arn"]: row for kind in ("stream", "channel") for row in facts.tables[kind]}
+    arns = {row["arn"]: row for row in rows}
     tags = Counter(row["resource_arn"] for row in facts.tables["tag"])
     violations += [f"tags of {arn}, which is gone" for arn in tags if arn not in arns]
     violations += [f"{arn} has {tags[arn]} tags, counted as {row['tag_count']}" for arn, row in arns.items() if tags[arn] != row["tag_count"]]
     mapped = Counter(row["media_storage_stream_arn"] for row in facts.tables["channel"] if row["media_storage_stream_arn"])
     violations += [f"{arn} holds the media of {count} channels" for arn, count in mapped.items() if count > 1]
     violations += [f"a channel stores its media in {arn}, which is gone" for arn in mapped if arn not in arns]
-    violations += [f"an edge configuration of {row['stream_arn']}, which is gone" for row in facts.tables["edge_configuration"] if row["stream_arn"] not in arns]
+    edges = {row["stream_arn"] for row in facts.tables["edge_configuration"]}
+    violations += [f"an edge configuration of {arn}, which is gone" for arn in edges if arn not in arns]
     return violations
 
 
@@ -379,7 +385,7 @@ def check_lists(facts):
 # MARK: Answers
 
 def check_answers(facts):
-    """No answer but those that the API knows: an instance that cannot do its work says 503, and HAProxy says 502, 503 or 504 for one that says nothing."""
+    """No answer but those that the API knows: an instance that cannot do its work says 503, and HAProxy 502, 503 or 504 for one that says nothing."""
     violations = []
     skewed = [(fault["start"], fault["healed"]) for fault in facts.faults if fault["fault"] == "skew"]
     for entry in facts.calls:

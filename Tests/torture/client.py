@@ -85,9 +85,10 @@ class Answer:
 
 
 class Client:
-    """One client with one kept connection; for one thread."""
+    """One client with one kept connection; for one thread. One that is `forgetful` makes each attempt as if it were another call."""
 
-    def __init__(self, port, key, history, name, policy, seed):
+    def __init__(self, port, key, history, name, policy, seed, forgetful=False):
+        self._forgetful = forgetful
         self._sender = Sender(port, Credentials(*key), REGION)
         self._port, self._history, self.name, self._policy = port, history, name, policy
         self._chance = random.Random(f"{seed}-{name}")
@@ -104,6 +105,8 @@ class Client:
         for retry in range(self._policy.attempts):
             if retry:
                 time.sleep(self._policy.pause(retry - 1, self._chance))
+            if retry and self._forgetful:
+                invocation = str(uuid.uuid4())
             begun = time.monotonic()
             status, code, request_id, answer = self._attempt(operation, payload, invocation, retry)
             attempts.append([begun, time.monotonic(), status, code, request_id])
@@ -129,7 +132,8 @@ class Client:
     def _attempt(self, operation, payload, invocation, retry):
         """Status, error code, request id and body of one attempt; status 0 where no answer came, code `unsent` where nothing was sent."""
         headers = {
-            "Content-Type": "application/json", "amz-sdk-invocation-id": invocation, "amz-sdk-request": f"attempt={retry + 1}; max={self._policy.attempts}"}
+            "Content-Type": "application/json", "amz-sdk-invocation-id": invocation,
+            "amz-sdk-request": f"attempt={retry + 1}; max={self._policy.attempts}"}
         method, target, headers, payload = self._sender.signed(PATHS[operation], payload, headers)
         try:
             if not self._connection:

@@ -1,5 +1,5 @@
-"""One of three instances is killed every two seconds, and clients that follow the AWS SDK's standard retries notice nothing; the same for instances that
-are stopped in order, of which even a client without any retries notices nothing."""
+"""One of three instances is killed every two seconds, and clients that follow the AWS SDK's standard retries notice nothing; instances are replaced
+one after the other, and even a client without any retries notices nothing."""
 
 import random
 import threading
@@ -53,7 +53,8 @@ class Callers:
         for step in range(STEPS_HOURS):
             version = self._active(client, name)["Version"]
             self._call(
-                client.update_data_retention, StreamName=name, CurrentVersion=version, Operation="INCREASE_DATA_RETENTION", DataRetentionChangeInHours=1)
+                client.update_data_retention, StreamName=name, CurrentVersion=version, Operation="INCREASE_DATA_RETENTION",
+                DataRetentionChangeInHours=1)
             self._call(client.tag_stream, StreamName=name, Tags={f"step-{step}": name})
         info = self._active(client, name)
         assert info["DataRetentionInHours"] == 1 + STEPS_HOURS, info
@@ -92,7 +93,8 @@ class Callers:
         """Streams whose events are not exactly those of the calls that were made."""
         wanted = {"CreateStream": 1, "UpdateDataRetention": STEPS_HOURS, "TagStream": STEPS_HOURS, "DeleteStream": 1}
         counts = {}
-        for line in self._stack.postgres.sql("SELECT resource_arn, type, count(*) FROM event WHERE type <> 'StreamStatusChange' GROUP BY 1, 2").splitlines():
+        counted = "SELECT resource_arn, type, count(*) FROM event WHERE type <> 'StreamStatusChange' GROUP BY 1, 2"
+        for line in self._stack.postgres.sql(counted).splitlines():
             arn, kind, count = line.split("|")
             counts.setdefault(arn, {})[kind] = int(count)
         return [f"{name}: {counts.get(arn)}" for name, arn in self.made.items() if counts.get(arn) != wanted]

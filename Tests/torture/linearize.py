@@ -32,7 +32,8 @@ class Verdict:
 
 
 def search(calls, initial, step, limit=2_000_000):
-    """`step(state, entry)` answers the states, which must be hashable, that a call can lead to with the answer that it had; none where it could not."""
+    """`step(state, entry)` answers the states, which must be hashable, that a call can lead to with the answer that it had; none where it could not.
+    Gives up after `limit` steps."""
     calls = sorted(calls, key=lambda call: call.start)
     required = 0
     for index, call in enumerate(calls):

@@ -1,11 +1,13 @@
 """Postgres servers that are killed, restarted, replicated and promoted."""
 
+import contextlib
 import json
 import os
 import re
 import secrets
 import shutil
 import signal
+import time
 from pathlib import Path
 
 from processes import Process, clean_environment, free_port, run, until
@@ -58,7 +60,8 @@ class Server:
         password.write_text(self.password)
         if OWNER:
             shutil.chown(password, OWNER, OWNER)
-        self._run("initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "--auth=scram-sha-256", f"--pwfile={password}")
+        self._run(
+            "initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "--auth=scram-sha-256", f"--pwfile={password}")
         with (self.data / "postgresql.conf").open("a") as settings:
             settings.write(SETTINGS)
 
@@ -66,7 +69,9 @@ class Server:
         """Makes it a standby of `primary`, from a fresh copy; what it held before is gone."""
         if self.data.exists():
             shutil.rmtree(self.data)
-        self._run("pg_basebackup", "-D", self.data, "-R", "--no-sync", "--checkpoint=fast", "-X", "stream", "-d", f"{primary.url}?application_name={self.name}")
+        self._run(
+            "pg_basebackup", "-D", self.data, "-R", "--no-sync", "--checkpoint=fast", "-X", "stream", "-d",
+            f"{primary.url}?application_name={self.name}")
 
     def start(self):
         self._process = Process(
@@ -98,6 +103,17 @@ class Server:
                 continue
         return False
 
+    @contextlib.contextmanager
+    def left_behind(self):
+        """Has a standby receive nothing meanwhile, nor what it has missed afterwards."""
+        receiver = next(number for number in self.processes() if b"walreceiver" in Path(f"/proc/{number}/cmdline").read_bytes())
+        os.kill(receiver, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(receiver, signal.SIGTERM)
+            os.kill(receiver, signal.SIGCONT)
+
     def promote(self):
         self.sql("SELECT pg_promote(wait => true)")
 
@@ -123,11 +139,13 @@ class Server:
 
 
 class Cluster:
-    """A primary and, as `replicated`, a standby that confirms every commit before it is acknowledged."""
+    """A primary and, as `replicated`, a standby that confirms every commit before it is acknowledged. Where it is not `synchronous` it does not, and
+    is behind when the primary is lost: a set-up that loses what was acknowledged, to show that this is seen."""
 
     DATABASE = "weir"
 
-    def __init__(self, folder, replicated):
+    def __init__(self, folder, replicated, synchronous=True):
+        self._synchronous = synchronous
         password = secrets.token_hex(12)
         self.servers = [Server(folder, name, password) for name in (["one", "two"] if replicated else ["one"])]
         self.primary = self.servers[0]
@@ -168,8 +186,14 @@ class Cluster:
     def fail_over(self, mode):
         """The primary is lost for good, and the standby, which has all that was acknowledged, takes its place. It serves alone until
         `replicate` has made another standby: where it waited for one, it would acknowledge nothing."""
-        self.primary.stop(mode)
-        self.primary = self.standby
+        standby = self.standby
+        if self._synchronous:
+            self.primary.stop(mode)
+        else:
+            with standby.left_behind():
+                time.sleep(1)
+                self.primary.stop("immediate")
+        self.primary = standby
         self.primary.promote()
         self._confirm_by("")
 
@@ -179,14 +203,17 @@ class Cluster:
         standby.copy(self.primary)
         standby.start()
         standby.wait_until_up()
+        if not self._synchronous:
+            return
         self._confirm_by("*")
-        until(lambda: self.primary.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1", "the standby is synchronous", pause=0.1)
+        count = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+        until(lambda: self.primary.sql(count) == "1", "the standby is synchronous", pause=0.1)
         position = self.primary.sql("SELECT pg_current_wal_insert_lsn()")
         self.wait_until_replicated(position)
 
     def wait_until_replicated(self, position=None):
         """Waits until the standby has everything up to a position of the log, or up to now."""
-        if not self.standby:
+        if not self.standby or not self._synchronous:
             return
         position = position or self.primary.sql("SELECT pg_current_wal_insert_lsn()")
         until(

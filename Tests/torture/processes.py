@@ -43,7 +43,7 @@ def run(*arguments, user=None, **environment):
         [str(argument) for argument in arguments], env=clean_environment(**environment), stdin=subprocess.DEVNULL, capture_output=True,
         text=True, timeout=DEADLINE, **as_user(user))
     if done.returncode != 0:
-        raise RuntimeError(f"{arguments[0]} {arguments[1] if len(arguments) > 1 else ''} failed with {done.returncode}:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
+        raise RuntimeError(f"{arguments[0]} failed with {done.returncode}:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
     return done.stdout
 
 

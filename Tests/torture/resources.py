@@ -17,8 +17,8 @@ VERSIONED = {
     "UpdateStream", "UpdateDataRetention", "UpdateStreamStorageConfiguration", "DeleteStream", "UpdateSignalingChannel", "DeleteSignalingChannel"}
 TAGGING = {"TagStream", "UntagStream", "TagResource", "UntagResource"}
 CONFIGURING = {"UpdateImageGenerationConfiguration", "UpdateNotificationConfiguration", "UpdateMediaStorageConfiguration"}
-EDGE = {"StartEdgeConfigurationUpdate", "DeleteEdgeConfiguration", "DescribeEdgeConfiguration", "AcknowledgeEdgeConfiguration", "ReportEdgeConfigurationResult"}
 AGENT = {"AcknowledgeEdgeConfiguration", "ReportEdgeConfigurationResult"}
+EDGE = AGENT | {"StartEdgeConfigurationUpdate", "DeleteEdgeConfiguration", "DescribeEdgeConfiguration"}
 # Refusals that tell nothing about the resource.
 INDIFFERENT = {"ThrottlingException", "InvalidSignatureException"}
 

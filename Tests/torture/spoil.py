@@ -1,4 +1,4 @@
-"""That the checks can fail: a history that is right, told by a few lines that stand for a server, and spoilt in every way that they are there to find."""
+"""That the checks can fail: a history that is right, told by a few lines that stand for a server, and spoilt in every way that they are to find."""
 
 import copy
 import itertools
@@ -29,7 +29,8 @@ class Tale:
         entry = {
             "kind": "call", "id": number, "client": "client", "operation": operation, "body": body, "invocation": str(number), "code": code,
             "attempts": [[self.now, self.now + 0.5, 200 if not code else 400, code, f"request-{number}"]], "start": self.now, "end": self.now + 0.5,
-            "outcome": outcome or ("refused" if code else "ok"), "answer": answer if answer is not None else {}, **({} if "listing" in facts else {"cell": "c1"}), **facts}
+            "outcome": outcome or ("refused" if code else "ok"), "answer": answer if answer is not None else {},
+            **({} if "listing" in facts else {"cell": "c1"}), **facts}
         self.history.append(entry)
         return entry
 
@@ -48,9 +49,9 @@ class Tale:
         arn = f"arn:aws:kinesisvideo:{REGION}:{ACCOUNT}:stream/{name}/{int(EPOCH + self.now * 1000)}"
         entry = self.tell("CreateStream", {"StreamName": name} | members, answer={"StreamARN": arn})
         row = {
-            "arn": arn, "name": name, "status": "CREATING", "version": f"v{next(self._numbers)}", "device_name": members.get("DeviceName"), "media_type": None,
-            "data_retention_in_hours": members.get("DataRetentionInHours", 0), "default_storage_tier": "HOT", "image_generation_configuration": None,
-            "notification_configuration": None, "tag_count": 0, "event_sequence": 0}
+            "arn": arn, "name": name, "status": "CREATING", "version": f"v{next(self._numbers)}", "device_name": members.get("DeviceName"),
+            "media_type": None, "data_retention_in_hours": members.get("DataRetentionInHours", 0), "default_storage_tier": "HOT",
+            "image_generation_configuration": None, "notification_configuration": None, "tag_count": 0, "event_sequence": 0}
         self.tables["stream"].append(row)
         self.tables["account_usage"][0]["stream_count"] += 1
         self.event(row, "CreateStream", entry=entry)
@@ -61,8 +62,8 @@ class Tale:
         arn = f"arn:aws:kinesisvideo:{REGION}:{ACCOUNT}:channel/{name}/{int(EPOCH + self.now * 1000)}"
         entry = self.tell("CreateSignalingChannel", {"ChannelName": name}, answer={"ChannelARN": arn})
         row = {
-            "arn": arn, "name": name, "status": "CREATING", "version": f"v{next(self._numbers)}", "message_ttl_seconds": 60, "media_storage_stream_arn": None,
-            "tag_count": 0, "event_sequence": 0}
+            "arn": arn, "name": name, "status": "CREATING", "version": f"v{next(self._numbers)}", "message_ttl_seconds": 60,
+            "media_storage_stream_arn": None, "tag_count": 0, "event_sequence": 0}
         self.tables["channel"].append(row)
         self.tables["account_usage"][0]["channel_count"] += 1
         self.event(row, "CreateSignalingChannel", entry=entry)
@@ -126,7 +127,8 @@ class Tale:
         infos = [{"StreamName": name} for name in sorted(row["name"] for row in self.tables["stream"])]
         for page in range(0, max(len(infos), 1), 2):
             answer = {"StreamInfoList": infos[page:page + 2]} | ({"NextToken": "t"} if page + 2 < len(infos) else {})
-            self.tell("ListStreams", {"MaxResults": 2}, answer=answer, listing=f"list-{self.now}" if page == 0 else self.history[-1]["listing"], page=page // 2)
+            listing = f"list-{self.now}" if page == 0 else self.history[-1]["listing"]
+            self.tell("ListStreams", {"MaxResults": 2}, answer=answer, listing=listing, page=page // 2)
 
     def sample(self):
         self.history.append({"kind": "sample", "time": self.now} | {kind: [len(self.tables[kind])] * 2 for kind in ("stream", "channel")})
@@ -292,20 +294,20 @@ def what_was_seen_is_gone_again(tale):
 
 @spoilt(ORDER)
 def a_refusal_without_reason(tale):
-    tale.tell("UpdateStream", {"StreamARN": tale.stream["arn"], "CurrentVersion": tale.stream["version"]}, "VersionMismatchException", {"Message": "not"})
+    current = {"StreamARN": tale.stream["arn"], "CurrentVersion": tale.stream["version"]}
+    tale.tell("UpdateStream", current, "VersionMismatchException", {"Message": "not"})
 
 
 @spoilt(ORDER)
 def a_retention_that_the_model_knows_better(tale):
-    tale.tell("UpdateDataRetention", {
-        "StreamARN": tale.stream["arn"], "CurrentVersion": tale.stream["version"], "Operation": "DECREASE_DATA_RETENTION", "DataRetentionChangeInHours": 1},
-        "InvalidArgumentException", {"Message": "out of range"})
+    body = {"StreamARN": tale.stream["arn"], "CurrentVersion": tale.stream["version"], "Operation": "DECREASE_DATA_RETENTION"}
+    tale.tell("UpdateDataRetention", body | {"DataRetentionChangeInHours": 1}, "InvalidArgumentException", {"Message": "out of range"})
 
 
 @spoilt(ORDER)
 def an_agent_has_a_revision_that_was_never_started(tale):
-    tale.tell("AcknowledgeEdgeConfiguration", {
-        "HubDeviceArn": "arn:aws:iot:us-east-1:123456789012:thing/hub-1", "StreamARN": tale.stream["arn"], "Revision": "r9"}, answer={"SyncStatus": "ACKNOWLEDGED"})
+    body = {"HubDeviceArn": "arn:aws:iot:us-east-1:123456789012:thing/hub-1", "StreamARN": tale.stream["arn"], "Revision": "r9"}
+    tale.tell("AcknowledgeEdgeConfiguration", body, answer={"SyncStatus": "ACKNOWLEDGED"})
 
 
 @spoilt(ORDER)

@@ -26,17 +26,21 @@ def log(text):
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def torture(binary, folder, seconds, seed, kinds, rate=150, report=log):
-    """One run. Answers its facts, and what went wrong with the programs themselves; the history and the tables stay in `folder`."""
+def torture(binary, folder, seconds, seed, kinds, rate=150, report=log, careless=False):
+    """One run. Answers its facts, and what went wrong with the programs themselves; the history and the tables stay in `folder`.
+
+    careless: the standby confirms nothing, and clients do not tell that they make a call again, so that what clients are told is not true.
+    """
     if {"partition", "isolate"} & set(kinds):
         network.check()
     history = History(folder / "history.jsonl")
-    history.add(kind="run", seed=seed, kinds=list(kinds), quotas={"stream": STREAM_QUOTA, "channel": CHANNEL_QUOTA}, epoch=(time.time() - time.monotonic()) * 1000)
+    epoch = (time.time() - time.monotonic()) * 1000
+    history.add(kind="run", seed=seed, kinds=list(kinds), quotas={"stream": STREAM_QUOTA, "channel": CHANNEL_QUOTA}, epoch=epoch)
     report(f"starting three instances, seed {seed}")
     stack = None
     try:
-        stack = Stack(binary, folder, flags() + ["--drain-seconds", 1], seed=seed, **needs(kinds))
-        workload = Workload(stack, history, seed, rate=rate)
+        stack = Stack(binary, folder, flags() + ["--drain-seconds", 1], seed=seed, synchronous=not careless, **needs(kinds))
+        workload = Workload(stack, history, seed, rate=rate, forgetful=careless)
         faults = Faults(stack, history, kinds, seed, report)
         sampler = Repeated(0.5, lambda: sample(stack, history))
         report(f"clients start; faults: {', '.join(kinds)}")
@@ -99,15 +103,21 @@ def describe(facts, troubles, violations, seed, duration):
     kinds = Counter(fault["fault"] for fault in facts.faults)
     gaps = checks.unavailability(facts)
     yield f"seed {seed}, {duration / 60:.1f} minutes"
-    yield f"calls: {len(facts.calls)}, of which {len(changes)} ask for a change: {outcomes['ok']} ok, {outcomes['refused']} refused, {outcomes['unknown']} of unknown outcome ({sum(entry['outcome'] == 'unknown' for entry in changes)} of them changes)"
-    yield f"calls of more than one attempt: {sum(len(entry['attempts']) > 1 for entry in facts.calls)}; attempts without success: " + ", ".join(f"{name} {count}" for name, count in attempts.most_common())
+    unknown = sum(entry["outcome"] == "unknown" for entry in changes)
+    yield (
+        f"calls: {len(facts.calls)}, of which {len(changes)} ask for a change: {outcomes['ok']} ok, {outcomes['refused']} refused, "
+        f"{outcomes['unknown']} of unknown outcome ({unknown} of them changes)")
+    yield f"calls of more than one attempt: {sum(len(entry['attempts']) > 1 for entry in facts.calls)}"
+    yield "attempts without success: " + ", ".join(f"{name} {count}" for name, count in attempts.most_common())
     yield "refusals: " + ", ".join(f"{code} {count}" for code, count in codes.most_common())
     operations = defaultdict(Counter)
     for entry in facts.calls:
         operations[entry["operation"]][entry["outcome"]] += 1
     yield "operations (ok / refused / unknown): " + ", ".join(
         f"{name} {count['ok']}/{count['refused']}/{count['unknown']}" for name, count in sorted(operations.items()))
-    yield f"cells: {len(checks.by_cell(facts.calls))}; lists: {len(facts.listings)}; looks at the database: {len(facts.samples)}; events: {len(facts.tables['event'])}; connections cut: {facts.cuts}"
+    yield (
+        f"cells: {len(checks.by_cell(facts.calls))}; lists: {len(facts.listings)}; looks at the database: {len(facts.samples)}; "
+        f"events: {len(facts.tables['event'])}; connections cut: {facts.cuts}")
     yield f"{'fault':<10} {'times':>5} {'longest time without an answer':>31} {'without a change':>17}   what it is"
     for kind, count in sorted(kinds.items()):
         yield f"{kind:<10} {count:>5} {gaps[kind]['any']:>29.2f} s {gaps[kind]['change']:>15.2f} s   {KINDS[kind]}"
@@ -143,8 +153,9 @@ def kill(options):
     kills = killing.kill_one_after_the_other(stack, options.kill, options.seed or "0")
     callers.stop()
     troubles = callers.failures + callers.doubled() + stack.stop()
-    print(f"{kills} kills; {callers.calls} calls by boto3 in its standard mode, {callers.retried} of them made again, the longest {callers.longest:.2f} s; "
-          f"{len(callers.failures)} failed; {len(callers.made)} streams from creation to deletion")
+    print(
+        f"{kills} kills; {callers.calls} calls by boto3 in its standard mode, {callers.retried} of them made again, the longest "
+        f"{callers.longest:.2f} s; {len(callers.failures)} failed; {len(callers.made)} streams from creation to deletion")
     for trouble in troubles:
         print(trouble)
     if not options.folder:

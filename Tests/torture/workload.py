@@ -7,6 +7,7 @@ one, so that the history of each stays short enough to be explained. Most cells 
 import random
 import threading
 import time
+import traceback
 
 from client import PATIENT, STANDARD, Client
 from stack import ACCOUNT, REGION
@@ -51,12 +52,13 @@ def status_of(info):
 
 
 class Workload:
-    """The clients, from start to stop. `rate` bounds the calls of all together in a second."""
+    """The clients, from start to stop. `rate` bounds the calls of all together in a second. forgetful: as in Client."""
 
-    def __init__(self, stack, history, seed, clients=14, rate=150, agents=2):
+    def __init__(self, stack, history, seed, clients=14, rate=150, agents=2, forgetful=False):
+        self._forgetful = forgetful
         self.stack, self.history, self.seed = stack, history, seed
         self._stop = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._pause = clients / rate
         self._generation = 0
         self.kept = []
@@ -70,12 +72,11 @@ class Workload:
 
     def _thread(self, body, name, policy, key=None, *arguments):
         def run():
-            client = Client(self.stack.port, key or self.stack.key, self.history, name, policy, self.seed)
+            client = Client(self.stack.port, key or self.stack.key, self.history, name, policy, self.seed, self._forgetful)
             chance = random.Random(f"{self.seed}-{name}-what")
             try:
                 body(client, chance, *arguments)
             except Exception as error:  # A client that dies without a word would leave the run without its calls.
-                import traceback
                 self.broken.append(f"{name}: {error!r}\n{traceback.format_exc()}")
             finally:
                 client.close()
@@ -108,11 +109,11 @@ class Workload:
             cell.calls += 1
             is_last = cell.calls == CALLS_PER_CELL
         if is_last:
-            self.cells[slot] = self._new_cell()
             with self._lock:
                 is_kept = len(self.kept) < KEPT_CELLS and chance.random() < 0.3
                 if is_kept:
                     self.kept.append(cell)
+                self.cells[slot] = self._new_cell()
             if not is_kept:
                 self._empty(client, cell)
             cell = self.cells[slot]
@@ -198,7 +199,8 @@ class Workload:
             case "describe":
                 self._note(cell, name, self._call(client, cell, "DescribeStream", named))
             case "update":
-                self._call(client, cell, "UpdateStream", current | {chance.choice(["DeviceName"]): mark} | ({"MediaType": f"video/{mark}"} if chance.random() < 0.4 else {}))
+                media = {"MediaType": f"video/{mark}"} if chance.random() < 0.4 else {}
+                self._call(client, cell, "UpdateStream", current | {"DeviceName": mark} | media)
                 self._note(cell, name, self._call(client, cell, "DescribeStream", {"StreamName": name}))
             case "retention":
                 way = chance.choice(["INCREASE_DATA_RETENTION", "INCREASE_DATA_RETENTION", "DECREASE_DATA_RETENTION"])
@@ -214,12 +216,14 @@ class Workload:
             case "tags":
                 self._call(client, cell, "ListTagsForStream", named)
             case "tag-resource":
-                self._call(client, cell, "TagResource", {"ResourceARN": cell.known[name].get("arn") or self._nowhere("stream", name), "Tags": [{"Key": chance.choice(TAGS), "Value": mark}]})
+                arn = cell.known[name].get("arn") or self._nowhere("stream", name)
+                self._call(client, cell, "TagResource", {"ResourceARN": arn, "Tags": [{"Key": chance.choice(TAGS), "Value": mark}]})
             case "image":
                 self._call(client, cell, "UpdateImageGenerationConfiguration", named | self._image(chance, mark))
             case "notification":
                 config = {"Status": chance.choice(["ENABLED", "DISABLED"]), "DestinationConfig": {"Uri": f"arn:aws:sns:{REGION}:{ACCOUNT}:{mark}"}}
-                self._call(client, cell, "UpdateNotificationConfiguration", named | ({"NotificationConfiguration": config} if chance.random() < 0.85 else {}))
+                given = {"NotificationConfiguration": config} if chance.random() < 0.85 else {}
+                self._call(client, cell, "UpdateNotificationConfiguration", named | given)
             case "images":
                 self._call(client, cell, "DescribeImageGenerationConfiguration", named)
             case "notifications":
@@ -253,7 +257,8 @@ class Workload:
             if chance.random() < 0.75:
                 body = {"ChannelName": name}
                 if chance.random() < 0.5:
-                    body |= {"Tags": [{"Key": chance.choice(TAGS), "Value": mark}], "SingleMasterConfiguration": {"MessageTtlSeconds": chance.randint(5, 120)}}
+                    body |= {"Tags": [{"Key": chance.choice(TAGS), "Value": mark}]}
+                    body |= {"SingleMasterConfiguration": {"MessageTtlSeconds": chance.randint(5, 120)}}
                 return self._note(cell, name, self._call(client, cell, "CreateSignalingChannel", body))
             return self._note(cell, name, self._call(client, cell, "DescribeSignalingChannel", {"ChannelName": name}))
         what = chance.choices(["describe", "update", "tag", "untag", "tags", "endpoint", "delete", "create"], [20, 12, 10, 6, 8, 3, 3, 2])[0]
@@ -262,7 +267,8 @@ class Workload:
             case "describe":
                 self._note(cell, name, self._call(client, cell, "DescribeSignalingChannel", self._named(chance, cell, name, "Channel")))
             case "update":
-                self._call(client, cell, "UpdateSignalingChannel", current | {"SingleMasterConfiguration": {"MessageTtlSeconds": chance.randint(5, 120)}})
+                seconds = chance.randint(5, 120)
+                self._call(client, cell, "UpdateSignalingChannel", current | {"SingleMasterConfiguration": {"MessageTtlSeconds": seconds}})
                 self._note(cell, name, self._call(client, cell, "DescribeSignalingChannel", {"ChannelName": name}))
             case "tag":
                 tags = [{"Key": key, "Value": mark} for key in chance.sample(TAGS, chance.randint(1, 3))]
@@ -308,7 +314,8 @@ class Workload:
             return
         named = {"ChannelARN": channel["arn"]}
         if what == "enable" and stream.get("arn"):
-            self._call(client, cell, "UpdateMediaStorageConfiguration", named | {"MediaStorageConfiguration": {"Status": "ENABLED", "StreamARN": stream["arn"]}})
+            enabled = {"MediaStorageConfiguration": {"Status": "ENABLED", "StreamARN": stream["arn"]}}
+            self._call(client, cell, "UpdateMediaStorageConfiguration", named | enabled)
         elif what == "disable":
             self._call(client, cell, "UpdateMediaStorageConfiguration", named | {"MediaStorageConfiguration": {"Status": "DISABLED"}})
         else:
@@ -323,14 +330,25 @@ class Workload:
             number += 1
             operation, member, prefix = chance.choice([
                 ("ListStreams", "StreamInfoList", "Stream"), ("ListSignalingChannels", "ChannelInfoList", "Channel")])
-            token, size = None, chance.choice([1, 2, 3, 5, 100])
+            token, size = None, chance.choice([1, 2, 3, 5, 5, 100])
             for page in range(200):
                 body = {"MaxResults": size} | ({"NextToken": token} if token else {})
                 told = client.call(operation, body, listing=f"{client.name}-{number}", page=page)
+                for info in told.body[member] if told.is_ok else []:
+                    self._clear_away(client, info, prefix)
                 token = told.is_ok and told.body.get("NextToken")
                 if not token:
                     break
-            self._stop.wait(0.3)
+            self._stop.wait(0.5)
+
+    def _clear_away(self, client, info, prefix):
+        """Deletes what a cell holds that was emptied: a creation of unknown outcome may have come after that. It would use up the quota."""
+        cell = info[f"{prefix}Name"].rsplit("-", 1)[0]
+        with self._lock:
+            is_used = any(cell == other.name for other in (*self.cells, *self.kept))
+        if not is_used and status_of(info) == "ACTIVE":
+            operation = "DeleteStream" if prefix == "Stream" else "DeleteSignalingChannel"
+            client.call(operation, {f"{prefix}ARN": info[f"{prefix}ARN"]}, cell=cell)
 
     # MARK: Edge agents
 
@@ -338,7 +356,7 @@ class Workload:
         """An edge agent that mostly does what it is told, sometimes fails, and sometimes says nothing until its time is over."""
         held = {}
         while not self._stop.is_set():
-            wait = chance.choice([0, 1, 1, 3, 20] if not self._stop.is_set() else [0])
+            wait = chance.choice([0, 1, 1, 3, 20])
             told = client.call("FetchEdgeConfigurations", {
                 "HubDeviceArn": hub, "WaitTimeInSeconds": wait,
                 "HeldConfigurations": [{"StreamARN": arn, "Revision": revision} for arn, revision in held.items()]})
