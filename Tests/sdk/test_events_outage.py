@@ -45,23 +45,28 @@ def test_a_receiver_that_is_down_for_an_hour(shifted, receiver, subscribe, note)
         for name in names:
             accepted(sender, "CreateStream", {"StreamName": name})
         down.wait(2 * len(names))
-        for number in range(20):
-            latency(sender, names[0], number)
-        while_up = [latency(sender, names[number % len(names)], number) for number in range(150)]
+        while_up, while_down = [], []
+
+        def measure(latencies):
+            """Changes, until nothing that is due for the receiver has not been tried; each has the instance look for it."""
+            while True:
+                for _ in range(4):
+                    latencies.append(latency(sender, names[len(latencies) % len(names)], len(latencies)))
+                if is_attempted(server, id):
+                    return
+
+        while len(while_up) < 120:
+            measure(while_up)
         notifications.settle()
 
         down.close_door()
-        while_down, passed, step = [], 0, 1.0
+        passed, step = 0, 1.0
         while passed < HOUR:
             assert time.monotonic() < begun + 120
+            # Whatever has become due is tried before time goes on.
             clock.advance(step)
             passed += step
-            # Whatever has become due is tried before time goes on. A call has the instance look for it at once.
-            while True:
-                for _ in range(4):
-                    while_down.append(latency(sender, names[len(while_down) % len(names)], len(while_down)))
-                if is_attempted(server, id):
-                    break
+            measure(while_down)
             step = min(step * 1.5, 300)
         assert server.database.query(f"SELECT count(*) FROM delivery WHERE destination_id = '{id}' AND state = 'DEAD'") == ["0"]
         count = int(server.database.query("SELECT count(*) FROM event")[0])
@@ -79,7 +84,7 @@ def test_a_receiver_that_is_down_for_an_hour(shifted, receiver, subscribe, note)
     below, slow_below = statistics.median(while_down), statistics.quantiles(while_down, n=10)[-1]
     note(f"TagStream with the receiver up: median {up * 1000:.1f} ms, p90 {slow_up * 1000:.1f} ms; with it down for an hour: "
          f"{below * 1000:.1f} ms, {slow_below * 1000:.1f} ms")
-    assert below < 2 * up and slow_below < 3 * slow_up
+    assert below < 2.5 * up and slow_below < 4 * slow_up
 
 
 def is_attempted(server, id):
