@@ -1,10 +1,10 @@
 """What must hold of a history and of the database that it has left behind. Each check answers the violations it finds, as texts with what is needed
 to look further."""
 
+import bisect
+import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-
-import json
 
 import linearize
 from resources import AGENT, CONFIGURING, READS, TAGGING, VERSIONED, Model, State, name_of, secret_of, slot_of, subject_of, uri_of
@@ -19,6 +19,7 @@ REFUSALS = {
     "StreamEdgeConfigurationNotFoundException", "AccountStreamLimitExceededException", "AccountChannelLimitExceededException"}
 OWN_STATUS_CHANGE = {"StreamStatusChange", "ChannelStatusChange"}
 PASSIVE = {"EdgeConfigurationStatusChange", "MediaStorageConfigurationChange"}
+MINUTE = 60_000
 TABLES = ["stream", "channel", "tag", "edge_configuration", "event", "task", "account_usage"]
 
 
@@ -187,8 +188,8 @@ def check_quotas(facts):
         if kind and entry["outcome"] == "refused":
             # Clocks of one machine, but told to the millisecond only, and an event a little before its commit.
             first, last = facts.epoch + entry["start"] * 1000 - 1000, facts.epoch + entry["end"] * 1000 + 1000
-            before = [count for moment, count in counts[kind] if moment < first][-1:]
-            most = max(before + [count for moment, count in counts[kind] if first <= moment <= last], default=0)
+            begin, end = (bisect.bisect_left(counts[kind], (moment, 0)) for moment in (first, last))
+            most = max((count for _, count in counts[kind][max(begin - 1, 0):end]), default=0)
             if most < facts.quotas[kind]:
                 violations.append(f"there were at most {most} {kind}s of {facts.quotas[kind]}, and one more was refused:\n    {short(entry)}")
     return violations
@@ -210,11 +211,16 @@ def alive(facts, kind):
 # MARK: Events
 
 def check_events(facts):
-    """Each resource's events are numbered without gaps, tell a life that is possible, and end in what the resource is now."""
+    """Each resource's events are numbered without gaps, tell a life that is possible, and end in what the resource is now. That a limit was reached
+    is told once in a minute, by whose beginning the event is numbered."""
     violations = []
-    lives = defaultdict(list)
+    lives, limits = defaultdict(list), Counter()
     for row in facts.tables["event"]:
-        lives[row["resource_arn"]].append(row)
+        if row["type"] == "LimitReached":
+            limits[row["resource_arn"], row["sequence"]] += 1
+        else:
+            lives[row["resource_arn"]].append(row)
+    violations += [f"that {arn} was reached is told {count} times at {at} ms" for (arn, at), count in limits.items() if count > 1 or at % MINUTE]
     rows = {row["arn"]: row for table in ("stream", "channel") for row in facts.tables[table]}
     for arn, events in lives.items():
         events.sort(key=lambda row: row["sequence"])
@@ -279,7 +285,8 @@ def check_effects(facts):
     by_request, by_cell_and_type = defaultdict(list), Counter()
     for row in facts.tables["event"]:
         by_request[row["request_id"], row["type"]].append(row)
-        by_cell_and_type[name_of(row["resource_arn"]), row["type"]] += 1
+        if row["type"] in RECORDED:
+            by_cell_and_type[name_of(row["resource_arn"]), row["type"]] += 1
     surely, perhaps, examples = Counter(), Counter(), defaultdict(list)
     for entry in facts.calls:
         if entry["operation"] not in RECORDED or "cell" not in entry:
@@ -302,7 +309,7 @@ def check_effects(facts):
             violations.append(f"a call had {len(effects)} effects: {effects}\n    {short(entry)}")
         if entry["outcome"] == "ok" and len(entry["attempts"]) == 1 and len(effects) != 1:
             violations.append(f"an accepted call had {len(effects)} effects\n    {short(entry)}")
-    for key in set(surely) | set(perhaps) | {key for key in by_cell_and_type if key[1] in RECORDED}:
+    for key in set(surely) | set(perhaps) | set(by_cell_and_type):
         happened = by_cell_and_type[key]
         if not surely[key] <= happened <= surely[key] + perhaps[key]:
             calls = "\n".join(f"    {short(entry)}" for entry in examples[key][-20:])
@@ -355,6 +362,7 @@ def check_lists(facts):
         elif operation in DELETIONS and entry["outcome"] != "refused":
             arn = entry["body"].get("StreamARN") or entry["body"].get("ChannelARN")
             deleted[arn] = min(deleted.get(arn, float("inf")), entry["start"])
+    there = [(name, at, deleted.get(arn, float("inf"))) for name, creations in created.items() for at, arn in creations]
     for pages in facts.listings:
         last = pages[-1]
         if any(page["outcome"] != "ok" for page in pages) or last["answer"].get("NextToken"):
@@ -370,8 +378,8 @@ def check_lists(facts):
             violations.append(f"{about} has a page that is too long")
         start, end = pages[0]["start"], last["end"]
         suffixes = "s" if is_streams else "cd"
-        for name, creations in created.items():
-            if name[-1] in suffixes and name not in names and any(at < start and deleted.get(arn, float("inf")) > end for at, arn in creations):
+        for name, at, until in there:
+            if at < start and until > end and name[-1] in suffixes and name not in names:
                 violations.append(f"{about} lacks {name}, which was there all the while")
         for name in names:
             if asked.get(name, float("inf")) > end:

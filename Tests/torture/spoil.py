@@ -361,6 +361,24 @@ def a_transition_tells_no_event(tale):
     tale.tables["event"].remove(next(event for event in tale.tables["event"] if event["type"] == "StreamStatusChange"))
 
 
+@sound
+def a_limit_is_told_of_once_in_a_minute(tale):
+    for minute in (1, 2):
+        tale.tables["event"].append(limit_reached(minute))
+
+
+@spoilt(EVENTS)
+def a_limit_is_told_of_twice_in_a_minute(tale):
+    for _ in range(2):
+        tale.tables["event"].append(limit_reached(1))
+
+
+def limit_reached(minute):
+    return {
+        "resource_arn": f"arn:aws:kinesisvideo:{REGION}:{ACCOUNT}:limit/streams", "sequence": int(EPOCH) // 60_000 * 60_000 + minute * 60_000,
+        "type": "LimitReached", "status": "REACHED", "version": "", "request_id": "request-1", "occurred_at": EPOCH}
+
+
 @spoilt(EVENTS)
 def something_happens_after_the_end(tale):
     tale.gone["event_sequence"] = 4

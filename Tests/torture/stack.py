@@ -22,12 +22,14 @@ FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 class Stack:
     """Everything, started and ready once it is made.
 
-    replicated: a standby confirms each commit, or does not where it is not `synchronous`. cuttable: proxies stand before each instance and before the database. partitionable: each instance
-    has a network of its own. shiftable: each instance has a clock that can be set. flags: of weir serve.
+    replicated: a standby confirms each commit, or does not where it is not `synchronous`. cuttable: proxies stand before each instance and before
+    the database. partitionable: each instance has a network of its own. shiftable: each instance has a clock that can be set. flags: of weir serve.
     """
 
-    def __init__(self, binary, folder, flags=(), instances=3, replicated=False, cuttable=False, partitionable=False, shiftable=False, synchronous=True,
-                 seed="0"):
+    def __init__(
+        self, binary, folder, flags=(), instances=3, replicated=False, cuttable=False, partitionable=False, shiftable=False, synchronous=True,
+        seed="0",
+    ):
         self.binary, self.folder = Path(binary).resolve(), Path(folder)
         self.master_key = self.folder / "master.key"
         self.master_key.touch(mode=0o600)

@@ -30,9 +30,8 @@ class Cluster:
             weir.options += ["--master-key-file", str(key), "--log-requests", "false"]
             weir.start()
         self.port = free_port()
-        variables = {f"WEIR_{number}": f"127.0.0.1:{weir.port}" for number, weir in enumerate(self.instances, 1)} | {"WEIR_BIND": f"127.0.0.1:{self.port}"}
-        # The program's own environment knows nothing of Weir's.
-        assignments = [f"{name}={value}" for name, value in variables.items()]
+        # By `env`: programs are started without any variable of Weir's.
+        assignments = [f"WEIR_{number}=127.0.0.1:{weir.port}" for number, weir in enumerate(self.instances, 1)] + [f"WEIR_BIND=127.0.0.1:{self.port}"]
         self.haproxy = Program(["env", *assignments, program, "-db", "-f", str(CONFIGURATION)], folder / f"{name}-haproxy.log")
         self.haproxy.wait_for(self.port, "/ready", {200})
 

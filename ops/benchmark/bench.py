@@ -1,7 +1,6 @@
 """Measures Weir beside bare references, in one run, and prints what came of it against the targets. Started by ops/bench."""
 
 import argparse
-import functools
 import http.client
 import json
 import os
@@ -115,6 +114,8 @@ class Bench:
         self.options, self.folder = options, folder
         self.seconds, self.rounds = (1, 3) if options.quick else (4, 5)
         self.report = Report()
+        self.scripts: dict[str, Path] = {}
+        self.constants: dict[str, str] = {}
         self.postgres: Postgres | None = None
         self.signer: Signer | None = None
         self.echo_port = free_port()
@@ -135,10 +136,6 @@ class Bench:
         if "cluster" in wanted:
             self.clusters()
         self.report.print()
-
-    @functools.cached_property
-    def statements(self) -> Statements:
-        return Statements(REPOSITORY / "Sources/Store")
 
     def start_echo(self) -> None:
         self.echo_program = Program([str(self.options.echo), str(self.echo_port)], self.folder / "echo.log")
@@ -244,49 +241,48 @@ class Bench:
 
     # MARK: pgbench
 
-    def scripts(self) -> dict[str, Path]:
-        """The statements of DescribeStream, of CreateStream and of the transitions, as Weir's driver sends them: each batch one pipeline."""
-        of = self.statements.of
-        stream = ["account", "region", "name"]
-        created = [*stream, "token"]
-        drawn = "".join(f"\\set {name} random(1000000000000000, 9000000000000000)\n" for name in ("name", "token", "version", "request", "call"))
+    def learn_statements(self, weir: Weir) -> None:
+        """Makes one call of each kind with every statement logged, and writes the scripts that do the same: each batch one pipeline."""
+        database, name = weir.url.rsplit("/", 1)[1], "2" * 16
+        Postgres.sql(self.cluster().url, f"ALTER DATABASE {database} SET log_statement = 'all'")
+        weir.start()
+        self.expect(weir.port, self.sign(weir, "/createStream", [data.body(StreamName=name)])[0], "StreamARN")
+        self.settle(weir.url)
+        self.expect(weir.port, self.sign(weir, "/describeStream", [data.body(StreamName=name)])[0], "StreamInfo")
+        weir.stop()
+        Postgres.sql(self.cluster().url, f"ALTER DATABASE {database} RESET log_statement")
+        statements = Statements((self.cluster().folder / "log").read_text(errors="replace"))
+
+        insertion, answer = statements.last("stream.insert", name), statements.last("mutation.insert-for-stream", name)
+        token, version, invocation = insertion.arguments[3], insertion.arguments[5], answer.arguments[5]
+        request = statements.last("event.insert-for-stream", name).arguments[6]
+        lease, activation = statements.last("stream.activate-leased").arguments
+        drawn = "".join(
+            f"\\set {variable} random(1000000000000000, 9000000000000000)\n"
+            for variable in ("name", "token", "version", "call", "request", "lease"))
+        created = {name: "name", token: "token", version: "version", invocation: "call", request: "request"}
+        claim, *finish = statements.those_with(lease)
         texts = {
             "describe": f"\\set n random(0, {STREAMS - 1})\n\\set name {data.FIRST} + :n * {data.RANGE // STREAMS}\n"
-            + of("stream.find", [*stream, "NULL"]),
-            "create": drawn + "\\startpipeline\n"
-            + of("stream.count", ["account", "region", "token", "quota"])
-            + of("stream.insert", [*created, "(CAST(:arnprefix AS TEXT) || CAST(:name AS TEXT) || '/')", "version", "NULL", "NULL", "kmskey", "zero", "tier", "zero"])
-            + of("task.insert-for-stream", [*created, "activate", "key", "request", "zero"])
-            + of("event.insert-for-stream", [*created, "operation", "key", "request", "NULL"])
-            + of("mutation.insert-for-stream", [*created, "key", "call", "operation", "bodyhash"])
-            + "\\endpipeline\n",
-            "activate": "\\set lease random(1000000000000000, 9000000000000000)\n\\set token random(1000000000000000, 9000000000000000)\n"
-            + "\\startpipeline\n" + of("task.claim", ["lease", "leasetime", "claims"]) + "\\endpipeline\n"
-            + "\\startpipeline\n" + of("stream.activate-leased", ["lease", "token"])
-            + of("event.insert-for-activated", ["lease", "token"]) + of("task.remove-activations", ["lease"]) + "\\endpipeline\n",
+            + statements.script([statements.last("stream.find", name)], {name: "name"}),
+            "create": drawn + pipeline(statements.script(statements.those_with(token), created)),
+            "activate": drawn + pipeline(statements.script([claim], {lease: "lease"}))
+            + pipeline(statements.script(finish, {lease: "lease", activation: "token"})),
         }
-        scripts = {}
-        for name, text in texts.items():
-            scripts[name] = self.folder / f"{name}.sql"
-            scripts[name].write_text(text)
-        return scripts
-
-    variables = {
-        "account": data.ACCOUNT, "region": data.REGION, "quota": "9000000000000000",
-        "arnprefix": data.ARN_PREFIX, "kmskey": data.KMS_KEY, "zero": "0", "tier": "HOT", "activate": "activate-stream", "key": "AKIAAAAAAAAAAAAAAAAA",
-        "operation": "CreateStream", "bodyhash": "0" * 64, "leasetime": "15000", "claims": "256",
-    }
+        for script, text in texts.items():
+            self.scripts[script] = self.folder / f"{script}.sql"
+            self.scripts[script].write_text(text)
+        self.constants = statements.constants
 
     def pgbench_describe(self, url: str, connections: int, seconds: int) -> float:
-        return pgbench(url, self.scripts()["describe"], connections, seconds, self.variables)
+        return pgbench(url, self.scripts["describe"], connections, seconds, self.constants)
 
     def pgbench_create(self, url: str, connections: int, seconds: int) -> float:
         """Creates from many connections while one other activates what waits, as Weir's worker does; counts like `create`."""
-        scripts = self.scripts()
         before = int(Postgres.sql(url, "SELECT count(*) FROM stream"))
-        worker = Program(pgbench_arguments(url, scripts["activate"], 1, 600, self.variables), self.folder / "pgbench-activate.log")
+        worker = Program(pgbench_arguments(url, self.scripts["activate"], 1, 600, self.constants), self.folder / "pgbench-activate.log")
         began = time.monotonic()
-        pgbench(url, scripts["create"], connections, seconds, self.variables)
+        pgbench(url, self.scripts["create"], connections, seconds, self.constants)
         while int(Postgres.sql(url, "SELECT count(*) FROM (SELECT 1 FROM task LIMIT 1) AS waiting")):
             time.sleep(0.002)
         ended = time.monotonic()
@@ -324,6 +320,7 @@ class Bench:
         if wants("describe") or wants("create"):
             reference = self.weir("reference", STREAMS, True)
             reference.stop()
+            self.learn_statements(reference)
         progress("warming up")
         self.echo(sqlite)
         if wants("describe"):
@@ -467,6 +464,10 @@ class Bench:
             ours = self.create(weir, "SQLite, beside moto", 20_000)
             self.report.compare("CreateStream to ACTIVE, SQLite / moto", 1, ours / played.rate)
         self.report.notes.append("moto verifies no signature, keeps nothing on a disk and closes each connection after its answer.")
+
+
+def pipeline(script: str) -> str:
+    return f"\\startpipeline\n{script}\\endpipeline\n"
 
 
 def flush_time(folder: Path) -> float:
