@@ -61,31 +61,14 @@ WITHOUT_REQUEST = {name for name, failing in FAILURES.items() if failing.way is 
 
 
 class Attempt:
-    """What became of one event, which was for one receiver."""
+    """What became of one event, which was for one receiver: its id, the state and number of attempts, and those that failed, each as its status,
+    its duration in milliseconds and what is said of it."""
 
-    def __init__(self, telling, receiver, uri, stream_arn):
+    def __init__(self, receiver, delivery, failed):
         self.receiver = receiver
-        self._database, self._id, self._arn = telling.database, f"stream:{ACCOUNT}:{REGION}:{uri}", stream_arn
-        self.event_id = self._rows("SELECT resource_arn || '/' || sequence || '@' || occurred_at FROM delivery")[0][0]
-
-    def _rows(self, select):
-        return self._database.rows(f"{select} WHERE destination_id = '{self._id}' AND resource_arn = '{self._arn}'")
-
-    @property
-    def is_finished(self):
-        return self.state[0] != "PENDING"
-
-    @property
-    def state(self):
-        """The state and the number of attempts."""
-        (state, attempts), = self._rows("SELECT state, attempts FROM delivery")
-        return state, int(attempts)
-
-    @property
-    def failed(self):
-        """The attempts that failed: their status, their duration in milliseconds and what they say."""
-        rows = sorted(self._rows("SELECT ended_at, http_status, duration_ms, error FROM delivery_attempt"), key=lambda row: int(row[0]))
-        return [(int(status) if status else None, int(duration), error) for _, status, duration, error in rows]
+        _, self.event_id, state, attempts = delivery
+        self.state = state, int(attempts)
+        self.failed = [(int(status) if status else None, int(duration), error) for _, status, duration, error in failed]
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +79,7 @@ def attempts(telling, authority):
         arns = {}
         for number, name in enumerate(FAILURES | SUCCESSES):
             arns[name] = accepted(telling.calls, "CreateStream", {"StreamName": f"way-{number}", "DataRetentionInHours": 1})["StreamARN"]
-        begun = {}
+        destinations = {}
         for name, stream_arn in arns.items():
             failing = FAILURES.get(name) or Failing()
             context = (failing.context or (lambda authority: authority.context()))(authority)
@@ -109,11 +92,17 @@ def attempts(telling, authority):
             until(lambda: accepted(telling.calls, "DescribeStream", {"StreamARN": stream_arn})["StreamInfo"]["Status"] == "ACTIVE", "ACTIVE")
             accepted(telling.calls, "UpdateNotificationConfiguration", {
                 "StreamARN": stream_arn, "NotificationConfiguration": {"Status": "ENABLED", "DestinationConfig": {"Uri": uri}}})
-            begun[name] = Attempt(telling, receiver, uri, stream_arn)
+            destinations[name] = f"stream:{ACCOUNT}:{REGION}:{uri}"
         # Certificates do not get better: what never gets a request is given up.
         until(lambda: telling.notifications.waiting() == 0, "all of them have come to an end", 60)
-        assert all(attempt.is_finished for attempt in begun.values())
-        yield begun
+        deliveries = telling.database.rows(
+            "SELECT destination_id, resource_arn || '/' || sequence || '@' || occurred_at, state, attempts FROM delivery")
+        failed = telling.database.rows("SELECT destination_id, http_status, duration_ms, error FROM delivery_attempt ORDER BY ended_at")
+        found = {}
+        for name, id in destinations.items():
+            delivery, = (row for row in deliveries if row[0] == id)
+            found[name] = Attempt(made[name], delivery, [row for row in failed if row[0] == id])
+        yield found
     finally:
         for receiver in made.values():
             receiver.close()
