@@ -6,7 +6,7 @@ import Testing
 
 @testable import Workers
 
-@Suite(.timeLimit(.minutes(2))) struct EdgeDeadlinesTests {
+@Suite struct EdgeDeadlinesTests {
     private static func status(_ store: Store, _ name: String) async throws -> String? {
         try await store.edgeConfiguration(.named(name))?.syncStatus
     }
