@@ -182,7 +182,7 @@ import Testing
             func pages(_ members: String) async throws -> [[String]] {
                 var pages: [[String]] = []
                 var token: String? = ""
-                while let next = token {
+                while let next = token, pages.count < 10 {
                     let answer = try await plane.call(.listSignalingChannels, #"{"NextToken":"\#(next)"\#(members)}"#)
                     pages.append(try Wire.values("ChannelName", in: answer))
                     token = try Wire.values("NextToken", in: answer).first

@@ -181,8 +181,7 @@ import Testing
         }
     }
 
-    @Test func `who waits gives up when the instance is to stop, and where nobody listens any more`() async throws
-    {
+    @Test func `who waits gives up when the instance is to stop, and where nobody listens any more`() async throws {
         try await Plane.with { plane in
             let start = ContinuousClock.now
             let abandoned = Task { try await plane.call(.fetchEdgeConfigurations, Self.fetch(wait: 20), .agent()) }

@@ -352,8 +352,14 @@ import Testing
                 Report(status: "SYSTEM_ERROR", details: nil, collectedAt: nil), Report(status: "SUCCESS", details: "", collectedAt: 6))
             #expect(third.recorder == Report(status: "SYSTEM_ERROR", details: nil, collectedAt: now + 30, updatedAt: now + 30))
             #expect(third.uploader == Report(status: "SUCCESS", details: "", collectedAt: 6, updatedAt: now + 30))
-            #expect(third.revision == before.revision && third.syncStatus == before.syncStatus)
-            #expect(third.lastUpdatedTime == before.lastUpdatedTime)
+            let fourth = try await report(Report(status: "SUCCESS", details: "again", collectedAt: 7), nil)
+            #expect(fourth.recorder == Report(status: "SUCCESS", details: "again", collectedAt: 7, updatedAt: now + 40))
+            #expect(fourth.uploader == third.uploader)
+            let fifth = try await report(nil, Report(status: "SUCCESS", details: nil, collectedAt: 8))
+            #expect(fifth.recorder == fourth.recorder)
+            #expect(fifth.uploader == Report(status: "SUCCESS", details: nil, collectedAt: 8, updatedAt: now + 50))
+            #expect(fifth.revision == before.revision && fifth.syncStatus == before.syncStatus)
+            #expect(fifth.lastUpdatedTime == before.lastUpdatedTime)
             // It is no event, and no word on the configuration.
             #expect(try await store.history(stream.arn).count == 3)
             #expect(try Self.deadline(database) == .integer(now + Fixture.edgeTimeout))
@@ -500,7 +506,7 @@ import Testing
             #expect(try await list(after: "b") == [])
             for limit in [1, 5, 12, 13] {
                 var listed: [String] = []
-                while true {
+                while listed.count <= names.count {
                     let page = try await list(after: listed.last, limit: limit)
                     #expect(page.count <= limit)
                     if page.isEmpty { break }
