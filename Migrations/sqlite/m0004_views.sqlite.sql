@@ -8,8 +8,10 @@ SELECT strftime('%Y-%m-%dT%H:%M:%S', ms / 1000, 'unixepoch') || printf('.%03dZ',
 FROM (SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) AS ms) AS present;
 
 -- waiting_task: what a stream in passing waits for, and since when it is passing. A resource has at most one task.
+-- MATERIALIZED, since SQLite makes no index for the time of a query on a table without row ids, and would read all tasks for each stream.
 -- mapped_channel_: the channel whose media it stores.
 CREATE VIEW streams AS
+WITH waiting AS MATERIALIZED (SELECT resource_arn, kind, created_at, attempt FROM task)
 SELECT stream.account, stream.region, stream.name, stream.arn, stream.status, stream.version,
     strftime('%Y-%m-%dT%H:%M:%S', stream.creation_time / 1000, 'unixepoch') || printf('.%03dZ', stream.creation_time % 1000) AS created_at,
     stream.data_retention_in_hours AS retention_hours, stream.default_storage_tier AS storage_tier,
@@ -20,14 +22,15 @@ SELECT stream.account, stream.region, stream.name, stream.arn, stream.status, st
     (SELECT channel.arn FROM channel WHERE channel.media_storage_stream_arn = stream.arn) AS mapped_channel_arn,
     (SELECT edge_configuration.sync_status FROM edge_configuration WHERE edge_configuration.account = stream.account
         AND edge_configuration.region = stream.region AND edge_configuration.stream_name = stream.name) AS edge_sync_status,
-    task.kind AS waiting_task,
-    strftime('%Y-%m-%dT%H:%M:%S', task.created_at / 1000, 'unixepoch') || printf('.%03dZ', task.created_at % 1000) AS waiting_since_at,
-    ((SELECT ms FROM clock) - task.created_at) / 1000 AS waiting_seconds,
-    task.attempt AS waiting_attempts
-FROM stream LEFT JOIN task ON task.resource_arn = stream.arn;
+    waiting.kind AS waiting_task,
+    strftime('%Y-%m-%dT%H:%M:%S', waiting.created_at / 1000, 'unixepoch') || printf('.%03dZ', waiting.created_at % 1000) AS waiting_since_at,
+    ((SELECT ms FROM clock) - waiting.created_at) / 1000 AS waiting_seconds,
+    waiting.attempt AS waiting_attempts
+FROM stream LEFT JOIN waiting ON waiting.resource_arn = stream.arn;
 
 -- waiting_: as in streams.
 CREATE VIEW channels AS
+WITH waiting AS MATERIALIZED (SELECT resource_arn, kind, created_at, attempt FROM task)
 SELECT channel.account, channel.region, channel.name, channel.arn, channel.status, channel.version,
     strftime('%Y-%m-%dT%H:%M:%S', channel.creation_time / 1000, 'unixepoch') || printf('.%03dZ', channel.creation_time % 1000) AS created_at,
     channel.channel_type, channel.message_ttl_seconds, channel.tag_count, channel.event_sequence AS event_count,
@@ -36,11 +39,11 @@ SELECT channel.account, channel.region, channel.name, channel.arn, channel.statu
         instr(substr(channel.media_storage_stream_arn, instr(channel.media_storage_stream_arn, '/') + 1) || '/', '/') - 1)
         AS media_storage_stream_name,
     channel.media_storage_stream_arn,
-    task.kind AS waiting_task,
-    strftime('%Y-%m-%dT%H:%M:%S', task.created_at / 1000, 'unixepoch') || printf('.%03dZ', task.created_at % 1000) AS waiting_since_at,
-    ((SELECT ms FROM clock) - task.created_at) / 1000 AS waiting_seconds,
-    task.attempt AS waiting_attempts
-FROM channel LEFT JOIN task ON task.resource_arn = channel.arn;
+    waiting.kind AS waiting_task,
+    strftime('%Y-%m-%dT%H:%M:%S', waiting.created_at / 1000, 'unixepoch') || printf('.%03dZ', waiting.created_at % 1000) AS waiting_since_at,
+    ((SELECT ms FROM clock) - waiting.created_at) / 1000 AS waiting_seconds,
+    waiting.attempt AS waiting_attempts
+FROM channel LEFT JOIN waiting ON waiting.resource_arn = channel.arn;
 
 -- Whose tag it is, read from the ARN.
 CREATE VIEW tags AS

@@ -88,6 +88,8 @@ final class ClientPool: Sendable {
     private func make(_ key: Key) -> HTTPClient {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
+        // A connection that is given up is closed at once: waiting for the other side's farewell would mean to read all that it still sends.
+        tls.shutdownTimeout = .milliseconds(50)
         if !trustRoots.isEmpty { tls.additionalTrustRoots = [.certificates(trustRoots)] }
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: tls, redirectConfiguration: .disallow, timeout: .init(connect: .seconds(10)), decompression: .disabled)

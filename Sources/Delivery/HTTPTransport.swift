@@ -119,6 +119,12 @@ final class HTTPTransport: Transport {
             }
         }
         if let error = error as? IOError { return "\(place): \(error.description)" }
-        return String("\(place): \(error)".prefix(300))
+        if error is NIOSSLExtraError { return "\(place) has a certificate for another name" }
+        // The library's own text names its source files.
+        if "\(error)".contains("CERTIFICATE_VERIFY_FAILED") {
+            return "\(place) has a certificate that is not trusted: its authority is not known here, or its time is over"
+        }
+        if error is NIOSSLError || error is BoringSSLError { return "\(place): no TLS connection could be made" }
+        return String("\(place): \(error)".prefix(150))
     }
 }

@@ -12,13 +12,16 @@ struct PostgresConnection: ~Copyable {
     private let session: PostgresSession
     private var pipeline: PostgresPipeline
     private let silenceLimit: Duration?
+    private let transactionLimits: String
     // Texts as Postgres takes them, by statement name, where statements are not prepared.
     private var texts: [String: String] = [:]
 
     private init(_ session: consuming PostgresSession, _ settings: PostgresSettings) {
         self.session = session
-        pipeline = PostgresPipeline(preparesStatements: settings.configuration.preparedStatements)
-        silenceLimit = settings.silenceLimit
+        // For the setup; the one for requests depends on what it finds.
+        pipeline = PostgresPipeline(preparesStatements: false)
+        silenceLimit = settings.configuration.silenceLimit
+        transactionLimits = settings.transactionLimits
     }
 
     /// Connects, logs in and sets the session up.
@@ -33,14 +36,26 @@ struct PostgresConnection: ~Copyable {
             throw DatabaseError(.unavailable, session.errorText)
         }
         var batch = Batch()
-        batch.add(settings.sessionSetup(for: .requests), [])
-        var outcome: PostgresOutcome?
+        let setup = batch.add(settings.sessionSetup(for: .requests, process: session.process), [])
+        var outcome = PostgresOutcome.failure(DatabaseError(.unavailable, session.errorText))
         _ = exchange([try PostgresWork(.write, batch)]) { _, result in outcome = result }
-        _ = try outcome?.get()
+        guard let told = try BatchResult(rows: try outcome.get()).rows(setup).first else {
+            throw DatabaseError(.unavailable, "the server did not answer the session's setup")
+        }
+        guard !told.isPooled || told.isolation == "read committed" else {
+            throw DatabaseError(
+                .unavailable,
+                "behind a pooler, set the role's default_transaction_isolation to 'read committed'; it is '\(told.isolation)'")
+        }
+        pipeline = PostgresPipeline(
+            preparesStatements: settings.configuration.preparedStatements, limitsTransactions: told.isPooled)
     }
 
     /// Whether more work may be sent. Once it is false, it stays so.
     var isUsable: Bool { !pipeline.isEnded && session.isOpen }
+
+    /// Why it is of no further use, as far as that is known.
+    var end: String { pipeline.end ?? session.errorText }
 
     /// Sends all of the work, then waits for the answers and calls `finished` with each as it arrives, by its place in the array.
     /// Answers the places of what has to be sent again, here or on a new connection: it took no effect or changes nothing.
@@ -82,13 +97,18 @@ struct PostgresConnection: ~Copyable {
                 break
             }
             let unsent = PQflush(session.connection)
+            if unsent == -1 {
+                // libpq may have closed the socket already, on which there would be nothing to wait for.
+                isLost = true
+                continue
+            }
             let remaining = silenceLimit.map { $0 - (clock.now - lastSign) }
             if let remaining, remaining <= .zero {
                 apply(pipeline.receive(.lost("the server has said nothing for longer than its statement timeout")))
                 break
             }
             if waitForSocket(toWrite: unsent == 1, upTo: remaining) { lastSign = clock.now }
-            isLost = PQconsumeInput(session.connection) == 0 || unsent == -1
+            isLost = PQconsumeInput(session.connection) == 0
         }
         return again
     }
@@ -103,7 +123,7 @@ struct PostgresConnection: ~Copyable {
         if descriptors[0].revents != 0 { wake.clear() }
         guard descriptors[1].revents != 0 else { return }
         // A parameter's change or a notice, or the end.
-        if PQconsumeInput(session.connection) == 0 { _ = pipeline.receive(.lost("closed while idle")) }
+        if PQconsumeInput(session.connection) == 0 { _ = pipeline.receive(.lost("closed while idle: \(session.errorText)")) }
         _ = PQisBusy(session.connection)
     }
 
@@ -125,6 +145,8 @@ struct PostgresConnection: ~Copyable {
     private mutating func send(_ command: PostgresPipeline.Command, of work: PostgresWork) -> Bool {
         let connection = session.connection
         switch command {
+        case .limit:
+            return PQsendQueryParams(connection, transactionLimits, 0, nil, nil, nil, nil, 0) == 1
         case .deallocateAll:
             return PQsendQueryParams(connection, "DEALLOCATE ALL", 0, nil, nil, nil, nil, 0) == 1
         case .prepare(let step):

@@ -2,16 +2,20 @@ public import Logging
 public import SQL
 internal import Synchronization
 
-/// A Postgres server (version 12 or newer) as a `Database`.
+/// A Postgres server (version 15 or newer) as a `Database`.
 ///
 /// Each connection is a thread that runs libpq in pipeline mode: it takes several waiting requests at once, sends them all,
 /// and hands each its answer as it arrives. Connections are made in the background and again after they were lost, first at
-/// once, then at growing intervals of at most five seconds; no restart is ever needed. While there is none to be had, requests
-/// fail at once, as `unavailable`.
+/// once, then at growing intervals of at most two seconds; no restart is ever needed. Of several hosts, the one that takes writes is
+/// used. While there is no connection, requests wait for one up to their deadline; in an outage that lasts, they fail at once.
 ///
-/// Errors: see `DatabaseError.Kind`. A constraint is named as Postgres names it; deadlocks, serialisation failures and the
-/// time limits are `conflict`. A batch is sent a second time only after Postgres answered that a prepared statement was stale,
-/// which rolls the batch back. A caller that is cancelled gives up a request that waits; one that was sent is left to finish.
+/// Errors: see `DatabaseError.Kind`. A constraint is named as Postgres names it; deadlocks, serialisation failures and locks that
+/// take too long are `conflict`, statements that do are `unavailable`. A commit whose wait for a standby was cut short is
+/// `outcomeUnknown`: it can be seen, and a failover would lose it. A batch is sent a second time only where none of it was sent, or
+/// after Postgres answered that a prepared statement was stale, which rolls the batch back. A caller that is cancelled gives up a
+/// request that waits; one that was sent is left to finish.
+///
+/// Behind a pooler in transaction mode nothing relies on the session: the time limits travel with each transaction.
 ///
 /// Threads: any task may call any method at any time.
 public final class PostgresDatabase: Database {

@@ -22,9 +22,13 @@ struct PostgresFailure: Sendable, Hashable {
     var kind: DatabaseError.Kind {
         switch sqlState {
         case "23505", "23514", "23503", "23P01": .constraint(constraint ?? "")
-        case "40001", "40P01", "55P03", "57014": .conflict
+        case "40001", "40P01", "55P03": .conflict
+        // Cut off after the statement timeout, or by an administrator: at once again, it would take as long.
+        case "57014": .unavailable
+        // The session is gone, not the statement wrong.
+        case _ where isFatal: .unavailable
         // More or fewer arguments than the statement has parameters: the caller's error, though its class is a connection's.
-        case "08P01" where !isFatal: .mistake
+        case "08P01": .mistake
         case "25006": .unavailable
         case let state where ["08", "53", "58"].contains(state.prefix(2)) || state.hasPrefix("57P"): .unavailable
         case _: .mistake

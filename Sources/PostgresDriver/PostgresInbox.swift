@@ -5,7 +5,7 @@ internal import Synchronization
 struct PostgresRequest: Sendable {
     let id: UInt64
     var work: PostgresWork
-    let deadline: ContinuousClock.Instant
+    var deadline: ContinuousClock.Instant
     let continuation: CheckedContinuation<PostgresOutcome, Never>
 }
 
@@ -36,6 +36,8 @@ final class PostgresInbox: Sendable {
         var inFlight = 0
         // Why there is no connection, while none is up and the last attempt has failed.
         var outage: DatabaseError?
+        // Until when requests wait for a connection to come back, since the last one was lost.
+        var graceEnd: ContinuousClock.Instant?
         var watchIsParked = false
         var isClosed = false
     }
@@ -51,20 +53,36 @@ final class PostgresInbox: Sendable {
 
     // MARK: Callers
 
-    /// Takes a request, or ends it at once: after `close`, while there is no connection to be had, or with the queue full.
+    /// Takes a request, or ends it at once: after `close`, in an outage that lasts, or with the queue full.
     func submit(_ request: PostgresRequest) {
+        let now = ContinuousClock.now
         let (refusal, wake, watchWasParked) = state.withLock { state -> (DatabaseError?, PostgresWake?, Bool) in
-            if state.isClosed { return (Self.closed, nil, false) }
-            if let outage = state.outage { return (outage, nil, false) }
+            if let refusal = state.refusal(now) { return (refusal, nil, false) }
             guard state.queue.count < configuration.queueLimit else {
                 return (DatabaseError(.overloaded, "\(state.queue.count) requests wait for a Postgres connection already"), nil, false)
             }
-            state.queue.append(request)
-            let watchWasParked = state.watchIsParked
-            state.watchIsParked = false
-            return (nil, state.wakeOne(), watchWasParked)
+            return state.enqueue([request])
         }
-        if let refusal { request.continuation.resume(returning: .failure(refusal)) }
+        if let refusal { fail([request], refusal) }
+        wake?.signal()
+        if watchWasParked { watch.signal() }
+    }
+
+    /// Takes requests back whose connection was lost and not to be had again, as if they had just come.
+    func putBack(_ requests: [PostgresRequest]) {
+        guard !requests.isEmpty else { return }
+        let now = ContinuousClock.now
+        let renewed = requests.map { request in
+            var request = request
+            request.deadline = now + configuration.queueDeadline
+            return request
+        }
+        let (refusal, wake, watchWasParked) = state.withLock { state -> (DatabaseError?, PostgresWake?, Bool) in
+            state.inFlight -= requests.count
+            if let refusal = state.refusal(now) { return (refusal, nil, false) }
+            return state.enqueue(renewed)
+        }
+        if let refusal { fail(requests, refusal) }
         wake?.signal()
         if watchWasParked { watch.signal() }
     }
@@ -133,35 +151,43 @@ final class PostgresInbox: Sendable {
         state.withLock { $0.inFlight -= count }
     }
 
-    /// A connection is ready for work.
-    func connectionOpened() {
+    /// A connection is ready for work. Whether that ends an outage.
+    func connectionOpened() -> Bool {
         state.withLock { state in
             state.up += 1
             state.opened += 1
-            state.outage = nil
+            defer { (state.outage, state.graceEnd) = (nil, nil) }
+            return state.outage != nil && state.opened > 1
         }
     }
 
     /// A connection is no longer ready. Its thread was perhaps woken for a request that another has to take now.
     func connectionClosed(_ wake: PostgresWake, isRegistered: Bool) {
+        let now = ContinuousClock.now
         let next = state.withLock { state -> PostgresWake? in
             state.up -= 1
+            if state.up == 0 { state.graceEnd = now + configuration.outageGrace }
             if isRegistered { state.unregister(wake) }
             return state.queue.isEmpty ? nil : state.wakeOne()
         }
         next?.signal()
     }
 
-    /// An attempt to connect failed. With no other connection up, whoever waits is told so at once, and whoever comes.
-    func connectionFailed(_ error: DatabaseError) {
+    /// An attempt to connect failed. With no other connection up, and none lost shortly before, whoever waits is told so at once, and whoever
+    /// comes. Whether an outage begins with it; before there was any connection, those who ask for one are told, and it is no news.
+    func connectionFailed(_ error: DatabaseError) -> Bool {
         let outage = DatabaseError(.unavailable, "no connection to Postgres: \(error.message)")
-        let requests = state.withLock { state -> [PostgresRequest] in
-            guard state.up == 0 else { return [] }
+        let now = ContinuousClock.now
+        let (requests, isNews) = state.withLock { state -> ([PostgresRequest], Bool) in
+            guard state.up == 0 else { return ([], false) }
+            let isNews = state.outage == nil && state.opened > 0
             state.outage = outage
+            guard state.refusal(now) != nil else { return ([], isNews) }
             defer { state.queue = [] }
-            return state.queue
+            return (state.queue, isNews)
         }
         fail(requests, outage)
+        return isNews
     }
 
     // MARK: Deadlines
@@ -177,17 +203,19 @@ final class PostgresInbox: Sendable {
         while let last = pause {
             let now = ContinuousClock.now
             let expired: [PostgresRequest]
-            (expired, pause) = state.withLock { state in
-                if state.isClosed { return ([], nil) }
+            let reason: DatabaseError
+            (expired, reason, pause) = state.withLock { state in
+                if state.isClosed { return ([], Self.closed, nil) }
                 let expired = state.removeExpired(now)
-                if let first = state.queue.first { return (expired, .upTo(now.duration(to: first.deadline))) }
+                let reason = state.outage ?? Self.late
+                if let first = state.queue.first { return (expired, reason, .upTo(now.duration(to: first.deadline))) }
                 // The request that woke this thread is served already, and the next one has at least this long. Sleeping it
                 // out keeps a quick succession of requests from waking this thread for each.
-                if last == .untilSignalled { return (expired, .upTo(configuration.queueDeadline)) }
+                if last == .untilSignalled { return (expired, reason, .upTo(configuration.queueDeadline)) }
                 state.watchIsParked = true
-                return (expired, .untilSignalled)
+                return (expired, reason, .untilSignalled)
             }
-            fail(expired, Self.late)
+            fail(expired, reason)
             switch pause {
             case .untilSignalled: watch.wait(upTo: nil)
             case .upTo(let duration): watch.wait(upTo: duration)
@@ -200,12 +228,27 @@ final class PostgresInbox: Sendable {
         for request in requests { request.continuation.resume(returning: .failure(error)) }
     }
 
-    static let closed = DatabaseError(.unavailable, "the database was closed")
+    fileprivate static let closed = DatabaseError(.unavailable, "the database was closed")
     static let cancelled = DatabaseError(.unavailable, "the caller was cancelled before the request was sent")
     private static let late = DatabaseError(.unavailable, "no Postgres connection took the request before its deadline")
 }
 
 extension PostgresInbox.State {
+    /// Why no request is taken now; nil where one may wait.
+    fileprivate func refusal(_ now: ContinuousClock.Instant) -> DatabaseError? {
+        if isClosed { return PostgresInbox.closed }
+        guard let outage else { return nil }
+        if let graceEnd, now < graceEnd { return nil }
+        return outage
+    }
+
+    /// Whom to signal: a connection's thread that has nothing to do, and whether the watch is to look at the deadlines again.
+    fileprivate mutating func enqueue(_ requests: [PostgresRequest]) -> (DatabaseError?, PostgresWake?, Bool) {
+        queue += requests
+        defer { watchIsParked = false }
+        return (nil, wakeOne(), watchIsParked)
+    }
+
     fileprivate mutating func wakeOne() -> PostgresWake? {
         guard let wake = idle.popLast() else { return nil }
         woken += 1

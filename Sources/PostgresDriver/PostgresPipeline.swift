@@ -8,6 +8,8 @@ internal import SQL
 struct PostgresPipeline {
     /// What has to be sent.
     enum Command: Hashable {
+        /// Limit the transaction: behind a pooler, where the session keeps nothing.
+        case limit
         /// Forget every prepared statement: the server's and our view of them differ.
         case deallocateAll
         /// Prepare the statement of this step under its name.
@@ -44,7 +46,7 @@ struct PostgresPipeline {
         let owner: Int?
         let purpose: PostgresWork.Purpose
         let isRetry: Bool
-        /// The names of what was sent, in order: `preparations` statements to prepare, then those to run.
+        /// The names of what was sent, in order: `preparations` limits and statements to prepare, then those to run.
         let names: [String]
         let preparations: Int
         var answered = 0
@@ -59,18 +61,23 @@ struct PostgresPipeline {
     }
 
     let preparesStatements: Bool
+    private let limitsTransactions: Bool
     private var entries: [Entry] = []
     private var head = 0
     /// What the server knows by name, with the text it was prepared from.
     private var prepared: [String: String] = [:]
     private var mustDeallocate = false
-    /// The connection is of no further use: once drained, it has to be replaced.
-    private(set) var isEnded = false
+    /// Why the connection is of no further use: once drained, it has to be replaced.
+    private(set) var end: String?
 
     /// A fresh connection's pipeline. Without prepared statements every statement travels with its text.
-    init(preparesStatements: Bool) {
+    init(preparesStatements: Bool, limitsTransactions: Bool = false) {
         self.preparesStatements = preparesStatements
+        self.limitsTransactions = limitsTransactions
     }
+
+    /// The connection is of no further use.
+    var isEnded: Bool { end != nil }
 
     /// Nothing more is expected from the server.
     var isDrained: Bool { head == entries.count }
@@ -90,11 +97,15 @@ struct PostgresPipeline {
         }
         let missing = try unprepared(work.steps)
         for step in missing { prepared[work.steps[step].statement.name] = work.steps[step].statement.sql }
+        let limits = limitsTransactions ? ["limits of the transaction"] : []
+        commands += limits.map { _ in .limit }
         commands += missing.map { .prepare(step: $0) }
         commands += work.steps.indices.map { .execute(step: $0) }
         commands.append(.sync)
-        let names = missing.map { work.steps[$0].statement.name } + work.steps.map(\.statement.name)
-        entries.append(Entry(owner: owner, purpose: work.purpose, isRetry: work.isRetry, names: names, preparations: missing.count))
+        let names = limits + missing.map { work.steps[$0].statement.name } + work.steps.map(\.statement.name)
+        entries.append(
+            Entry(
+                owner: owner, purpose: work.purpose, isRetry: work.isRetry, names: names, preparations: limits.count + missing.count))
         return commands
     }
 
@@ -162,7 +173,7 @@ struct PostgresPipeline {
 
     private mutating func fail(_ failure: PostgresFailure) -> [Action] {
         guard !entries[head].awaitsSeparator else { return outOfStep() }
-        if failure.isFatal { return end(failure) }
+        if failure.isFatal || !failure.isFromServer { return end(failure) }
         entries[head].failure = failure
         if entries[head].awaitsSync {
             // The commit itself was refused, by a deferred constraint for example.
@@ -175,7 +186,7 @@ struct PostgresPipeline {
         return []
     }
 
-    // The session ends with this error. What the server had not begun never happened, and what it was busy with was rolled
+    // The session ends with this error, or a pooler raised it, after which nothing is certain. What the server had not begun never happened, and what it was busy with was rolled
     // back, unless it was the commit. A pooler's word, though, says nothing about the server.
     private mutating func end(_ failure: PostgresFailure) -> [Action] {
         guard failure.isFromServer else { return lose(failure.description) }
@@ -191,7 +202,7 @@ struct PostgresPipeline {
     }
 
     private mutating func lose(_ reason: String, onlyHeadBegun: Bool = false) -> [Action] {
-        isEnded = true
+        end = end ?? reason
         prepared = [:]
         defer { head = entries.count }
         return entries.indices[head...].compactMap { index in
@@ -216,7 +227,7 @@ struct PostgresPipeline {
 
     private mutating func conclude(_ entry: Entry) -> [Action] {
         guard let owner = entry.owner else {
-            isEnded = isEnded || entry.failure != nil
+            end = end ?? entry.failure?.description
             return []
         }
         if let failure = entry.failure {
@@ -224,7 +235,7 @@ struct PostgresPipeline {
                 prepared = [:]
                 mustDeallocate = true
             }
-            isEnded = isEnded || failure.isReadOnlyServer
+            if failure.isReadOnlyServer { end = end ?? failure.description }
             return [resolve(failure, of: entry, owner)]
         }
         if !entry.isReplicated && entry.purpose == .write {
@@ -236,6 +247,7 @@ struct PostgresPipeline {
         if let unreadable = entry.unreadable { return [.finish(owner, .failure(DatabaseError(.mistake, unreadable)))] }
         return [.finish(owner, .success(entry.rows))]
     }
+
     private func resolve(_ failure: PostgresFailure, of entry: Entry, _ owner: Int) -> Action {
         if failure.isStalePlan && preparesStatements && !entry.isRetry { return .again(owner) }
         return .finish(owner, .failure(failure.error(in: entry.failedName)))

@@ -32,7 +32,11 @@ struct PostgresSession: ~Copyable {
         guard let opened else { throw DatabaseError(.unavailable, "no memory for a connection") }
         let session = PostgresSession(opened, PostgresNotices(log: log))
         guard session.isOpen else { throw DatabaseError(.unavailable, settings.redact(session.errorText)) }
-        if let encoding = PQparameterStatus(opened, "server_encoding").map({ String(cString: $0) }), encoding != "UTF8" {
+        guard PQserverVersion(opened) >= oldestServer else {
+            throw DatabaseError(
+                .unavailable, "the Postgres server has version \(session.told("server_version") ?? "?"); 15 or newer is needed")
+        }
+        if let encoding = session.told("server_encoding"), encoding != "UTF8" {
             throw DatabaseError(.unavailable, "the Postgres database is encoded in \(encoding); make one with ENCODING 'UTF8'")
         }
         return session
@@ -44,6 +48,16 @@ struct PostgresSession: ~Copyable {
 
     /// Whether the connection is open, as far as libpq has noticed.
     var isOpen: Bool { PQstatus(connection) == CONNECTION_OK && !notices.isEnding }
+
+    /// The server's process, as it was told at the login.
+    var process: Int32 { PQbackendPID(connection) }
+
+    // As libpq counts: two digits for the major version, four for the minor one.
+    private static let oldestServer: Int32 = 15_00_00
+
+    private func told(_ parameter: String) -> String? {
+        PQparameterStatus(connection, parameter).map { String(cString: $0) }
+    }
 
     /// What libpq says is wrong.
     var errorText: String { Self.oneLine(PQerrorMessage(connection)) }

@@ -14,7 +14,7 @@ struct PostgresSettings: Sendable {
     let configuration: PostgresDatabase.Configuration
     private let connectionInfo: String
     /// Never shown: taken out of whatever libpq says.
-    private let password: String?
+    private let secrets: [String]
 
     /// Refuses what libpq cannot parse. The message never quotes the string, since it may hold a password.
     init(_ connectionInfo: String, _ configuration: PostgresDatabase.Configuration) throws(DatabaseError) {
@@ -28,7 +28,7 @@ struct PostgresSettings: Sendable {
         }
         self.configuration = configuration
         self.connectionInfo = connectionInfo
-        password = options["password"]
+        secrets = [options["password"], options["sslpassword"]].compactMap { $0 }.filter { !$0.isEmpty }
     }
 
     /// Keywords and values as `PQconnectdbParams` takes them; of two with the same name the later one holds.
@@ -47,32 +47,51 @@ struct PostgresSettings: Sendable {
         ]
     }
 
-    /// Sets the session up, in one statement after connecting: poolers refuse such settings among the start-up parameters.
+    /// What the first statement of a session tells.
+    struct Session: Sendable {
+        /// A pooler stands in between and may give each transaction another session of the server: nothing set here would be there in the
+        /// next one, and other clients would find it.
+        let isPooled: Bool
+        /// The isolation level of a transaction that asks for none.
+        let isolation: String
+    }
+
+    /// Sets the session up, in one statement after connecting: poolers refuse such settings among the start-up parameters. Behind a pooler it
+    /// sets nothing. One is recognised by its answer to the login, which names another process than the one that runs the statement.
     /// `synchronous_commit` stays as the server has it.
-    func sessionSetup(for role: Role) -> Statement<Void> {
-        let statement = role == .requests ? configuration.statementTimeout.milliseconds : 0
-        let lock = role == .requests ? configuration.lockTimeout.milliseconds : 0
-        let settings = [
-            ("statement_timeout", "\(statement)"),
-            ("lock_timeout", "\(lock)"),
-            ("idle_in_transaction_session_timeout", "\(statement)"),
-            ("default_transaction_isolation", "read committed"),
-            ("standard_conforming_strings", "on"),
+    func sessionSetup(for role: Role, process: Int32) -> Statement<Session> {
+        var settings = [("default_transaction_isolation", "read committed"), ("standard_conforming_strings", "on")]
+        switch role {
+        case .requests: settings += limits
+        case .migration: settings += limits.map { ($0.name, "0") }
+        }
+        return Statement(
+            "session_setup",
+            """
+            SELECT pg_backend_pid() <> \(process), current_setting('default_transaction_isolation'),
+                CASE WHEN pg_backend_pid() = \(process) THEN concat(\(Self.calls(settings, isLocal: false))) END
+            """
+        ) { row throws(DatabaseError) in Session(isPooled: try row.integer() == 1, isolation: try row.text()) }
+    }
+
+    /// Limits the transaction that it begins: behind a pooler, the first statement of each.
+    var transactionLimits: String { "SELECT \(Self.calls(limits, isLocal: true))" }
+
+    private var limits: [(name: String, value: String)] {
+        [
+            ("statement_timeout", "\(configuration.statementTimeout.milliseconds)"),
+            ("lock_timeout", "\(configuration.lockTimeout.milliseconds)"),
+            ("idle_in_transaction_session_timeout", "\(configuration.statementTimeout.milliseconds)"),
         ]
-        let calls = settings.map { "set_config('\($0.0)', '\($0.1)', false)" }
-        return Statement("session_setup", "SELECT \(calls.joined(separator: ", "))")
     }
 
-    /// How long the server may say nothing while it owes an answer, before the connection counts as lost; nil for ever.
-    /// It cuts a statement off itself after the statement timeout; only a stuck machine or network stays silent for longer.
-    var silenceLimit: Duration? {
-        configuration.statementTimeout > .zero ? configuration.statementTimeout + .seconds(5) : nil
+    private static func calls(_ settings: [(String, String)], isLocal: Bool) -> String {
+        settings.map { "set_config('\($0.0)', '\($0.1)', \(isLocal))" }.joined(separator: ", ")
     }
 
-    /// Text of libpq's without the password.
+    /// Text of libpq's without the passwords.
     func redact(_ text: String) -> String {
-        guard let password, !password.isEmpty else { return text }
-        return text.split(separator: password, omittingEmptySubsequences: false).joined(separator: "***")
+        secrets.reduce(text) { $0.split(separator: $1, omittingEmptySubsequences: false).joined(separator: "***") }
     }
 
     private static func parse(_ connectionInfo: String) throws(DatabaseError) -> [String: String] {

@@ -6,7 +6,7 @@ internal import SQL
 /// Threads: `run` is called once and returns after the inbox was closed; everything it makes stays on its thread.
 final class PostgresWorker: Sendable {
     private static let shortestPause: Duration = .milliseconds(50)
-    private static let longestPause: Duration = .seconds(5)
+    private static let longestPause: Duration = .seconds(2)
 
     private let inbox: PostgresInbox
     private let settings: PostgresSettings
@@ -28,33 +28,29 @@ final class PostgresWorker: Sendable {
     /// Serves requests until the inbox is closed.
     func run() {
         var pause = Self.shortestPause
-        var isOutage = false
-        // Reads whose connection was lost: they go first on the next one.
+        // Reads whose connection was lost: they go first on the next one, since the other connections may be as lost and not know it yet.
         var again: [PostgresRequest] = []
         while !inbox.isClosed {
             do throws(DatabaseError) {
                 let logger = self.logger
                 var connection = try PostgresConnection.open(settings) { logger.debug("Postgres notice", metadata: ["notice": "\($0)"]) }
-                if isOutage { logger.notice("Postgres is back") }
-                (pause, isOutage) = (Self.shortestPause, false)
+                pause = Self.shortestPause
                 again = serve(&connection, again)
             } catch {
-                if !isOutage { logger.warning("cannot connect to Postgres", metadata: ["error": "\(error.message)"]) }
-                isOutage = true
-                inbox.connectionFailed(error)
-                finish(again, .failure(DatabaseError(.unavailable, "the connection was lost and not to be had again: \(error.message)")))
+                inbox.putBack(again)
                 again = []
+                if inbox.connectionFailed(error) { logger.warning("cannot connect to Postgres", metadata: ["error": "\(error.message)"]) }
                 // Jitter, so that many clients of a server that comes back do not come all at once.
                 wake.wait(upTo: pause * Double.random(in: 0.5...1))
                 pause = min(pause * 2, Self.longestPause)
             }
         }
-        finish(again, .failure(PostgresInbox.closed))
+        inbox.putBack(again)
     }
 
     // Answers what has to be sent again once the connection has ended.
     private func serve(_ connection: inout PostgresConnection, _ first: [PostgresRequest]) -> [PostgresRequest] {
-        inbox.connectionOpened()
+        if inbox.connectionOpened() { logger.notice("Postgres is back") }
         var again = exchange(first, &connection)
         var isRegistered = false
         while connection.isUsable {
@@ -74,26 +70,28 @@ final class PostgresWorker: Sendable {
                 return []
             }
         }
-        logger.info("a Postgres connection was lost")
+        logger.info("a Postgres connection was lost", metadata: ["reason": "\(connection.end)"])
         inbox.connectionClosed(wake, isRegistered: isRegistered)
         return again
     }
 
+    // Answers what has to be sent again: on this connection, or on the next one where it has ended.
     private func exchange(_ requests: [PostgresRequest], _ connection: inout PostgresConnection) -> [PostgresRequest] {
         guard !requests.isEmpty else { return [] }
         let again = connection.exchange(requests.map(\.work)) { place, outcome in
             inbox.finished(1)
             requests[place].continuation.resume(returning: outcome)
         }
-        return again.map { place in
+        return again.compactMap { place in
             var request = requests[place]
+            guard !request.work.isRetry else {
+                inbox.finished(1)
+                request.continuation.resume(
+                    returning: .failure(DatabaseError(.unavailable, "the connection was lost twice: \(connection.end)")))
+                return nil
+            }
             request.work.isRetry = true
             return request
         }
-    }
-
-    private func finish(_ requests: [PostgresRequest], _ outcome: PostgresOutcome) {
-        inbox.finished(requests.count)
-        for request in requests { request.continuation.resume(returning: outcome) }
     }
 }

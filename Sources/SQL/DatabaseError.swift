@@ -9,11 +9,13 @@ public struct DatabaseError: Error, Sendable, CustomStringConvertible {
         case constraint(String)
         /// Nothing was changed: a deadlock, a serialisation failure or a lock that took too long. The same batch may be tried again.
         case conflict
-        /// Nothing was changed: the database cannot be reached, or did not take the request before its deadline.
+        /// Nothing was changed: the database cannot be reached, did not take the request before its deadline, or cut a statement off that took
+        /// too long.
         case unavailable
         /// Nothing was changed: as many requests as may wait are waiting.
         case overloaded
-        /// The connection was lost after a batch was sent and before its outcome was known: it may have been committed.
+        /// The connection was lost after a batch was sent and before its outcome was known: it may have been committed. Or it was
+        /// committed where only the primary has it.
         case outcomeUnknown
         /// The statement is wrong, or the schema is not the one it was written for: a defect, not a condition.
         case mistake

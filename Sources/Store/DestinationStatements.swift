@@ -119,12 +119,12 @@ enum DestinationStatements {
         WebhookSecretRecord(secretSealed: try row.text(), createdAt: try row.integer())
     }
 
-    /// Adds a secret, or only the first of an owner where $3 is 1.
+    /// Adds a secret, or only the first of an owner where $3 is 1: of the time 0, so that of many at once one is the first.
     static let insertSecret = Statement(
         "webhook-secret.insert",
         """
         INSERT INTO webhook_secret (owner, created_at, secret_sealed)
-        SELECT CAST($1 AS TEXT), now_ms(), CAST($2 AS TEXT)
+        SELECT CAST($1 AS TEXT), CASE WHEN CAST($3 AS BIGINT) = 1 THEN 0 ELSE now_ms() END, CAST($2 AS TEXT)
         WHERE CAST($3 AS BIGINT) = 0 OR NOT EXISTS (SELECT 1 FROM webhook_secret WHERE owner = $1)
         ON CONFLICT (owner, created_at) DO NOTHING
         RETURNING owner

@@ -56,22 +56,38 @@ public struct Store: Sendable {
 
     private func answeredBefore(_ change: Change) async throws(DatabaseError) -> String? {
         guard let retry = change.retry else { return nil }
-        return try await database.read(
+        let arn = try await database.read(
             MutationStatements.find,
             [.text(change.keyID), .text(retry.invocationID), .text(change.operation), .text(retry.bodyHash)]
         ).first
+        if arn != nil { try await confirm() }
+        return arn
     }
 
-    /// The ARN of the resource, if the change is seen to be in. That it is not seen proves nothing: the server may still be at it.
+    /// The ARN of the resource, if the change is seen to be in, and for good. That it is not seen proves nothing: the server may still be at it.
     private func committed(_ change: Change, _ key: ResourceKey) async -> String? {
         do throws(DatabaseError) {
-            return try await database.read(
+            let arn = try await database.read(
                 key.statements.changed, key.arguments + [.text(change.token)]
             ).first
+            if arn != nil { try await confirm() }
+            return arn
         } catch {
             return nil
         }
     }
+
+    /// Returns once everything that was seen before is as durable as what was acknowledged. Postgres shows commits that no standby has yet, after
+    /// the wait for it was cut short or the server started anew: a failover would lose them. A commit made now is acknowledged after them only.
+    private func confirm() async throws(DatabaseError) {
+        var batch = Batch()
+        batch.add(Self.confirmStatement, [])
+        _ = try await database.write(batch)
+    }
+
+    /// Changes nothing. On Postgres it writes a few bytes to the log, without which a commit would wait for nobody.
+    static let confirmStatement = Statement<Void>(
+        "confirm", "SELECT CAST(1 AS BIGINT) /*postgres FROM pg_logical_emit_message(true, 'weir', '') */")
 
     /// How a change ended.
     enum Outcome: Sendable {

@@ -102,6 +102,7 @@ struct Deployment {
     func prepareSchema() throws {
         let migrator = Migrator(Migration.all)
         do throws(DatabaseError) {
+            try requireRights()
             let connection = try database.migrationConnection()
             switch try migrator.state(of: connection) {
             case .current: return
@@ -118,6 +119,15 @@ struct Deployment {
             }
         } catch {
             throw Failure(description: error.message)
+        }
+    }
+
+    private func requireRights() throws(DatabaseError) {
+        guard case .postgres(let database) = database else { return }
+        let missing = try database.missingRights()
+        guard missing.isEmpty else {
+            throw DatabaseError(
+                .mistake, "The database role lacks \(missing.joined(separator: "; ")). Run ops/postgres-roles.sql, or grant it.")
         }
     }
 

@@ -8,49 +8,27 @@ import Testing
 
 /// What clients see of a database that fails, and of one that is busy with others.
 @Suite struct FailureMappingTests {
-    private static let bodies: [(OperationID, String)] = [
-        (.createStream, #"{"StreamName":"new"}"#),
-        (.describeStream, #"{"StreamName":"gate"}"#),
-        (.describeStreamStorageConfiguration, #"{"StreamName":"gate"}"#),
-        (.listStreams, "{}"),
-        (.listTagsForStream, #"{"StreamName":"gate"}"#),
-        (.getDataEndpoint, #"{"StreamName":"gate","APIName":"PUT_MEDIA"}"#),
-        (.tagStream, #"{"StreamName":"gate","Tags":{"a":"1"}}"#),
-        (.untagStream, #"{"StreamName":"gate","TagKeyList":["a"]}"#),
-        (.updateStream, #"{"StreamName":"gate","CurrentVersion":"VERSION"}"#),
-        (
-            .updateDataRetention,
-            #"{"StreamName":"gate","CurrentVersion":"VERSION","Operation":"INCREASE_DATA_RETENTION","DataRetentionChangeInHours":1}"#
-        ),
-        (
-            .updateStreamStorageConfiguration,
-            #"{"StreamName":"gate","CurrentVersion":"VERSION","StreamStorageConfiguration":{"DefaultStorageTier":"HOT"}}"#
-        ),
-        (.deleteStream, #"{"StreamARN":"arn:aws:kinesisvideo:eu-west-1:111122223333:stream/gate/1705489836421"}"#),
-    ]
-
     private static let kinds: [(DatabaseError.Kind, ErrorCode)] = [
         (.unavailable, .serviceUnavailable), (.overloaded, .serviceUnavailable), (.conflict, .serviceUnavailable),
         (.outcomeUnknown, .serviceUnavailable), (.mistake, .internalFailure), (.constraint("secret_constraint"), .internalFailure),
     ]
 
     @Test func `every operation is among those that fail here`() {
-        #expect(Set(Self.bodies.map(\.0)) == Set(OperationID.allCases))
+        #expect(SampleCall.all.map(\.operation) == OperationID.allCases)
     }
 
-    @Test(arguments: bodies) func `a failure is 503 where a repetition may help and 500 where it may not, and tells nothing`(
-        _ operation: OperationID, _ body: String
-    ) async throws {
+    @Test(arguments: SampleCall.all)
+    func `a failure is 503 where a repetition may help and 500 where it may not, and tells nothing`(_ sample: SampleCall) async throws {
         try await Plane.with { plane in
-            let version = try await plane.active().version
+            let body = try await sample.prepare(plane)
             for (kind, code) in Self.kinds {
                 plane.faults.reset()
                 plane.faults.inject(.failBefore(kind), times: 100)
-                let error = try await plane.refusal(operation, body.replacing("VERSION", with: version))
+                let error = try await plane.refusal(sample.operation, body, sample.caller)
                 #expect(error.code == code, "\(kind)")
                 #expect(code.status == (code == .serviceUnavailable ? 503 : 500))
                 let sent = error.publicMessage + String(decoding: error.body, as: UTF8.self)
-                for secret in ["injected", "db-7", "secret_constraint", "outcomeUnknown", "mistake", "stream."] {
+                for secret in ["injected", "db-7", "secret_constraint", "outcomeUnknown", "mistake", "stream.", "channel.", "edge."] {
                     #expect(!sent.contains(secret))
                 }
                 #expect(error.privateContext?.isEmpty == false)
@@ -60,7 +38,7 @@ import Testing
                 #expect(plane.hintCount == 0)
             }
             plane.faults.reset()
-            _ = try await plane.call(operation, body.replacing("VERSION", with: version))
+            _ = try await plane.call(sample.operation, body, sample.caller)
         }
     }
 

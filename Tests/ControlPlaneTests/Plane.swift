@@ -17,13 +17,14 @@ struct Plane {
 
     private final class Hints: Sendable {
         let count = Atomic(0)
+        let isStopping = Atomic(false)
     }
 
     static let masterKey = Array(UInt8(0)..<32)
 
     static func with(
         _ engine: Engine = .sqlite, quota: Int64 = .max, durations: MinimumDurations = .init(), endpoints: AdvertisedEndpoints = .init(),
-        _ body: (Plane) async throws -> Void
+        notifications: NotificationRules = .init(), _ body: (Plane) async throws -> Void
     ) async throws {
         try await TestDatabase.with(engine) { database in
             let faults = FaultInjectingDatabase(database.database)
@@ -33,14 +34,21 @@ struct Plane {
                 store: store,
                 rules: ServiceRules(
                     streamQuota: quota, channelQuota: { _ in quota }, minimumDurations: durations,
-                    edgeTimeout: ServiceRules.documentedEdgeTimeout, endpoints: endpoints),
-                masterKey: try #require(MasterKey(masterKey)), workIsWaiting: { hints.count.add(1, ordering: .relaxed) })
+                    edgeTimeout: ServiceRules.documentedEdgeTimeout, endpoints: endpoints, notifications: notifications),
+                masterKey: try #require(MasterKey(masterKey)), isStopping: { hints.isStopping.load(ordering: .relaxed) },
+                workIsWaiting: { hints.count.add(1, ordering: .relaxed) })
             try await body(Plane(database: database, faults: faults, store: store, control: control, hints: hints))
         }
     }
 
     /// How often the rules said that work waits.
     var hintCount: Int { hints.count.load(ordering: .relaxed) }
+
+    /// Asks the instance to stop.
+    func stop() { hints.isStopping.store(true, ordering: .relaxed) }
+
+    /// How often the database was asked for anything.
+    var callCount: Int { faults.reads.count + faults.writes.count }
 
     /// The body of a successful answer.
     func call(_ id: OperationID, _ json: String, _ caller: Caller = .test()) async throws -> String {
@@ -65,17 +73,69 @@ struct Plane {
         return stream
     }
 
-    func setStatus(_ status: StreamStatus) throws(DatabaseError) {
-        try database.execute("UPDATE stream SET status = '\(status.rawValue)'")
+    /// The channel, ACTIVE.
+    func activeChannel(_ name: String = "door") async throws -> ChannelRecord {
+        let channel = try await store.createActiveChannel(name)
+        faults.reset()
+        return channel
+    }
+
+    /// The stream, ACTIVE, with an edge configuration in a status.
+    func edge(_ status: SyncStatus, _ name: String = "gate", hub: String = Fixture.hub) async throws -> EdgeRecord {
+        _ = try await store.createActive(name)
+        try await store.startEdge(name, hub: hub, configuration: Wire.edgeConfig(hub: hub))
+        try database.setEdgeStatus(status.rawValue)
+        let found = try #require(try await store.edgeConfiguration(.named(name)))
+        faults.reset()
+        return found
+    }
+
+    func setStatus(_ status: StreamStatus, of kind: ResourceKind = .stream) throws(DatabaseError) {
+        try database.execute("UPDATE \(kind) SET status = '\(status.rawValue)'")
+    }
+}
+
+/// What goes over the wire in many tests.
+enum Wire {
+    /// The stream `gate` and the channel `door`, as they are created while the clock stands still.
+    static let streamARN = arn(.stream, "gate")
+    static let channelARN = arn(.channel, "door")
+    /// What no message and no log line may repeat.
+    static let secret = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:camera-of-the-gate"
+
+    static func arn(
+        _ kind: ResourceKind, _ name: String, account: String = Fixture.account, region: String = Fixture.region,
+        time: Int64 = TestClock.start
+    ) -> String {
+        "arn:aws:kinesisvideo:\(region):\(account):\(kind)/\(name)/\(time)"
+    }
+
+    /// An EdgeConfig as the API writes it, with the schedules of recorder and uploader that are given.
+    static func edgeConfig(hub: String = Fixture.hub, recorder: String? = nil, uploader: String? = nil) -> String {
+        func schedule(_ expression: String) -> String {
+            #""ScheduleConfig":{"DurationInSeconds":600,"ScheduleExpression":"\#(expression)"}"#
+        }
+        let source = #""MediaSourceConfig":{"MediaUriSecretArn":"\#(secret)","MediaUriType":"RTSP_URI"}"#
+        return #"{"HubDeviceArn":"\#(hub)","RecorderConfig":{\#(source)\#(recorder.map { "," + schedule($0) } ?? "")}"#
+            + (uploader.map { #","UploaderConfig":{\#(schedule($0))}"# } ?? "") + "}"
+    }
+
+    /// The values of a member that holds a string, in their order.
+    static func values(_ member: String, in answer: String) throws -> [String] {
+        answer.matches(of: try Regex("\"\(member)\":\"([^\"]*)\"", as: (Substring, Substring).self)).map { String($0.1) }
     }
 }
 
 extension Caller {
     static func test(
-        account: String = Fixture.account, region: String = Fixture.region, invocation: String? = nil, origin: String? = "https://here:8443"
+        account: String = Fixture.account, region: String = Fixture.region, reach: Reach = .account, invocation: String? = nil,
+        origin: String? = "https://here:8443"
     ) -> Caller {
         Caller(
-            account: account, region: region, keyID: "AKIATEST", requestID: "request",
+            account: account, region: region, keyID: "AKIATEST", reach: reach, requestID: "request",
             retry: invocation.map { Change.Retry(invocationID: $0, bodyHash: "hash") }, origin: origin)
     }
+
+    /// The agent of a thing.
+    static func agent(_ hub: String = Fixture.hub) -> Caller { .test(reach: .thing(hub)) }
 }

@@ -240,7 +240,7 @@ struct AgentTests {
 
     // MARK: For ever
 
-    @Test("Acts while it waits, tells statuses meanwhile, and stops within a second")
+    @Test("Acts while it waits, tells statuses meanwhile, and does not wait for the long poll to stop")
     func following() async throws {
         let deployment = FakeDeployment()
         let agent = try agent(deployment)
@@ -263,7 +263,7 @@ struct AgentTests {
         let start = ContinuousClock.now
         running.cancel()
         try await running.value
-        #expect(start.duration(to: .now) < .seconds(1))
+        #expect(start.duration(to: .now) < .seconds(10))
         #expect(lines.count(of: "stopped") == 1)
         #expect(lines.count(of: "cannot go on") == 0)
         expectNothingSecret()

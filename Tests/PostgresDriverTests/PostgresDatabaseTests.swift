@@ -249,11 +249,11 @@ import Testing
 
     // MARK: Time limits, queue and cancellation
 
-    @Test func `a statement that takes too long is a conflict and the connection stays`() async throws {
+    @Test func `a statement that takes too long fails as unavailable, and the connection stays`() async throws {
         try await server.withSchema(Self.items, { ($0.connections, $0.statementTimeout) = (1, .milliseconds(100)) }) { database, _ in
             let batch = Self.batch((Self.insert, ["a", 1]), (Self.wait, [60]))
             let error = try await failure { () throws(DatabaseError) in try await database.write(batch) }
-            #expect(error.kind == .conflict)
+            #expect(error.kind == .unavailable)
             #expect(try await database.read(Self.count, []) == [0])
             #expect(database.statistics().reconnects == 0)
         }

@@ -190,11 +190,11 @@ import Testing
         #expect(pipeline.isDrained && pipeline.isEnded)
     }
 
-    @Test func `a pooler's last word tells nothing`() throws {
+    @Test(arguments: [true, false]) func `a pooler's word tells nothing, and is taken for its last`(_ fatal: Bool) throws {
         var pipeline = try Self.warm("a")
         _ = try pipeline.add(Self.work(.write, "a"), as: 0)
         _ = try pipeline.add(Self.work(.write, "a"), as: 1)
-        let told = Self.play(&pipeline, .failure(Self.failure("08P01", fatal: true, fromServer: false)))
+        let told = Self.play(&pipeline, .failure(Self.failure("08P01", fatal: fatal, fromServer: false)))
         #expect(told == ["0 outcomeUnknown", "1 outcomeUnknown"])
     }
 

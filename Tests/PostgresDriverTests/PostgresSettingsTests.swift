@@ -34,6 +34,19 @@ import Testing
         #expect(refusal("host=localhost", configuration)?.kind == .mistake)
     }
 
+    @Test func `what the connection string says goes before the defaults`() throws {
+        let settings = try PostgresSettings("host=localhost connect_timeout=30", .init())
+        let names = settings.keywords.map(\.name)
+        let own = try #require(names.firstIndex(of: "dbname"))
+        for name in [
+            "connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "target_session_attrs",
+        ] {
+            // Of two with the same name libpq takes the later one.
+            #expect(try #require(names.firstIndex(of: name)) < own)
+            #expect(names.filter { $0 == name }.count == 1)
+        }
+    }
+
     @Test func `the password is taken out of libpq's messages`() throws {
         let settings = try PostgresSettings("host=localhost password=hunter2", .init())
         #expect(settings.redact("user hunter2, hunter2") == "user ***, ***")

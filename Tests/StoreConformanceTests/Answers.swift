@@ -33,6 +33,30 @@ extension ResourceChange {
     }
 }
 
+extension Store.MediaStorageChange {
+    /// The change's end in a word or two, for comparison.
+    var word: String {
+        switch self {
+        case .accepted: "accepted"
+        case .channelNotFound: "channel not found"
+        case .streamNotFound: "stream not found"
+        case .refused(let channel, let stream): "refused: \(channel.status), \(stream.status)"
+        case .streamInUse: "stream in use"
+        }
+    }
+}
+
+extension Store.EdgeChange {
+    /// The change's end in a few words, for comparison.
+    var word: String {
+        switch self {
+        case .accepted: "accepted"
+        case .streamNotFound: "stream not found"
+        case .refused(let stream, let configuration): "refused: \(stream.status), \(configuration?.syncStatus ?? "none")"
+        }
+    }
+}
+
 extension Store {
     /// The types of what happened to a resource, each with the status after it, in order; only if the sequence numbers have no gap.
     func history(_ arn: String) async throws -> [String] {
@@ -43,7 +67,7 @@ extension Store {
         return events.map { "\($0.type) \($0.status)" }
     }
 
-    /// The tags of a stream as `key=value`, in the order of the answer.
+    /// The tags of a resource as `key=value`, in the order of the answer.
     func tagList(_ key: ResourceKey) async throws -> [String]? {
         try await tags(key)?.tags.map { "\($0.key)=\($0.value)" }
     }

@@ -5,8 +5,9 @@ import Testing
 @testable import Store
 
 @Suite struct CreationTests {
-    private static func usage(_ database: TestDatabase) throws -> [[SQLValue]] {
-        try database.rows("SELECT stream_count FROM account_usage ORDER BY account, region")
+    /// What each account and region counts of a kind.
+    private static func usage(_ database: TestDatabase, _ kind: ResourceKind) throws -> [[SQLValue]] {
+        try database.rows("SELECT \(kind)_count FROM account_usage ORDER BY account, region")
     }
 
     @Test(arguments: Engine.allCases) func `a stream is created as asked for`(_ engine: Engine) async throws {
@@ -27,110 +28,150 @@ import Testing
             #expect(try await store.tagList(.named("gate")) == ["a=", "b=2"])
             #expect(try await store.history("arn:prefix/\(TestClock.start)") == ["CreateStream CREATING"])
             #expect(try await store.nextTaskDue() == 300)
-            #expect(try database.rows("SELECT stream_count, last_deleted_creation_time FROM account_usage") == [[1, 0]])
+            #expect(
+                try database.rows("SELECT stream_count, channel_count, last_deleted_creation_time FROM account_usage") == [[1, 0, 0]])
             #expect(try database.rows("SELECT tag_count FROM stream") == [[2]])
+            #expect(try await store.configurations(.named("gate")) == StreamConfigurations(imageGeneration: nil, notification: nil))
         }
     }
 
-    @Test(arguments: Engine.allCases) func `a name is free once its stream is gone, in each account and region by itself`(
-        _ engine: Engine
+    @Test(arguments: Engine.allCases) func `a channel is created as asked for`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let new = NewChannel(
+                key: .named("door", kind: .channel), arnPrefix: "arn:prefix/", version: "v1", channelType: "SINGLE_MASTER",
+                messageTtlSeconds: 5, tags: [TagRecord(key: "b", value: "2"), TagRecord(key: "a", value: "")])
+            let creation = try await store.createChannel(new, quota: 1, activationDelay: 300, .fresh("CreateSignalingChannel"))
+            #expect(creation.arn == "arn:prefix/\(TestClock.start)")
+            #expect(
+                try await store.channel(new.key)
+                    == ChannelRecord(
+                        name: "door", arn: "arn:prefix/\(TestClock.start)", creationTime: TestClock.start, status: "CREATING",
+                        version: "v1", channelType: "SINGLE_MASTER", messageTtlSeconds: 5, mediaStorageStreamARN: nil))
+            #expect(try await store.tagList(new.key) == ["a=", "b=2"])
+            #expect(try await store.history("arn:prefix/\(TestClock.start)") == ["CreateSignalingChannel CREATING"])
+            #expect(try await store.nextTaskDue() == 300)
+            #expect(
+                try database.rows("SELECT stream_count, channel_count, last_deleted_creation_time FROM account_usage") == [[0, 1, 0]])
+            #expect(try database.rows("SELECT tag_count FROM channel") == [[2]])
+        }
+    }
+
+    @Test(arguments: Engine.allCases, ResourceKind.allCases)
+    func `a name is free once its resource is gone, in each account and region by itself`(
+        _ engine: Engine, _ kind: ResourceKind
     ) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
-            func create(_ new: NewStream) async throws -> String {
-                try await store.createStream(new, quota: 10, activationDelay: 0, .fresh()).word
-            }
-            #expect(try await create(.named("gate")) == "created")
-            #expect(try await create(.named("gate")) == "name in use")
-            #expect(try await create(.named("Gate")) == "created")
-            #expect(try await create(.named("gate", account: "444455556666")) == "created")
-            #expect(try await create(.named("gate", region: "us-east-1")) == "created")
-            #expect(try Self.usage(database) == [[2], [1], [1]])
+            let gate = ResourceKey.named("gate", kind: kind)
+            func create(_ key: ResourceKey) async throws -> String { try await store.createResource(key, quota: 10, .fresh()).word }
+            #expect(try await create(gate) == "created")
+            #expect(try await create(gate) == "name in use")
+            #expect(try await create(.named("Gate", kind: kind)) == "created")
+            #expect(try await create(.named("gate", kind: kind, account: "444455556666")) == "created")
+            #expect(try await create(.named("gate", kind: kind, region: "us-east-1")) == "created")
+            #expect(try Self.usage(database, kind) == [[2], [1], [1]])
             try await store.finishTasks()
-            #expect(try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh()).word == "accepted")
-            #expect(try await create(.named("gate")) == "name in use")
+            #expect(try await store.delete(gate, expectedVersion: nil, removalDelay: 0, .fresh()).word == "accepted")
+            #expect(try await create(gate) == "name in use")
             try await store.finishTasks()
-            #expect(try await store.stream(.named("gate")) == nil)
-            #expect(try Self.usage(database) == [[1], [1], [1]])
-            #expect(try await create(.named("gate")) == "created")
+            #expect(try await store.state(gate) == nil)
+            #expect(try Self.usage(database, kind) == [[1], [1], [1]])
+            #expect(try await create(gate) == "created")
         }
     }
 
-    @Test(arguments: Engine.allCases) func `the quota is exact`(_ engine: Engine) async throws {
-        try await TestDatabase.with(engine) { database in
-            let store = Store(database.database)
-            func create(_ new: NewStream) async throws -> String {
-                try await store.createStream(new, quota: 2, activationDelay: 0, .fresh()).word
-            }
-            #expect(try await create(.named("a")) == "created")
-            #expect(try await create(.named("a")) == "name in use")
-            #expect(try await create(.named("b")) == "created")
-            #expect(try await create(.named("c")) == "quota reached")
-            // Whoever creates what is there hears so, also where nothing more may be created.
-            #expect(try await create(.named("a")) == "name in use")
-            #expect(try await create(.named("a", account: "444455556666")) == "created")
-            try await store.finishTasks()
-            _ = try await store.delete(.named("a"), expectedVersion: nil, removalDelay: 0, .fresh())
-            #expect(try await create(.named("c")) == "quota reached")
-            try await store.finishTasks()
-            #expect(try await create(.named("c")) == "created")
-            #expect(try await create(.named("d")) == "quota reached")
-        }
-    }
-
-    @Test(arguments: Engine.allCases) func `the quota is exact among many at once`(_ engine: Engine) async throws {
-        try await TestDatabase.with(engine) { database in
-            let store = Store(database.database)
-            let words = try await withThrowingTaskGroup(of: String.self) { group in
-                for number in 0..<24 {
-                    group.addTask {
-                        try await store.createStream(.named("s\(number % 12)"), quota: 5, activationDelay: 0, .fresh("CreateStream")).word
-                    }
-                }
-                return try await group.reduce(into: []) { $0.append($1) }
-            }
-            #expect(words.filter { $0 == "created" }.count == 5)
-            #expect(try Self.usage(database) == [[5]])
-            #expect(try database.rows("SELECT count(*) FROM stream") == [[5]])
-            #expect(try database.rows("SELECT count(*) FROM event") == [[5]])
-            #expect(try database.rows("SELECT count(*) FROM task") == [[5]])
-        }
-    }
-
-    @Test(arguments: Engine.allCases) func `one of many creations of a name succeeds`(_ engine: Engine) async throws {
-        try await TestDatabase.with(engine) { database in
-            let store = Store(database.database)
-            let words = try await withThrowingTaskGroup(of: String.self) { group in
-                for _ in 0..<12 {
-                    group.addTask {
-                        try await store.createStream(.named("one"), quota: .max, activationDelay: 0, .fresh("CreateStream")).word
-                    }
-                }
-                return try await group.reduce(into: []) { $0.append($1) }
-            }
-            #expect(words.sorted() == ["created"] + Array(repeating: "name in use", count: 11))
-            #expect(try Self.usage(database) == [[1]])
-        }
-    }
-
-    @Test(arguments: Engine.allCases, [0, -3_600_000, 1]) func `an ARN is new whatever the clock does`(_ engine: Engine, _ step: Int64)
-        async throws
+    @Test(arguments: Engine.allCases, ResourceKind.allCases) func `the quota is exact`(_ engine: Engine, _ kind: ResourceKind) async throws
     {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
+            func create(_ name: String, account: String = Fixture.account) async throws -> String {
+                try await store.createResource(.named(name, kind: kind, account: account), quota: 2, .fresh()).word
+            }
+            #expect(try await create("a") == "created")
+            #expect(try await create("a") == "name in use")
+            #expect(try await create("b") == "created")
+            #expect(try await create("c") == "quota reached")
+            // Whoever creates what is there hears so, also where nothing more may be created.
+            #expect(try await create("a") == "name in use")
+            #expect(try await create("a", account: "444455556666") == "created")
+            try await store.finishTasks()
+            _ = try await store.delete(.named("a", kind: kind), expectedVersion: nil, removalDelay: 0, .fresh())
+            #expect(try await create("c") == "quota reached")
+            try await store.finishTasks()
+            #expect(try await create("c") == "created")
+            #expect(try await create("d") == "quota reached")
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `streams and channels have names and quotas of their own`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            func create(_ kind: ResourceKind, _ name: String) async throws -> String {
+                try await store.createResource(.named(name, kind: kind), quota: 1, .fresh()).word
+            }
+            for kind in ResourceKind.allCases {
+                #expect(try await create(kind, "gate") == "created")
+                #expect(try await create(kind, "more") == "quota reached")
+            }
+            #expect(try database.rows("SELECT stream_count, channel_count FROM account_usage") == [[1, 1]])
+            try await store.finishTasks()
+            try await store.deleteAtOnce(.named("gate", kind: .channel))
+            #expect(try database.rows("SELECT stream_count, channel_count FROM account_usage") == [[1, 0]])
+            #expect(try await create(.stream, "more") == "quota reached")
+            #expect(try await create(.channel, "more") == "created")
+        }
+    }
+
+    @Test(arguments: Engine.allCases, ResourceKind.allCases) func `the quota is exact among many at once`(
+        _ engine: Engine, _ kind: ResourceKind
+    ) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            // Those of the other kind take turns with them, and do not count.
+            let words = try await atOnce(36) { number in
+                let isOther = number % 3 == 0
+                let own = ResourceKind.allCases.filter { ($0 == kind) != isOther }
+                let word = try await store.createResource(.named("s\(number % 12)", kind: own[0]), quota: isOther ? .max : 5, .fresh()).word
+                return isOther ? "other" : word
+            }
+            #expect(words.filter { $0 == "created" }.count == 5)
+            #expect(try Self.usage(database, kind) == [[5]])
+            #expect(try database.rows("SELECT count(*) FROM \(kind)") == [[5]])
+            #expect(try database.rows("SELECT count(*) FROM event WHERE resource_arn LIKE '%:\(kind)/%'") == [[5]])
+            #expect(try database.rows("SELECT count(*) FROM task WHERE kind = 'activate-\(kind)'") == [[5]])
+        }
+    }
+
+    @Test(arguments: Engine.allCases, ResourceKind.allCases) func `one of many creations of a name succeeds`(
+        _ engine: Engine, _ kind: ResourceKind
+    ) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let words = try await atOnce(12) { _ in try await store.createResource(.named("one", kind: kind), .fresh()).word }
+            #expect(words.sorted() == ["created"] + Array(repeating: "name in use", count: 11))
+            #expect(try Self.usage(database, kind) == [[1]])
+        }
+    }
+
+    private static let places = Engine.allCases.flatMap { engine in ResourceKind.allCases.map { (engine, $0) } }
+
+    @Test(arguments: places, [0, -3_600_000, 1]) func `an ARN is new whatever the clock does`(
+        _ place: (Engine, ResourceKind), _ step: Int64
+    ) async throws {
+        let (engine, kind) = place
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let key = ResourceKey.named("gate", kind: kind)
             var times: [Int64] = []
             for _ in 0..<4 {
-                let stream = try await store.createActive("gate")
-                times.append(stream.creationTime)
-                #expect(stream.arn.hasSuffix("/\(stream.creationTime)"))
-                _ = try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh())
-                try await store.finishTasks()
+                times.append(try #require(try await store.createActive(key).creationTime))
+                try await store.deleteAtOnce(key)
                 try database.clock.advance(by: step)
-                // A stream that was created earlier and is removed later must not take the mark back.
+                // What was created earlier and is removed later must not take the mark back.
                 if step < 0 {
-                    _ = try await store.createActive("other")
-                    _ = try await store.delete(.named("other"), expectedVersion: nil, removalDelay: 0, .fresh())
-                    try await store.finishTasks()
+                    try await store.createActive(.named("other", kind: kind))
+                    try await store.deleteAtOnce(.named("other", kind: kind))
                 }
             }
             #expect(times == times.sorted())
@@ -138,19 +179,20 @@ import Testing
         }
     }
 
-    @Test(arguments: Engine.allCases) func `removing an older stream does not free the times of younger ones`(_ engine: Engine) async throws
-    {
+    @Test(arguments: Engine.allCases, ResourceKind.allCases) func `removing what is older does not free the times of what is younger`(
+        _ engine: Engine, _ kind: ResourceKind
+    ) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
-            _ = try await store.createActive("older")
+            let (older, younger) = (ResourceKey.named("older", kind: kind), ResourceKey.named("younger", kind: kind))
+            try await store.createActive(older)
             try database.clock.advance(by: 1000)
-            let younger = try await store.createActive("younger")
-            for name in ["younger", "older"] {
-                _ = try await store.delete(.named(name), expectedVersion: nil, removalDelay: 0, .fresh())
-                try await store.finishTasks()
-            }
+            let first = try #require(try await store.createActive(younger).creationTime)
+            try await store.deleteAtOnce(younger)
+            try await store.deleteAtOnce(older)
             try database.clock.advance(by: -500)
-            #expect(try await store.createActive("younger").creationTime > younger.creationTime)
+            let second = try #require(try await store.createActive(younger).creationTime)
+            #expect(second > first)
         }
     }
 
@@ -164,30 +206,46 @@ import Testing
                 }
                 #expect(error?.kind == .mistake)
             }
-            for table in ["stream", "tag", "task", "event", "account_usage"] {
+            let key = ResourceKey.named("gate", kind: .channel)
+            let impatient = NewChannel(
+                key: key, arnPrefix: "arn:prefix/", version: "v", channelType: "SINGLE_MASTER", messageTtlSeconds: 4, tags: [])
+            for new in [NewChannel.named("gate", tags: tags), impatient] {
+                let error = await #expect(throws: DatabaseError.self) {
+                    try await store.createChannel(new, quota: .max, activationDelay: 0, .fresh())
+                }
+                #expect(error?.kind == .mistake)
+            }
+            for table in ["stream", "channel", "tag", "task", "event", "account_usage"] {
                 #expect(try database.rows("SELECT count(*) FROM \(table)") == [[0]])
             }
         }
     }
 
-    @Test(arguments: Engine.allCases) func `the ARN of an earlier incarnation means nothing any more`(_ engine: Engine) async throws {
+    @Test(arguments: Engine.allCases, ResourceKind.allCases) func `the ARN of an earlier incarnation means nothing any more`(
+        _ engine: Engine, _ kind: ResourceKind
+    ) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
-            let first = try await store.createActive("gate")
-            let old = ResourceKey.named("gate", creationTime: first.creationTime)
-            #expect(try await store.stream(old) == first)
-            _ = try await store.delete(old, expectedVersion: first.version, removalDelay: 0, .fresh())
-            try await store.finishTasks()
-            let second = try await store.createActive("gate", tags: [TagRecord(key: "a", value: "1")])
-            #expect(try await store.stream(old) == nil)
+            let key = ResourceKey.named("gate", kind: kind)
+            let first = try await store.createActive(key)
+            let old = ResourceKey.named("gate", kind: kind, creationTime: first.creationTime)
+            #expect(try await store.state(old) == first)
+            try await store.deleteAtOnce(old)
+            let second = try await store.createActive(key, tags: [TagRecord(key: "a", value: "1")])
+            #expect(try await store.state(old) == nil)
+            switch kind {
+            case .stream: #expect(try await store.stream(old) == nil)
+            case .channel: #expect(try await store.channel(old) == nil)
+            }
             #expect(try await store.tags(old) == nil)
-            #expect(try await store.updateStream(old, .expecting(second.version), activationDelay: 0, .fresh()).word == "not found")
+            #expect(try await store.update(old, expecting: second.version, .fresh()).word == "not found")
             #expect(try await store.setTags(old, [TagRecord(key: "a", value: "2")], .fresh()).word == "not found")
             #expect(try await store.removeTags(old, keys: ["a"], .fresh()).word == "not found")
             #expect(try await store.delete(old, expectedVersion: nil, removalDelay: 0, .fresh()).word == "not found")
-            #expect(try await store.stream(.named("gate", creationTime: second.creationTime)) == second)
-            #expect(try await store.tagList(.named("gate")) == ["a=1"])
-            #expect(try await store.history(second.arn) == ["CreateStream CREATING", "StreamStatusChange ACTIVE"])
+            #expect(try await store.state(.named("gate", kind: kind, creationTime: second.creationTime)) == second)
+            #expect(try await store.tagList(key) == ["a=1"])
+            #expect(
+                try await store.history(second.arn) == ["\(kind.createOperation) CREATING", "\(kind.statusChangeEvent) ACTIVE"])
         }
     }
 }

@@ -32,13 +32,16 @@ import Testing
         }
     }
 
-    @Test(arguments: Engine.allCases) func `a claimed task says what it is about and who asked for it`(_ engine: Engine) async throws {
+    @Test(arguments: Engine.allCases, ResourceKind.allCases) func `a claimed task says what it is about and who asked for it`(
+        _ engine: Engine, _ kind: ResourceKind
+    ) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
-            let arn = try await store.create(.named("gate"))
+            let key = ResourceKey.named("gate", kind: kind)
+            let arn = try await store.createResource(key, .fresh()).arn
             let task = try #require(try await store.claimTasks(leaseToken: "l", lease: 1, limit: 1).first)
-            #expect(task.kind == .activate(.stream))
-            #expect(task.key == .named("gate"))
+            #expect(task.kind == .activate(kind))
+            #expect(task.key == key)
             #expect(task.resourceARN == arn)
             #expect(task.keyID == "AKIATEST")
             #expect(task.requestID == "request")
@@ -50,46 +53,48 @@ import Testing
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
             try Fixture.bulk(300, in: database)
-            let claimed = try await withThrowingTaskGroup(of: [String].self) { group in
-                for number in 0..<8 {
-                    group.addTask { try await store.claimTasks(leaseToken: "l\(number)", lease: 1000, limit: 30).map(\.key.name) }
-                }
-                return try await group.reduce(into: []) { $0 += $1 }
-            }
+            let claimed = try await atOnce(8) { number in
+                try await store.claimTasks(leaseToken: "l\(number)", lease: 1000, limit: 30).map(\.key.name)
+            }.flatMap { $0 }
             #expect(claimed.count == 240)
             #expect(Set(claimed).count == 240)
         }
     }
 
-    @Test(arguments: Engine.allCases) func `a worker that finishes after its lease changes nothing and tells nothing`(_ engine: Engine)
-        async throws
-    {
+    @Test(arguments: Engine.allCases, ResourceKind.allCases)
+    func `a worker that finishes after its lease changes nothing and tells nothing`(
+        _ engine: Engine, _ kind: ResourceKind
+    ) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
-            let arn = try await store.create(.named("gate"))
+            let key = ResourceKey.named("gate", kind: kind)
+            let arn = try #require(try await store.createResource(key, .fresh("Create")).arn)
             #expect(try await store.claimTasks(leaseToken: "late", lease: 100, limit: 1).count == 1)
             try database.clock.advance(by: 100)
             #expect(try await store.claimTasks(leaseToken: "quick", lease: 100, limit: 1).count == 1)
             // Another has the lease, and has not finished.
-            #expect(try await store.activate(.stream, leaseToken: "late", changeToken: Fixture.token()) == 0)
-            #expect(try await store.stream(.named("gate"))?.status == "CREATING")
-            #expect(try await store.activate(.stream, leaseToken: "quick", changeToken: Fixture.token()) == 1)
+            #expect(try await store.activate(kind, leaseToken: "late", changeToken: Fixture.token()) == 0)
+            #expect(try await store.state(key)?.status == "CREATING")
+            #expect(try await store.activate(kind, leaseToken: "quick", changeToken: Fixture.token()) == 1)
             // Another has finished.
-            #expect(try await store.activate(.stream, leaseToken: "late", changeToken: Fixture.token()) == 0)
-            #expect(try await store.activate(.stream, leaseToken: "quick", changeToken: Fixture.token()) == 0)
-            #expect(try await store.history(arn) == ["CreateStream CREATING", "StreamStatusChange ACTIVE"])
+            #expect(try await store.activate(kind, leaseToken: "late", changeToken: Fixture.token()) == 0)
+            #expect(try await store.activate(kind, leaseToken: "quick", changeToken: Fixture.token()) == 0)
+            #expect(try await store.history(arn) == ["Create CREATING", "\(kind.statusChangeEvent) ACTIVE"])
             #expect(try await store.nextTaskDue() == nil)
         }
     }
 
-    @Test(arguments: Engine.allCases) func `a lease that nobody took over can be finished late`(_ engine: Engine) async throws {
+    @Test(arguments: Engine.allCases, ResourceKind.allCases) func `a lease that nobody took over can be finished late`(
+        _ engine: Engine, _ kind: ResourceKind
+    ) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
-            let arn = try await store.create(.named("gate"))
+            let key = ResourceKey.named("gate", kind: kind)
+            let arn = try #require(try await store.createResource(key, .fresh("Create")).arn)
             _ = try await store.claimTasks(leaseToken: "late", lease: 100, limit: 1)
             try database.clock.advance(by: 5000)
-            #expect(try await store.activate(.stream, leaseToken: "late", changeToken: Fixture.token()) == 1)
-            #expect(try await store.history(arn) == ["CreateStream CREATING", "StreamStatusChange ACTIVE"])
+            #expect(try await store.activate(kind, leaseToken: "late", changeToken: Fixture.token()) == 1)
+            #expect(try await store.history(arn) == ["Create CREATING", "\(kind.statusChangeEvent) ACTIVE"])
             #expect(try await store.nextTaskDue() == nil)
         }
     }
@@ -117,32 +122,42 @@ import Testing
             _ = try await store.createActive("gone")
             _ = try await store.delete(.named("gone"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
             _ = try await store.create(.named("mine"))
+            let channel = try await store.createChannel(.named("mine"))
             _ = try await store.createStream(.named("other"), quota: .max, activationDelay: 10, .fresh("CreateStream"))
-            #expect(try await store.claimTasks(leaseToken: "l", lease: 100, limit: 10).count == 2)
+            #expect(try await store.claimTasks(leaseToken: "l", lease: 100, limit: 10).count == 3)
             #expect(try await store.activate(.stream, leaseToken: "l", changeToken: Fixture.token()) == 1)
             #expect(try await store.stream(.named("gone"))?.status == "DELETING")
             #expect(try await store.stream(.named("other"))?.status == "CREATING")
-            #expect(try database.rows("SELECT name FROM task ORDER BY name") == [["gone"], ["other"]])
+            #expect(try await store.channel(.named("mine", kind: .channel))?.status == "CREATING")
+            #expect(
+                try database.rows("SELECT name, kind FROM task ORDER BY name, kind") == [
+                    ["gone", "remove-stream"], ["mine", "activate-channel"], ["other", "activate-stream"],
+                ])
+            #expect(try await store.activate(.channel, leaseToken: "l", changeToken: Fixture.token()) == 1)
+            #expect(try await store.history(channel) == ["CreateSignalingChannel CREATING", "ChannelStatusChange ACTIVE"])
         }
     }
 
-    @Test(arguments: Engine.allCases) func `a removal is done once, whoever finishes late`(_ engine: Engine) async throws {
+    @Test(arguments: Engine.allCases, ResourceKind.allCases) func `a removal is done once, whoever finishes late`(
+        _ engine: Engine, _ kind: ResourceKind
+    ) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
-            _ = try await store.createActive("stays")
-            let gate = try await store.createActive("gate", tags: [TagRecord(key: "a", value: "1")])
-            _ = try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            let key = ResourceKey.named("gate", kind: kind)
+            try await store.createActive(.named("stays", kind: kind))
+            let gate = try await store.createActive(key, tags: [TagRecord(key: "a", value: "1")])
+            _ = try await store.delete(key, expectedVersion: nil, removalDelay: 0, .fresh("Delete"))
             let late = try #require(try await store.claimTasks(leaseToken: "late", lease: 100, limit: 1).first)
             try database.clock.advance(by: 100)
             let quick = try #require(try await store.claimTasks(leaseToken: "quick", lease: 100, limit: 1).first)
             #expect(try await !store.remove(late, leaseToken: "late", changeToken: Fixture.token()))
-            #expect(try await store.tagList(.named("gate")) == ["a=1"])
+            #expect(try await store.tagList(key) == ["a=1"])
             #expect(try await store.remove(quick, leaseToken: "quick", changeToken: Fixture.token()))
             #expect(try await !store.remove(quick, leaseToken: "quick", changeToken: Fixture.token()))
             #expect(try await !store.remove(late, leaseToken: "late", changeToken: Fixture.token()))
             #expect(try await store.nextTaskDue() == nil)
-            #expect(try await store.history(gate.arn).suffix(2) == ["DeleteStream DELETING", "StreamStatusChange DELETED"])
-            #expect(try database.rows("SELECT stream_count FROM account_usage") == [[1]])
+            #expect(try await store.history(gate.arn).suffix(2) == ["Delete DELETING", "\(kind.statusChangeEvent) DELETED"])
+            #expect(try database.rows("SELECT \(kind)_count FROM account_usage") == [[1]])
         }
     }
 
@@ -207,42 +222,21 @@ import Testing
 
     /// Creating locks the account's row and then the name. Whoever locks them the other way round makes a deadlock, which Postgres ends
     /// after a second by failing one of the two.
-    @Test func `a removal waits for its turn in the account before it locks the stream`() async throws {
+    @Test(arguments: ResourceKind.allCases) func `a removal waits for its turn in the account before it locks the resource`(
+        _ kind: ResourceKind
+    ) async throws {
         try await TestDatabase.with(.postgres) { database in
             let store = Store(database.database)
-            _ = try await store.createActive("gate")
-            _ = try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            let key = ResourceKey.named("gate", kind: kind)
+            try await store.createActive(key)
+            _ = try await store.delete(key, expectedVersion: nil, removalDelay: 0, .fresh())
             let task = try #require(try await store.claimTasks(leaseToken: "l", lease: 1000, limit: 1).first)
             let blocker = try Blocker(database, "SELECT account FROM account_usage FOR UPDATE")
             async let removed = store.remove(task, leaseToken: "l", changeToken: Fixture.token())
             try await blocker.blocksOne(in: database)
-            #expect(throws: Never.self) { try database.execute("SELECT name FROM stream FOR UPDATE NOWAIT") }
+            #expect(throws: Never.self) { try database.execute("SELECT name FROM \(kind) FOR UPDATE NOWAIT") }
             try blocker.release()
             #expect(try await removed)
         }
-    }
-}
-
-/// A transaction of a test's own that stops others on Postgres.
-private struct Blocker {
-    private let connection: any MigrationConnection
-    private let pid: Int64
-
-    init(_ database: TestDatabase, _ lock: String) throws {
-        connection = try database.migrationConnection()
-        try connection.execute("BEGIN; \(lock)")
-        var row = try #require(try connection.query("SELECT pg_backend_pid()").first)
-        pid = try row.integer()
-    }
-
-    /// Returns once it keeps another transaction waiting.
-    func blocksOne(in database: TestDatabase) async throws {
-        try await eventually("another waits for the lock") {
-            try database.rows("SELECT count(*) FROM pg_stat_activity WHERE \(pid) = ANY (pg_blocking_pids(pid))") == [[1]]
-        }
-    }
-
-    func release() throws {
-        try connection.execute("COMMIT")
     }
 }

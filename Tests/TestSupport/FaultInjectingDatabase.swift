@@ -31,6 +31,7 @@ public final class FaultInjectingDatabase: Database {
         var rules: [Rule] = []
         var reads: [String] = []
         var writes: [[String]] = []
+        var conflicts = 0
     }
 
     private let database: any Database
@@ -61,6 +62,9 @@ public final class FaultInjectingDatabase: Database {
     /// The names of the statements of each batch that was written, in order, those that failed included.
     public var writes: [[String]] { state.withLock { $0.writes } }
 
+    /// How many batches the database behind this one has refused because others were in the way, such as for a deadlock.
+    public var conflicts: Int { state.withLock { $0.conflicts } }
+
     /// Reads, unless a fault takes place.
     public func read<Output>(_ statement: Statement<Output>, _ arguments: [SQLValue]) async throws(DatabaseError) -> [Output] {
         state.withLock { $0.reads.append(statement.text.name) }
@@ -80,15 +84,24 @@ public final class FaultInjectingDatabase: Database {
         let names = batch.steps.map(\.statement.name)
         state.withLock { $0.writes.append(names) }
         switch fault(for: names) {
-        case nil: return try await database.write(batch)
+        case nil: return try await pass(batch)
         case .failBefore(let kind): throw DatabaseError(kind, Self.message)
         case .loseAnswer:
-            _ = try await database.write(batch)
+            _ = try await pass(batch)
             throw DatabaseError(.outcomeUnknown, Self.message)
         case .loseCall: throw DatabaseError(.outcomeUnknown, Self.message)
         case .hold(let gate):
             await gate.pass()
+            return try await pass(batch)
+        }
+    }
+
+    private func pass(_ batch: Batch) async throws(DatabaseError) -> BatchResult {
+        do throws(DatabaseError) {
             return try await database.write(batch)
+        } catch {
+            if error.kind == .conflict { state.withLock { $0.conflicts += 1 } }
+            throw error
         }
     }
 

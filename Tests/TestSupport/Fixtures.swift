@@ -1,56 +1,19 @@
-public import SQL
 public import Store
 
-/// What the streams of tests have in common.
+/// What the resources of tests have in common.
 public enum Fixture {
     /// The account unless another is named.
     public static let account = "111122223333"
     /// The region unless another is named.
     public static let region = "eu-west-1"
+    /// The thing whose agent has the edge configurations unless another is named.
+    public static let hub = "arn:aws:iot:\(region):\(account):thing/hub"
+    /// How long an edge agent may be silent unless something else is said, in milliseconds.
+    public static let edgeTimeout: Int64 = 1000
 
     /// A token that no other has.
     public static func token() -> String {
         "t" + String(UInt64.random(in: 0 ... .max), radix: 36) + String(UInt64.random(in: 0 ... .max), radix: 36)
-    }
-
-    /// Puts `count` streams called `bulk-000001` and so on into the database, CREATING, with two tags each, their tasks due and their first
-    /// events told, as if they had been created one by one.
-    public static func bulk(_ count: Int, in database: TestDatabase, account: String = account) throws(DatabaseError) {
-        let numbers = "WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < \(count))"
-        let streams =
-            "SELECT name, arn, i FROM (SELECT 'bulk-' || substr(CAST(1000000 + i AS TEXT), 2) AS name, 'arn:bulk:\(account):' || i AS arn, i FROM numbers)"
-            + " AS bulk"
-        let now = database.clock.now
-        try database.execute(
-            """
-            \(numbers) INSERT INTO stream SELECT '\(account)', '\(region)', name, arn, \(now) + i, 'CREATING', 'v' || i, NULL, NULL, 'key', 0,
-                'HOT', 2, 'bulk' || i, 1, NULL, NULL, \(now), NULL FROM (\(streams)) AS s;
-            \(numbers) INSERT INTO tag SELECT arn, 'even', 'x' FROM (\(streams)) AS s;
-            \(numbers) INSERT INTO tag SELECT arn, 'odd', 'y' FROM (\(streams)) AS s;
-            \(numbers) INSERT INTO task SELECT arn, 'activate-stream', '\(account)', '\(region)', name, 'AKIA', 'request', \(now), \(now), 0, NULL
-                FROM (\(streams)) AS s;
-            \(numbers) INSERT INTO event SELECT arn, 1, 'CreateStream', '\(account)', '\(region)', 'CREATING', 'v' || i, 'bulk' || i, 'AKIA',
-                'request', \(now) FROM (\(streams)) AS s;
-            \(numbers) INSERT INTO answered_mutation SELECT 'AKIA\(account)', 'invocation' || i, 'CreateStream', 'hash', arn, \(now) FROM (\(streams)) AS s;
-            INSERT INTO account_usage VALUES ('\(account)', '\(region)', \(count), 0, 'bulk', 0)
-            """)
-    }
-
-    /// Puts `count` channels into the database, each storing its media in the stream of `bulk` with its number, and as many edge configurations,
-    /// overdue, for a hundred things.
-    public static func bulkChannelsAndEdges(_ count: Int, in database: TestDatabase) throws(DatabaseError) {
-        let numbers = "WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < \(count))"
-        let name = "'bulk-' || substr(CAST(1000000 + i AS TEXT), 2)"
-        let now = database.clock.now
-        try database.execute(
-            """
-            \(numbers) INSERT INTO channel SELECT '\(account)', '\(region)', \(name), 'arn:channel:' || i, \(now) + i, 'ACTIVE', 'v' || i,
-                'SINGLE_MASTER', 60, 'arn:bulk:\(account):' || i, 0, 'channel' || i, 1, \(now) FROM numbers;
-            \(numbers) INSERT INTO edge_configuration (account, region, stream_name, stream_arn, hub_device_arn, configuration, revision,
-                    sync_status, creation_time, last_updated_time, deadline, change_token)
-                SELECT '\(account)', '\(region)', \(name), 'arn:bulk:\(account):' || i, 'hub' || (i % 100), '{}', 'r' || i, 'SYNCING', 0, 0,
-                \(now) + i, 'edge' || i FROM numbers
-            """)
     }
 }
 
@@ -62,6 +25,21 @@ extension ResourceKey {
     ) -> ResourceKey {
         ResourceKey(kind, account: account, region: region, name: name, creationTime: creationTime)
     }
+}
+
+extension ResourceKind {
+    /// The operation that creates such a resource.
+    public var createOperation: String {
+        switch self {
+        case .stream: "CreateStream"
+        case .channel: "CreateSignalingChannel"
+        }
+    }
+}
+
+extension ResourceState {
+    /// The moment in which the ARN ends; nil where it ends in none.
+    public var creationTime: Int64? { arn.split(separator: "/").last.flatMap { Int64($0) } }
 }
 
 extension NewStream {
@@ -107,63 +85,8 @@ extension Change {
 }
 
 extension StreamUpdate {
-    /// An update of nothing but the version.
-    public static func expecting(_ version: String) -> StreamUpdate {
-        StreamUpdate(expectedVersion: version, newVersion: Fixture.token())
-    }
-}
-
-/// A creation that ended in another way than the test needs.
-public struct NotCreated: Error {
-    /// How it ended.
-    public let creation: Creation
-}
-
-extension Store {
-    /// Creates a stream that must not be there yet; answers its ARN. It stays CREATING until its task is finished.
-    public func create(_ new: NewStream, _ change: Change = .fresh("CreateStream")) async throws -> String {
-        let creation = try await createStream(new, quota: .max, activationDelay: 0, change)
-        guard case .created(let arn) = creation else { throw NotCreated(creation: creation) }
-        return arn
-    }
-
-    /// Creates a stream and finishes every task that is due; answers the stream, ACTIVE.
-    public func createActive(_ name: String, tags: [TagRecord] = []) async throws -> StreamRecord {
-        let arn = try await create(.named(name, tags: tags))
-        try await finishTasks()
-        guard let stream = try await stream(.named(name)), stream.arn == arn else { throw NotReached(description: "\(name) is not there") }
-        return stream
-    }
-
-    /// Creates a channel that must not be there yet; answers its ARN. It stays CREATING until its task is finished.
-    public func createChannel(_ new: NewChannel, _ change: Change = .fresh("CreateSignalingChannel")) async throws -> String {
-        let creation = try await createChannel(new, quota: .max, activationDelay: 0, change)
-        guard case .created(let arn) = creation else { throw NotCreated(creation: creation) }
-        return arn
-    }
-
-    /// Creates a channel and finishes every task that is due; answers the channel, ACTIVE.
-    public func createActiveChannel(_ name: String, tags: [TagRecord] = []) async throws -> ChannelRecord {
-        let new = NewChannel.named(name, tags: tags)
-        let arn = try await createChannel(new)
-        try await finishTasks()
-        guard let channel = try await channel(new.key), channel.arn == arn else { throw NotReached(description: "\(name) is not there") }
-        return channel
-    }
-
-    /// Finishes every task that is due, as a worker does.
-    public func finishTasks() async throws(DatabaseError) {
-        while true {
-            let lease = Fixture.token()
-            let tasks = try await claimTasks(leaseToken: lease, lease: 60_000, limit: 100)
-            if tasks.isEmpty { return }
-            for kind in ResourceKind.allCases { _ = try await activate(kind, leaseToken: lease, changeToken: Fixture.token()) }
-            for task in tasks {
-                switch task.kind {
-                case .activate: break
-                case .remove: _ = try await remove(task, leaseToken: lease, changeToken: Fixture.token())
-                }
-            }
-        }
+    /// An update of nothing but the version, unless the retention changes too.
+    public static func expecting(_ version: String, retentionChangeInHours: Int64? = nil) -> StreamUpdate {
+        StreamUpdate(expectedVersion: version, newVersion: Fixture.token(), retentionChangeInHours: retentionChangeInHours)
     }
 }

@@ -18,15 +18,19 @@ public final class Gate: Sendable {
     /// How many have come so far, those let through included.
     public var arrived: Int { state.withLock { $0.arrived } }
 
-    /// Returns once the gate is open.
+    /// Returns once the gate is open. A caller that is cancelled opens it: its test has failed, and waits for it.
     public func pass() async {
-        await withCheckedContinuation { continuation in
-            let mayPass = state.withLock { state in
-                state.arrived += 1
-                if !state.isOpen { state.waiting.append(continuation) }
-                return state.isOpen
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let mayPass = state.withLock { state in
+                    state.arrived += 1
+                    if !state.isOpen { state.waiting.append(continuation) }
+                    return state.isOpen
+                }
+                if mayPass { continuation.resume() }
             }
-            if mayPass { continuation.resume() }
+        } onCancel: {
+            open()
         }
     }
 

@@ -15,6 +15,16 @@ public func eventually(_ what: String, within limit: Duration = .seconds(30), _ 
     }
 }
 
+/// The answers to `count` calls that are made at once, in the order in which they come.
+public func atOnce<Answer: Sendable>(
+    _ count: Int, _ call: @escaping @Sendable (_ number: Int) async throws -> Answer
+) async throws -> [Answer] {
+    try await withThrowingTaskGroup(of: Answer.self) { group in
+        for number in 0..<count { group.addTask { try await call(number) } }
+        return try await group.reduce(into: []) { $0.append($1) }
+    }
+}
+
 /// Runs work that blocks on a thread outside Swift's pool, which has few.
 public func blocking<Answer: Sendable>(_ work: @escaping @Sendable () throws -> Answer) async throws -> Answer {
     try await withCheckedThrowingContinuation { continuation in

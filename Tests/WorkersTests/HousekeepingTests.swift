@@ -6,7 +6,7 @@ import Testing
 
 @testable import Workers
 
-@Suite(.timeLimit(.minutes(5))) struct HousekeepingTests {
+@Suite struct HousekeepingTests {
     @Test(arguments: Engine.allCases) func `what is too old goes in bounded batches, the rest stays`(_ engine: Engine) async throws {
         try await TestDatabase.with(engine) { database in
             let faults = FaultInjectingDatabase(database.database)

@@ -7,36 +7,72 @@ import Testing
 @testable import Workers
 
 @Suite struct TransitionWorkerTests {
-    private static func status(_ store: Store, _ name: String = "gate") async throws -> String? {
-        try await store.stream(.named(name))?.status
+    private static func status(_ store: Store, _ name: String = "gate", _ kind: ResourceKind = .stream) async throws -> String? {
+        try await store.state(.named(name, kind: kind))?.status
     }
 
     private static func claims(_ faults: FaultInjectingDatabase) -> Int {
         faults.writes.filter { $0.contains("task.claim") }.count
     }
 
-    @Test(arguments: Engine.allCases) func `streams are created, updated and removed after a hint`(_ engine: Engine) async throws {
+    @Test(arguments: Engine.allCases, ResourceKind.allCases) func `resources are created, updated and removed after a hint`(
+        _ engine: Engine, _ kind: ResourceKind
+    ) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
             let signal = WorkSignal()
+            let key = ResourceKey.named("gate", kind: kind)
             try await running([TransitionWorker(store: store, signal: signal, logger: .quiet)]) {
-                let arn = try await store.create(.named("gate"))
+                _ = try await store.createResource(key, .fresh("Create"))
                 signal.raise()
-                try await eventually("ACTIVE") { try await Self.status(store) == "ACTIVE" }
-                let version = try #require(try await store.stream(.named("gate"))?.version)
-                _ = try await store.updateStream(.named("gate"), .expecting(version), activationDelay: 0, .fresh("UpdateStream"))
+                try await eventually("ACTIVE") { try await store.state(key)?.status == "ACTIVE" }
+                let created = try #require(try await store.state(key))
+                _ = try await store.update(key, expecting: created.version, .fresh("Update"))
                 signal.raise()
-                try await eventually("ACTIVE again") { try await Self.status(store) == "ACTIVE" }
-                _ = try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+                try await eventually("ACTIVE again") { try await store.state(key)?.status == "ACTIVE" }
+                _ = try await store.delete(key, expectedVersion: nil, removalDelay: 0, .fresh("Delete"))
                 signal.raise()
-                try await eventually("gone") { try await store.stream(.named("gate")) == nil }
+                try await eventually("gone") { try await store.state(key) == nil }
+                let change = kind.statusChangeEvent
                 #expect(
-                    try await store.events(of: arn).map { "\($0.sequence) \($0.type) \($0.status)" } == [
-                        "1 CreateStream CREATING", "2 StreamStatusChange ACTIVE", "3 UpdateStream UPDATING", "4 StreamStatusChange ACTIVE",
-                        "5 DeleteStream DELETING", "6 StreamStatusChange DELETED",
+                    try await store.events(of: created.arn).map { "\($0.sequence) \($0.type) \($0.status)" } == [
+                        "1 Create CREATING", "2 \(change) ACTIVE", "3 Update UPDATING", "4 \(change) ACTIVE", "5 Delete DELETING",
+                        "6 \(change) DELETED",
                     ])
                 #expect(try await store.nextTaskDue() == nil)
             }
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `one claim holds everything, a stream's mapping and edge configuration included`(
+        _ engine: Engine
+    ) async throws {
+        try await TestDatabase.with(engine) { database in
+            let faults = FaultInjectingDatabase(database.database)
+            let store = Store(faults)
+            let signal = WorkSignal()
+            let stream = try await store.createActive("gate")
+            let channel = try await store.createActiveChannel("door")
+            try await store.createActive(.named("old", kind: .channel))
+            _ = try await store.enableMediaStorage(.named("door", kind: .channel), stream: .named("gate"), streamARN: stream.arn, .fresh())
+            try await store.startEdge("gate")
+            _ = try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh())
+            _ = try await store.delete(.named("old", kind: .channel), expectedVersion: nil, removalDelay: 0, .fresh())
+            for kind in ResourceKind.allCases { _ = try await store.createResource(.named("new", kind: kind), .fresh()) }
+            faults.reset()
+            try await running([TransitionWorker(store: store, signal: signal, logger: .quiet)]) {
+                try await eventually("all is done") { try await store.nextTaskDue() == nil }
+            }
+            for kind in ResourceKind.allCases { #expect(try await Self.status(store, "new", kind) == "ACTIVE") }
+            #expect(try await store.stream(.named("gate")) == nil)
+            #expect(try await store.channel(.named("old", kind: .channel)) == nil)
+            #expect(try await store.channel(.named("door", kind: .channel)) == channel)
+            #expect(try await store.edgeConfiguration(.named("gate")) == nil)
+            #expect(try await store.events(of: channel.arn).map(\.type).last == "MediaStorageConfigurationChange")
+            #expect(try database.rows("SELECT stream_count, channel_count FROM account_usage") == [[1, 2]])
+            // Each kind's activations are one batch, each removal is one of its own.
+            #expect(faults.writes.filter { $0.contains { $0.hasPrefix("task.remove-") } }.count == 2)
+            #expect(faults.writes.filter { $0.contains { $0.hasSuffix(".claim-removal") } }.count == 2)
         }
     }
 
@@ -110,7 +146,7 @@ import Testing
 
     @Test(
         arguments: [FaultInjectingDatabase.Fault.failBefore(.unavailable), .loseAnswer, .loseCall],
-        ["task.remove-stream-activations", "stream.claim-removal"])
+        ["task.remove-stream-activations", "stream.claim-removal", "task.remove-channel-activations", "channel.claim-removal"])
     func `what failed halfway is done once its lease ends, and once only`(
         _ fault: FaultInjectingDatabase.Fault, _ statement: String
     ) async throws {
@@ -118,9 +154,15 @@ import Testing
             let faults = FaultInjectingDatabase(database.database)
             let store = Store(faults)
             let signal = WorkSignal()
-            let removed = try await store.createActive("removed")
-            _ = try await store.delete(.named("removed"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
-            let created = try await store.create(.named("created"))
+            var (created, removed): ([ResourceKind: String], [ResourceKind: String]) = ([:], [:])
+            for kind in ResourceKind.allCases {
+                removed[kind] = try await store.createActive(.named("removed", kind: kind)).arn
+            }
+            for kind in ResourceKind.allCases {
+                _ = try await store.delete(.named("removed", kind: kind), expectedVersion: nil, removalDelay: 0, .fresh())
+                _ = try await store.createResource(.named("created", kind: kind), .fresh())
+                created[kind] = try await store.state(.named("created", kind: kind))?.arn
+            }
             faults.inject(fault, on: statement)
             try await running([TransitionWorker(store: store, signal: signal, logger: .quiet)]) {
                 try await eventually("the fault") { faults.isSpent }
@@ -130,10 +172,13 @@ import Testing
                     signal.raise()
                     return try await store.nextTaskDue() == nil
                 }
-                #expect(try await Self.status(store, "created") == "ACTIVE")
-                #expect(try await store.stream(.named("removed")) == nil)
-                #expect(try await store.events(of: created).map(\.status) == ["CREATING", "ACTIVE"])
-                #expect(try await store.events(of: removed.arn).map(\.status) == ["CREATING", "ACTIVE", "DELETING", "DELETED"])
+                for kind in ResourceKind.allCases {
+                    #expect(try await Self.status(store, "created", kind) == "ACTIVE")
+                    #expect(try await Self.status(store, "removed", kind) == nil)
+                    #expect(try await store.events(of: created[kind] ?? "").map(\.status) == ["CREATING", "ACTIVE"])
+                    #expect(
+                        try await store.events(of: removed[kind] ?? "").map(\.status) == ["CREATING", "ACTIVE", "DELETING", "DELETED"])
+                }
             }
         }
     }

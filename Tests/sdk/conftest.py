@@ -3,9 +3,12 @@ import os
 import pytest
 
 import agent
+from ageing import Ageing
 from calls import fresh, wait_active, wait_channel
 from cases import THING
 from deployment import Deployments
+from events import Notifications, Topics
+from receivers import Authority, Receiver
 from slow import SlowClients
 
 
@@ -109,19 +112,23 @@ def new_channel(client):
     return create
 
 
-_slow_clients = None
+# What takes long runs beside the other tests: fixtures and what is made for them.
+_BACKGROUND = {"slow_clients": SlowClients, "ageing": Ageing}
+_running = {}
 
 
 def pytest_collection_modifyitems(items):
     # They are watched for as long as the other tests take.
-    items.sort(key=lambda item: "slow_clients" in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: not _BACKGROUND.keys().isdisjoint(getattr(item, "fixturenames", ())))
 
 
 def pytest_collection_finish(session):
-    global _slow_clients
-    wanted = any("slow_clients" in getattr(item, "fixturenames", ()) for item in session.items)
-    if wanted and not session.config.option.collectonly and os.environ.get("WEIR_BINARY"):
-        _slow_clients = SlowClients()
+    if session.config.option.collectonly or not os.environ.get("WEIR_BINARY"):
+        return
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    for name, make in _BACKGROUND.items():
+        if name in wanted:
+            _running[name] = make()
 
 
 _notes = []
@@ -139,11 +146,93 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def pytest_sessionfinish():
-    if _slow_clients:
-        _slow_clients.close()
+    for running in _running.values():
+        running.close()
+
+
+def _in_background(name):
+    assert name in _running, "WEIR_BINARY is not set: run these tests through ops/test"
+    return _running[name]
 
 
 @pytest.fixture
 def slow_clients():
-    assert _slow_clients, "WEIR_BINARY is not set: run these tests through ops/test"
-    return _slow_clients.wait()
+    return _in_background("slow_clients").wait()
+
+
+@pytest.fixture
+def ageing():
+    return _in_background("ageing")
+
+
+# --- notifications ---
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def topics(tmp_path_factory):
+    topics = Topics(tmp_path_factory.mktemp("topics"))
+    yield topics
+    topics.close()
+
+
+@pytest.fixture(scope="session")
+def delivering(authority, topics):
+    """The flags of a server that may send to this machine, and gives up soon; later flags win over them."""
+
+    def flags(**changed):
+        values = {
+            "delivery_networks": "127.0.0.0/8", "delivery_allow_http": "true", "delivery_ca_file": authority.file,
+            "delivery_timeout_seconds": 2, "delivery_attempts": 3, "lifecycle_notifications": "true",
+        }
+        changed = {name: value for name, value in (values | changed).items() if value is not None}
+        return topics.flags + [text for name, value in changed.items() for text in ("--" + name.replace("_", "-"), str(value))]
+
+    return flags
+
+
+@pytest.fixture(scope="module")
+def telling(engine, tmp_path_factory, delivering):
+    """A server with those flags that the tests of a module share; each uses streams and subscriptions of its own."""
+    made = Deployments(engine, tmp_path_factory.mktemp("telling"))
+    server = made.server(*delivering())
+    server.notifications = Notifications(server)
+    server.calls = server.sender()
+    yield server
+    made.close()
+
+
+@pytest.fixture
+def receiver(authority):
+    """Makes receivers; HTTPS, unless told otherwise."""
+    made = []
+
+    def make(respond=None, context=authority.context, **options):
+        receiver = Receiver(context and context(), **({"respond": respond} if respond else {}), **options)
+        made.append(receiver)
+        return receiver
+
+    yield make
+    for receiver in made:
+        receiver.close()
+
+
+@pytest.fixture
+def subscribe():
+    """Subscribes a receiver or a target, until the test ends: what waits for it then is forgotten."""
+    made = []
+
+    def add(server, target, *filters):
+        notifications = Notifications(server)
+        subscription = notifications.subscribe(target if isinstance(target, str) else target.url(), *filters)
+        made.append((server, notifications, subscription))
+        return subscription
+
+    yield add
+    for server, notifications, subscription in made:
+        if server.is_running:
+            notifications.run("subscriptions", "remove", subscription.id)

@@ -1,6 +1,8 @@
 """Databases and servers that a test starts, uses and stops."""
 
 import configparser
+import csv
+import io
 import os
 import re
 import shutil
@@ -24,13 +26,13 @@ _BOTOCORE = botocore.session.get_session()
 
 
 def until(condition, what, deadline=DEADLINE):
-    """Waits until `condition()` is true and answers its value; fails after the deadline."""
+    """Waits until `condition()` is true and answers its value; fails after the deadline, saying what was waited for, a text or what makes it."""
     end = time.monotonic() + deadline
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < end, f"not within {deadline} s: {what}"
+        assert time.monotonic() < end, f"not within {deadline} s: {what() if callable(what) else what}"
         time.sleep(0.01)
 
 
@@ -77,14 +79,20 @@ class Database:
     def query(self, sql):
         """Runs SQL in this database, and answers the rows as text."""
         if self.engine == "sqlite":
+            return ["|".join(row) for row in self.rows(sql)]
+        return self._sql(sql, self.url).split()
+
+    def rows(self, sql):
+        """Runs SQL in this database, and answers the rows with their columns as text, NULL as ''."""
+        if self.engine == "sqlite":
             import sqlite3
 
             connection = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
             try:
-                return ["|".join(map(str, row)) for row in connection.execute(sql)]
+                return [["" if value is None else str(value) for value in row] for row in connection.execute(sql)]
             finally:
                 connection.close()
-        return self._sql(sql, self.url).split()
+        return list(csv.reader(io.StringIO(self._sql(sql, self.url, "--csv"))))
 
     @staticmethod
     def _administration():
@@ -92,9 +100,9 @@ class Database:
         assert url, "WEIR_TEST_POSTGRES is not set: run these tests through ops/test, which starts a Postgres and names it there"
         return url
 
-    def _sql(self, sql, url=None):
+    def _sql(self, sql, url=None, form="-A"):
         done = subprocess.run(
-            ["psql", url or self._administration(), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql],
+            ["psql", url or self._administration(), "-X", "-q", form, "-t", "-v", "ON_ERROR_STOP=1", "-c", sql],
             capture_output=True, text=True, timeout=DEADLINE, env=clean_environment(),
         )
         assert done.returncode == 0, f"psql: {done.stderr}"
@@ -104,7 +112,7 @@ class Database:
 class Server:
     """A running `weir serve`. Its folder and database outlive it, so that another can be started on them."""
 
-    def __init__(self, folder, database, *flags, environment=None, port=0):
+    def __init__(self, folder, database, *flags, environment=None, port=0, output=subprocess.DEVNULL):
         self.folder = Path(folder)
         self.database = database
         self.flags = [str(flag) for flag in flags]
@@ -113,7 +121,7 @@ class Server:
         self._logged = threading.Condition()
         self.process = subprocess.Popen(
             [binary(), "serve", "--data-dir", str(folder), "--port", str(port), *database.flags, *self.flags],
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True, errors="replace",
+            stderr=subprocess.PIPE, stdout=output, stdin=subprocess.DEVNULL, text=True, errors="replace",
             env=clean_environment(**(environment or {})),
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -241,13 +249,13 @@ class Deployments:
             assert done.returncode == 0, done.stderr
         return database
 
-    def server(self, *flags, environment=None):
+    def server(self, *flags, **options):
         """A server on a database of its own."""
         folder = self.folder()
-        return self.start(folder, self.database(folder), *flags, environment=environment)
+        return self.start(folder, self.database(folder), *flags, **options)
 
-    def start(self, folder, database, *flags, environment=None, port=0):
-        server = Server(folder, database, *flags, environment=environment, port=port)
+    def start(self, folder, database, *flags, **options):
+        server = Server(folder, database, *flags, **options)
         self._servers.append(server)
         return server
 

@@ -64,9 +64,6 @@ def migrated(deployments):
 def migrate(folder, database):
     done = run_weir("migrate", "--data-dir", folder, *database.flags)
     assert done.returncode == 0, done.stderr
-    if read(database, "SELECT count(*) FROM schema_migration WHERE version = 4")[1] == [["0"]]:
-        # A program from before the views.
-        write(database, (MIGRATIONS / database.engine / f"m0004_views.{database.engine}.sql").read_text())
 
 
 class Role:

@@ -72,7 +72,7 @@ def rows():
         name = f"{name}{number}"
         arn = f"arn:{partition}:kinesisvideo:{region}:{ACCOUNT}:{kind}/{name}/{created}"
         common = dict(
-            account=ACCOUNT, region=region, name=name, arn=arn, creation_time=created, status=status, version=f"v{number}", tag_count=number % 3,
+            account=ACCOUNT, region=region, name=name, arn=arn, creation_time=created, status=status, version=f"v{number}", tag_count=number % 4,
             change_token=f"t{number}", event_sequence=number)
         if kind == "stream":
             image = {1: '{"Status":"ENABLED","DestinationConfig":{"Uri":"s3://b","DestinationRegion":"us-east-1"}}', 2: '{"Status":"DISABLED"}'}
@@ -86,7 +86,7 @@ def rows():
             mapped = {0: "_b1/1", 3: "gone/5"}.get(number)
             mapped = mapped and f"arn:aws:kinesisvideo:us-east-1:{ACCOUNT}:stream/{mapped}"
             yield insert("channel", **common, channel_type="SINGLE_MASTER", message_ttl_seconds=60, media_storage_stream_arn=mapped)
-        for tag in range(number % 3):
+        for tag in range(number % 4):
             yield insert("tag", resource_arn=arn, key=f"key {tag}/:é", value="" if tag else "stream/x:y")
         if status != "ACTIVE":
             # Scheduled, leased, due and left by a worker that died.
@@ -210,7 +210,7 @@ def test_look_ups_search_an_index_and_sort_nothing(pair, look_up):
     sql, table = LOOK_UPS[look_up]
     lite, postgres = [plan(database, sql) for database in pair]
     assert re.search(rf"SEARCH {table} USING PRIMARY KEY" if "WHERE" in sql else rf"SCAN {table}$", lite, re.MULTILINE), lite
-    assert not re.search(r"TEMP B-TREE|MATERIALIZE|CO-ROUTINE (?!present|clock)", lite), lite
+    assert not re.search(r"TEMP B-TREE|MATERIALIZE (?!waiting)|CO-ROUTINE (?!present|clock)", lite), lite
     assert re.search(rf"Index (Only )?Scan (Backward )?using {table}_pkey on {table}\b", postgres) or re.search(rf"Index Scan using {table}_\w+ on {table}\b", postgres), postgres
     assert "WHERE" not in sql or "Index Cond" in postgres, postgres
     assert not re.search(r"Sort|Subquery Scan|Materialize", postgres), postgres
@@ -219,7 +219,9 @@ def test_look_ups_search_an_index_and_sort_nothing(pair, look_up):
 @pytest.mark.parametrize("scan", SCANS)
 def test_other_questions_read_the_table_once_and_sort_nothing(pair, scan):
     lite, postgres = [plan(database, SCANS[scan]) for database in pair]
-    assert not re.search(r"TEMP B-TREE|MATERIALIZE", lite), lite
+    assert not re.search(r"TEMP B-TREE|MATERIALIZE (?!waiting)", lite), lite
+    # What waits is not read again for each row.
+    assert "waiting" not in lite or "SEARCH waiting USING AUTOMATIC COVERING INDEX" in lite, lite
     assert not re.search(r"Sort|Subquery Scan", postgres), postgres
 
 
@@ -286,7 +288,7 @@ def populated(deployments, silence=-60_000):
     client = server.client()
 
     def create(name, hours=0, **tags):
-        client.create_stream(StreamName=name, DataRetentionInHours=hours, Tags=tags)
+        client.create_stream(StreamName=name, DataRetentionInHours=hours, **({"Tags": tags} if tags else {}))
         until(lambda: client.describe_stream(StreamName=name)["StreamInfo"]["Status"] == "ACTIVE", f"{name} is ACTIVE")
         return client.describe_stream(StreamName=name)["StreamInfo"]
 

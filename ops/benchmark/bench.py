@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import behind_haproxy
 import data
 from load import CONNECTIONS, Played, Statements, pgbench, pgbench_arguments, play
 from programs import Postgres, Program, Weir, free_port, stop_everything
@@ -22,7 +23,7 @@ from signing import Signer
 REPOSITORY = Path(__file__).parent.parent.parent
 STREAMS = 1000
 MANY_STREAMS = 1_000_000
-GROUPS = ["describe", "create", "tag", "list", "start", "moto"]
+GROUPS = ["describe", "create", "tag", "list", "start", "moto", "cluster"]
 
 
 @dataclass
@@ -65,6 +66,7 @@ class Report:
     def __init__(self):
         self.lines: dict[str, Line] = {}
         self.speeds: dict[str, Speed] = {}
+        self.shares: dict[str, behind_haproxy.Shares] = {}
         self.notes: list[str] = []
 
     def compare(self, name: str, target: float, value: float, at_most: bool = False, unit: str = "") -> None:
@@ -84,6 +86,7 @@ class Report:
     def print(self) -> None:
         table(["line of the design", "target", "median", "min - max", "verdict", "what limits it"], [line.text() for line in self.lines.values()])
         table(["load, 32 connections", "per second", "p50 ms", "p99 ms", "processor us"], [speed.text() for speed in self.speeds.values()])
+        table(behind_haproxy.HEAD, [shares.text() for shares in self.shares.values()])
         print("Processor: time that the server used for a request. A busy machine changes it less than the rate, but it does.")
         print("A create's includes its transition; Postgres's own processes and wrk are not counted.\n")
         for note in self.notes:
@@ -111,7 +114,8 @@ class Bench:
         self.options, self.folder = options, folder
         self.seconds, self.rounds = (1, 3) if options.quick else (4, 5)
         self.report = Report()
-        self.statements = Statements(REPOSITORY / "Sources/Store")
+        self.scripts: dict[str, Path] = {}
+        self.constants: dict[str, str] = {}
         self.postgres: Postgres | None = None
         self.signer: Signer | None = None
         self.echo_port = free_port()
@@ -129,6 +133,8 @@ class Bench:
             self.growing_size("list" in wanted, "start" in wanted)
         if "moto" in wanted:
             self.moto()
+        if "cluster" in wanted:
+            self.clusters()
         self.report.print()
 
     def start_echo(self) -> None:
@@ -235,49 +241,48 @@ class Bench:
 
     # MARK: pgbench
 
-    def scripts(self) -> dict[str, Path]:
-        """The statements of DescribeStream, of CreateStream and of the transitions, as Weir's driver sends them: each batch one pipeline."""
-        of = self.statements.of
-        stream = ["account", "region", "name"]
-        created = [*stream, "token"]
-        drawn = "".join(f"\\set {name} random(1000000000000000, 9000000000000000)\n" for name in ("name", "token", "version", "request", "call"))
+    def learn_statements(self, weir: Weir) -> None:
+        """Makes one call of each kind with every statement logged, and writes the scripts that do the same: each batch one pipeline."""
+        database, name = weir.url.rsplit("/", 1)[1], "2" * 16
+        Postgres.sql(self.cluster().url, f"ALTER DATABASE {database} SET log_statement = 'all'")
+        weir.start()
+        self.expect(weir.port, self.sign(weir, "/createStream", [data.body(StreamName=name)])[0], "StreamARN")
+        self.settle(weir.url)
+        self.expect(weir.port, self.sign(weir, "/describeStream", [data.body(StreamName=name)])[0], "StreamInfo")
+        weir.stop()
+        Postgres.sql(self.cluster().url, f"ALTER DATABASE {database} RESET log_statement")
+        statements = Statements((self.cluster().folder / "log").read_text(errors="replace"))
+
+        insertion, answer = statements.last("stream.insert", name), statements.last("mutation.insert-for-stream", name)
+        token, version, invocation = insertion.arguments[3], insertion.arguments[5], answer.arguments[5]
+        request = statements.last("event.insert-for-stream", name).arguments[6]
+        lease, activation = statements.last("stream.activate-leased").arguments
+        drawn = "".join(
+            f"\\set {variable} random(1000000000000000, 9000000000000000)\n"
+            for variable in ("name", "token", "version", "call", "request", "lease"))
+        created = {name: "name", token: "token", version: "version", invocation: "call", request: "request"}
+        claim, *finish = statements.those_with(lease)
         texts = {
             "describe": f"\\set n random(0, {STREAMS - 1})\n\\set name {data.FIRST} + :n * {data.RANGE // STREAMS}\n"
-            + of("stream.find", [*stream, "NULL"]),
-            "create": drawn + "\\startpipeline\n"
-            + of("stream.count", ["account", "region", "token", "quota"])
-            + of("stream.insert", [*created, "(CAST(:arnprefix AS TEXT) || CAST(:name AS TEXT) || '/')", "version", "NULL", "NULL", "kmskey", "zero", "tier", "zero"])
-            + of("task.insert-for-stream", [*created, "activate", "key", "request", "zero"])
-            + of("event.insert-for-stream", [*created, "operation", "key", "request", "NULL"])
-            + of("mutation.insert-for-stream", [*created, "key", "call", "operation", "bodyhash"])
-            + "\\endpipeline\n",
-            "activate": "\\set lease random(1000000000000000, 9000000000000000)\n\\set token random(1000000000000000, 9000000000000000)\n"
-            + "\\startpipeline\n" + of("task.claim", ["lease", "leasetime", "claims"]) + "\\endpipeline\n"
-            + "\\startpipeline\n" + of("stream.activate-leased", ["lease", "token"])
-            + of("event.insert-for-activated", ["lease", "token"]) + of("task.remove-activations", ["lease"]) + "\\endpipeline\n",
+            + statements.script([statements.last("stream.find", name)], {name: "name"}),
+            "create": drawn + pipeline(statements.script(statements.those_with(token), created)),
+            "activate": drawn + pipeline(statements.script([claim], {lease: "lease"}))
+            + pipeline(statements.script(finish, {lease: "lease", activation: "token"})),
         }
-        scripts = {}
-        for name, text in texts.items():
-            scripts[name] = self.folder / f"{name}.sql"
-            scripts[name].write_text(text)
-        return scripts
-
-    variables = {
-        "account": data.ACCOUNT, "region": data.REGION, "quota": "9000000000000000",
-        "arnprefix": data.ARN_PREFIX, "kmskey": data.KMS_KEY, "zero": "0", "tier": "HOT", "activate": "activate-stream", "key": "AKIAAAAAAAAAAAAAAAAA",
-        "operation": "CreateStream", "bodyhash": "0" * 64, "leasetime": "15000", "claims": "256",
-    }
+        for script, text in texts.items():
+            self.scripts[script] = self.folder / f"{script}.sql"
+            self.scripts[script].write_text(text)
+        self.constants = statements.constants
 
     def pgbench_describe(self, url: str, connections: int, seconds: int) -> float:
-        return pgbench(url, self.scripts()["describe"], connections, seconds, self.variables)
+        return pgbench(url, self.scripts["describe"], connections, seconds, self.constants)
 
     def pgbench_create(self, url: str, connections: int, seconds: int) -> float:
         """Creates from many connections while one other activates what waits, as Weir's worker does; counts like `create`."""
-        scripts = self.scripts()
         before = int(Postgres.sql(url, "SELECT count(*) FROM stream"))
-        worker = Program(pgbench_arguments(url, scripts["activate"], 1, 600, self.variables), self.folder / "pgbench-activate.log")
+        worker = Program(pgbench_arguments(url, self.scripts["activate"], 1, 600, self.constants), self.folder / "pgbench-activate.log")
         began = time.monotonic()
-        pgbench(url, scripts["create"], connections, seconds, self.variables)
+        pgbench(url, self.scripts["create"], connections, seconds, self.constants)
         while int(Postgres.sql(url, "SELECT count(*) FROM (SELECT 1 FROM task LIMIT 1) AS waiting")):
             time.sleep(0.002)
         ended = time.monotonic()
@@ -315,6 +320,7 @@ class Bench:
         if wants("describe") or wants("create"):
             reference = self.weir("reference", STREAMS, True)
             reference.stop()
+            self.learn_statements(reference)
         progress("warming up")
         self.echo(sqlite)
         if wants("describe"):
@@ -403,6 +409,40 @@ class Bench:
             bodies.append(data.body(MaxResults=data.PAGE, NextToken=answer["NextToken"]))
         return bodies
 
+    def clusters(self) -> None:
+        """Describing and creating through HAProxy with one, two and three instances, and the share of the processor that each part takes."""
+        for count in (1, 2, 3):
+            progress(f"{count} instances behind HAProxy")
+            url = self.cluster().database(f"cluster_{count}")
+            Weir(self.options.weir, self.folder, f"cluster-{count}-migration", url).migrate()
+            data.fill_postgres(url, STREAMS)
+            running = behind_haproxy.Cluster(self.options.weir, self.folder, f"cluster-{count}", url, count)
+            signer = Signer(*running.key(), data.REGION, running.port)
+            describes = data.describes(STREAMS, 10)
+            self.expect(running.port, signer.requests("/describeStream", describes[:1])[0], "StreamInfo")
+            play(running.port, signer.requests("/describeStream", describes), 1)
+            label = f"{count} instance" + ("s" if count > 1 else "")
+            for number in range(1, self.rounds + 1):
+                progress(f"{label}, round {number} of {self.rounds}")
+                self.through(running, f"DescribeStream, {label}", signer.requests("/describeStream", describes), once=False)
+                self.through(running, f"CreateStream, {label}", signer.requests("/createStream", data.creates(8000 * self.seconds)), once=True)
+                self.settle(running.url)
+            running.stop()
+
+    def through(self, running: behind_haproxy.Cluster, name: str, requests: list[bytes], once: bool) -> None:
+        before = running.processor_times()
+        played = play(running.port, requests, self.seconds, once)
+        self.report.shares.setdefault(name, behind_haproxy.Shares(name)).add(played, before, running.processor_times())
+
+    @staticmethod
+    def settle(url: str) -> None:
+        """Waits until every transition is over."""
+        end = time.monotonic() + 60
+        while int(Postgres.sql(url, "SELECT count(*) FROM (SELECT 1 FROM task LIMIT 1) AS waiting")):
+            if time.monotonic() > end:
+                raise RuntimeError("streams are still CREATING a minute after the load")
+            time.sleep(0.01)
+
     def moto(self) -> None:
         """What people use today to develop against: moto's server, which checks no signature and forgets everything when it ends."""
         progress("starting moto")
@@ -424,6 +464,10 @@ class Bench:
             ours = self.create(weir, "SQLite, beside moto", 20_000)
             self.report.compare("CreateStream to ACTIVE, SQLite / moto", 1, ours / played.rate)
         self.report.notes.append("moto verifies no signature, keeps nothing on a disk and closes each connection after its answer.")
+
+
+def pipeline(script: str) -> str:
+    return f"\\startpipeline\n{script}\\endpipeline\n"
 
 
 def flush_time(folder: Path) -> float:

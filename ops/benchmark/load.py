@@ -51,26 +51,59 @@ def play(port: int, requests: list[bytes], seconds: int, once: bool = False, str
         counted["requests"] / duration, counted["requests"], duration, counted["ended"], counted["p50"] / 1000, counted["p99"] / 1000)
 
 
+@dataclass
+class Executed:
+    """A statement that the server was sent, with its arguments; None for NULL."""
+
+    name: str
+    text: str
+    arguments: list[str | None]
+
+
 class Statements:
-    """The SQL of Weir's statements, taken out of the sources, so that the reference runs what Weir runs."""
+    """What Weir sends to Postgres for a call, as the log of a server tells it that logs every statement: so the reference runs what Weir runs."""
 
-    def __init__(self, sources: Path):
-        self.texts: dict[str, str] = {}
-        constants = {}
-        for file in sorted(sources.glob("*Statements.swift")):
-            source = file.read_text()
-            constants |= {name: text.strip() for name, text in re.findall(r'static let (\w+) = """\n(.*?)"""', source, re.S)}
-            for name, long, short in re.findall(r'Statement(?:<\w+>)?\(\s*"([a-z.-]+)",\s*(?:"""\n(.*?)"""|"([^"]*)")', source, re.S):
-                text = " ".join((long or short).split())
-                text = re.sub(r"\\\((\w+)\)", lambda found: constants[found[1]], text)
-                self.texts[name] = re.sub(r"/\*postgres (.*?)\*/", r"\1", text)
+    def __init__(self, log: str):
+        entries = re.findall(r"^[-\d]+ [:.\d]+ \w+ \[\d+\] (\w+):  (.*(?:\n\t.*)*)", log, re.M)
+        self._executed: list[Executed] = []
+        for (kind, text), (following, detail) in zip(entries, [*entries[1:], ("", "")]):
+            if kind == "LOG" and (found := re.match(r"execute ([a-z-]+\.[a-z-]+): (.*)", text, re.S)):
+                arguments = re.findall(r"\$\d+ = (?:(NULL)|'((?:[^']|'')*)')", detail if following == "DETAIL" else "")
+                values = [None if null else value.replace("''", "'") for null, value in arguments]
+                self._executed.append(Executed(found[1], " ".join(found[2].split()), values))
+        # The arguments that stay the same from call to call, by the variables that they become.
+        self.constants: dict[str, str] = {}
 
-    def of(self, name: str, arguments: list[str]) -> str:
-        """The statement for pgbench: each `$n` becomes the `:variable` that the argument names, or the argument itself, being NULL or in parentheses."""
-        def argument(found: re.Match) -> str:
-            value = arguments[int(found[1]) - 1]
-            return value if value == "NULL" or value.startswith("(") else ":" + value
-        return re.sub(r"\$(\d+)", argument, self.texts[name]) + ";\n"
+    def last(self, name: str, argument: str | None = None) -> Executed:
+        """The last of this name, of those with this argument if one is given."""
+        return [done for done in self._executed if done.name == name and (argument is None or argument in done.arguments)][-1]
+
+    def those_with(self, argument: str) -> list[Executed]:
+        """All that have this argument, in their order."""
+        return [done for done in self._executed if argument in done.arguments]
+
+    def script(self, executed: list[Executed], variables: dict[str, str]) -> str:
+        """Statements for pgbench: arguments that `variables` names become those variables, the others constants."""
+        def replaced(done: Executed) -> str:
+            return re.sub(r"\$(\d+)", lambda found: self._argument(done.arguments[int(found[1]) - 1], variables), done.text)
+        return "".join(replaced(done) + ";\n" for done in executed)
+
+    def _argument(self, value: str | None, variables: dict[str, str]) -> str:
+        if value is None:
+            return "NULL"
+        if value in variables:
+            return f":{variables[value]}"
+        # An ARN up to the creation time has the name in it.
+        for known, variable in variables.items():
+            if value.endswith(f"/{known}/"):
+                return f"(CAST({self._constant(value.removesuffix(known + '/'))} AS TEXT) || CAST(:{variable} AS TEXT) || '/')"
+        return self._constant(value)
+
+    def _constant(self, value: str) -> str:
+        names = {known: name for name, known in self.constants.items()}
+        name = names.get(value) or f"constant{len(self.constants) + 1}"
+        self.constants[name] = value
+        return f":{name}"
 
 
 def pgbench_arguments(url: str, script: Path, connections: int, seconds: int, variables: dict[str, str]) -> list[str]:

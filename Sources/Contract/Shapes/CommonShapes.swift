@@ -46,7 +46,7 @@ enum Text {
         "The version that the channel is expected to have, as DescribeSignalingChannel and ListSignalingChannels tell it."
     static let nextTokenOut = "Present where more follows: ask for the next page with it. It is opaque and does not expire."
     static let edgeCreationTime = "When the stream got its edge configuration."
-    static let edgeLastUpdatedTime = "When the configuration or its status changed last."
+    static let edgeLastUpdatedTime = "When the configuration was set last, or its deletion was asked for."
     static let edgeConfig = "The configuration as it was given."
     static let failedStatusDetails = "Why the status is SYNC_FAILED or DELETE_FAILED; absent otherwise."
     static let syncStatus = "How far the configuration has come on its way to the agent."

@@ -14,12 +14,15 @@ extension StartEdgeConfigurationUpdate: Rule {
         try wanted.recorderConfig.scheduleConfig?.check("RecorderConfig")
         try wanted.uploaderConfig?.scheduleConfig.check("UploaderConfig")
         try await start(wanted, subject, call)
-        let found = try await call.edgeConfiguration(subject)
-        // The status that this call has set, whatever the agent has said since.
+        let stream = try await call.stream(subject)
+        let found = try await call.plane.ask { store throws(DatabaseError) in
+            try await store.edgeConfiguration(subject.key, streamARN: stream.arn)
+        }
+        // What this call has set, whatever the agent has said since. Where the call is repeated, others may have replaced or deleted it.
         return Output(
-            creationTime: Timestamp(millisecondsSinceEpoch: found.creationTime), edgeConfig: try found.edgeConfig(),
-            failedStatusDetails: nil, lastUpdatedTime: Timestamp(millisecondsSinceEpoch: found.lastUpdatedTime),
-            streamARN: found.streamARN, streamName: found.key.name, syncStatus: .syncing)
+            creationTime: found.map { Timestamp(millisecondsSinceEpoch: $0.creationTime) }, edgeConfig: wanted, failedStatusDetails: nil,
+            lastUpdatedTime: found.map { Timestamp(millisecondsSinceEpoch: $0.lastUpdatedTime) }, streamARN: stream.arn,
+            streamName: stream.name, syncStatus: .syncing)
     }
 
     private static func start(_ wanted: EdgeConfig, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) {
