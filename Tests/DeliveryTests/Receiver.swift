@@ -97,7 +97,7 @@ final class Receiver: Sendable {
                 case .close(let text):
                     if !text.isEmpty { try await output.write(ByteBuffer(string: text)) }
                     return
-                case .silence: try await Task.sleep(for: .seconds(60))
+                case .silence: try await Task.sleep(for: .seconds(600))
                 case .slowly(let first, let then, let milliseconds):
                     try await output.write(ByteBuffer(string: first))
                     while true {

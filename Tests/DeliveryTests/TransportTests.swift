@@ -45,7 +45,7 @@ private final class ScriptedResolver: Resolver {
         await transport.close()
     }
 
-    private static func failure(_ transport: HTTPTransport, _ url: String, within limit: Duration = .seconds(5)) async throws -> String? {
+    private static func failure(_ transport: HTTPTransport, _ url: String, within limit: Duration = .seconds(60)) async throws -> String? {
         let post = try post(url)
         do throws(DeliveryFault) {
             _ = try await transport.post(post, within: limit)
@@ -68,7 +68,7 @@ private final class ScriptedResolver: Resolver {
             try await Self.with { transport in
                 for _ in 0..<5 {
                     let answer = try await transport.post(
-                        Self.post("http://127.0.0.1:\(receiver.port)/hook?x=1", [("webhook-id", "1")]), within: .seconds(5))
+                        Self.post("http://127.0.0.1:\(receiver.port)/hook?x=1", [("webhook-id", "1")]), within: .seconds(60))
                     #expect(answer.status == 200)
                 }
             }
@@ -89,9 +89,9 @@ private final class ScriptedResolver: Resolver {
             try await Self.with(resolver: resolver) { transport in
                 for _ in 0..<3 {
                     // The system does not know this name: only the address that was found can be connected to.
-                    try await Self.expect(200, transport, "http://receiver.test:\(receiver.port)/", within: .seconds(5))
+                    try await Self.expect(200, transport, "http://receiver.test:\(receiver.port)/", within: .seconds(60))
                 }
-                try await Self.expect(200, transport, "http://MIXED.test:\(receiver.port)/", within: .seconds(5))
+                try await Self.expect(200, transport, "http://MIXED.test:\(receiver.port)/", within: .seconds(60))
                 let refused = try await Self.failure(transport, "http://private.test:\(receiver.port)/")
                 #expect(refused == "private.test is 10.1.2.3, which delivery-networks does not allow")
                 let unknown = try await Self.failure(transport, "http://unknown.test:\(receiver.port)/")
@@ -119,7 +119,7 @@ private final class ScriptedResolver: Resolver {
         try await Receiver.with({ _ in Receiver.ok }) { receiver in
             try await Self.with("public", allowsHTTP: false) { transport in
                 let url = "http://127.0.0.1:\(receiver.port)/"
-                try await Self.expect(200, transport, url, isTrusted: true, within: .seconds(5))
+                try await Self.expect(200, transport, url, isTrusted: true, within: .seconds(60))
                 let fault = try await Self.failure(transport, url)
                 #expect(fault?.contains("delivery-allow-http") == true)
             }
@@ -133,7 +133,7 @@ private final class ScriptedResolver: Resolver {
                 .bytes("HTTP/1.1 301 Moved Permanently\r\nLocation: \(location)\r\nContent-Length: 0\r\n\r\n")
             }) { receiver in
                 try await Self.with { transport in
-                    try await Self.expect(301, transport, "http://127.0.0.1:\(receiver.port)/", within: .seconds(5))
+                    try await Self.expect(301, transport, "http://127.0.0.1:\(receiver.port)/", within: .seconds(60))
                 }
             }
             #expect(other.connections == 0)
@@ -148,11 +148,11 @@ private final class ScriptedResolver: Resolver {
             try await Self.with { transport in
                 for path in ["huge", "slow"] {
                     let start = ContinuousClock.now
-                    let answer = try await transport.post(Self.post("http://127.0.0.1:\(receiver.port)/\(path)"), within: .seconds(30))
+                    let answer = try await transport.post(Self.post("http://127.0.0.1:\(receiver.port)/\(path)"), within: .seconds(120))
                     #expect((200..<300).contains(answer.status))
                     #expect(answer.excerpt.count <= 1024)
                     // Not the whole limit.
-                    #expect(ContinuousClock.now - start < .seconds(15))
+                    #expect(ContinuousClock.now - start < .seconds(60))
                 }
                 try await eventually("both connections are closed") { receiver.closed == 2 }
             }
@@ -166,7 +166,7 @@ private final class ScriptedResolver: Resolver {
         }) { receiver in
             try await Self.with { transport in
                 for _ in 0..<3 {
-                    let answer = try await transport.post(Self.post("http://127.0.0.1:\(receiver.port)/"), within: .seconds(5))
+                    let answer = try await transport.post(Self.post("http://127.0.0.1:\(receiver.port)/"), within: .seconds(60))
                     #expect(answer.status == 429 && answer.retryAfter == "7" && answer.date == "Sun, 06 Nov 1994 08:49:37 GMT")
                     #expect(String(decoding: answer.excerpt, as: UTF8.self) == "busy")
                 }
@@ -189,7 +189,7 @@ private final class ScriptedResolver: Resolver {
                     let start = ContinuousClock.now
                     let found = try await Self.failure(transport, post.target.url, within: .milliseconds(500))
                     let failure = try #require(found, "\(path)")
-                    #expect(ContinuousClock.now - start < .seconds(10))
+                    #expect(ContinuousClock.now - start < .seconds(40))
                     #expect(failure.hasPrefix("127.0.0.1 (127.0.0.1)"), "\(failure)")
                 }
                 let closed = try await Self.failure(transport, "http://127.0.0.1:1/")
@@ -208,7 +208,7 @@ private final class ScriptedResolver: Resolver {
                 task.cancel()
                 let failure = try await task.value
                 #expect(failure != nil)
-                #expect(ContinuousClock.now - start < .seconds(10))
+                #expect(ContinuousClock.now - start < .seconds(40))
             }
         }
     }
@@ -220,8 +220,8 @@ private final class ScriptedResolver: Resolver {
                 let post = try Self.post("http://receiver.test:\(receiver.port)/")
                 let fault = try await Self.failure(transport, post.target.url)
                 #expect(fault?.contains("127.0.0.9") == true)
-                try await Self.expect(200, transport, post.target.url, within: .seconds(5))
-                try await Self.expect(200, transport, post.target.url, within: .seconds(5))
+                try await Self.expect(200, transport, post.target.url, within: .seconds(60))
+                try await Self.expect(200, transport, post.target.url, within: .seconds(60))
             }
         }
     }
@@ -231,7 +231,7 @@ private final class ScriptedResolver: Resolver {
         try await Receiver.with({ _ in Receiver.ok }) { receiver in
             try await Self.with(resolver: ScriptedResolver(names)) { transport in
                 for name in names.keys {
-                    try await Self.expect(200, transport, "http://\(name):\(receiver.port)/", within: .seconds(5))
+                    try await Self.expect(200, transport, "http://\(name):\(receiver.port)/", within: .seconds(60))
                 }
                 try await eventually("most connections are closed") { receiver.closed >= 130 }
                 #expect(receiver.closed < 200)
@@ -254,22 +254,22 @@ private final class ScriptedResolver: Resolver {
         let resolver = ScriptedResolver(["receiver.test": ["127.0.0.1"], "other.test": ["127.0.0.1"]])
         try await Receiver.with(tls: Self.tls("name"), { _ in Receiver.ok }) { receiver in
             try await Self.with(allowsHTTP: false, trust: authority, resolver: resolver) { transport in
-                try await Self.expect(200, transport, "https://receiver.test:\(receiver.port)/", within: .seconds(10))
+                try await Self.expect(200, transport, "https://receiver.test:\(receiver.port)/", within: .seconds(60))
                 for host in ["other.test", "127.0.0.1"] {
-                    let other = try await Self.failure(transport, "https://\(host):\(receiver.port)/", within: .seconds(10))
+                    let other = try await Self.failure(transport, "https://\(host):\(receiver.port)/", within: .seconds(60))
                     #expect(other?.hasPrefix("\(host) (127.0.0.1)") == true)
                 }
             }
             // Nobody trusts the authority who was not told to.
             try await Self.with(allowsHTTP: false, resolver: resolver) { transport in
-                let fault = try await Self.failure(transport, "https://receiver.test:\(receiver.port)/", within: .seconds(10))
+                let fault = try await Self.failure(transport, "https://receiver.test:\(receiver.port)/", within: .seconds(60))
                 #expect(fault?.hasPrefix("receiver.test (127.0.0.1)") == true)
             }
             #expect(receiver.requests.count == 1)
         }
         try await Receiver.with(tls: Self.tls("address"), { _ in Receiver.ok }) { receiver in
             try await Self.with(allowsHTTP: false, trust: authority, resolver: resolver) { transport in
-                try await Self.expect(200, transport, "https://127.0.0.1:\(receiver.port)/", within: .seconds(10))
+                try await Self.expect(200, transport, "https://127.0.0.1:\(receiver.port)/", within: .seconds(60))
             }
         }
     }
