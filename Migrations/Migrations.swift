@@ -20,5 +20,8 @@ extension Migration {
         Migration(
             version: 5, name: "deliveries", oldestCompatible: 5,
             sqlite: PackageResources.m0005_deliveries_sqlite_sql, postgres: PackageResources.m0005_deliveries_postgres_sql),
+        Migration(
+            version: 6, name: "delivery views", oldestCompatible: 5,
+            sqlite: PackageResources.m0006_delivery_views_sqlite_sql, postgres: PackageResources.m0006_delivery_views_postgres_sql),
     ]
 }

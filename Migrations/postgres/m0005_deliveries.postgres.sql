@@ -68,6 +68,7 @@ CREATE TABLE delivery_queue (
     CONSTRAINT delivery_queue_pkey PRIMARY KEY (destination_id, resource_arn)
 );
 CREATE INDEX delivery_queue_available ON delivery_queue (destination_id, available_at);
+CREATE INDEX delivery_queue_lease ON delivery_queue (lease_token) WHERE lease_token IS NOT NULL;
 
 -- Attempts that failed.
 CREATE TABLE delivery_attempt (

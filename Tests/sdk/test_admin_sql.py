@@ -24,8 +24,12 @@ VIEWS = {
     "accounts": "account, region",
     "access_keys": "id",
     "schema_migrations": "version",
+    "destinations": "id",
+    "deliveries": "occurred_at_ms, resource_arn, sequence, destination_id",
+    "delivery_queues": "destination_id, resource_arn",
+    "delivery_attempts": "ended_at_ms, resource_arn, destination_id",
 }
-SECRETS = ["sealed-secret", "deployment-value", "secretsmanager", "hooks.example.com"]
+SECRETS = ["sealed-secret", "deployment-value", "secretsmanager", "hooks.example.com", "hook-token", "hook-password"]
 FAR = 4_102_444_800_000  # 2100-01-01
 STATUSES = ["ACTIVE", "CREATING", "UPDATING", "DELETING"]
 
@@ -113,6 +117,29 @@ def rows():
             # An agent may name any time.
             recorder_collected_at=[None, -1, -1_000, 0, 253_402_300_799_999, 253_402_300_800_000, 2**62][number % 7],
             recorder_updated_at=1_700_000_000_007, uploader_status=None, uploader_collected_at=[2**62, -(2**62), 5][number % 3], change_token="c")
+    targets = [
+        "https://one.example.net/hook-token", "https://two.example.net:8443?key=hook-token", "http://10.0.0.7#hook-token",
+        "https://user:hook-password@three.example.net/", "https://[fd00::1]:443/hook-token"]
+    topic = f"arn:aws:sns:us-east-1:{ACCOUNT}:cameras"
+    for number, (kind, target) in enumerate([("WEBHOOK", target) for target in targets] + [("SNS", topic), ("FILE", "/var/log/events?x=/y"), ("FILE", "-")]):
+        yield insert(
+            "destination", id=f"d{number}", origin="STREAM" if number % 2 else "SUBSCRIPTION", kind=kind, target=target, account=ACCOUNT if number % 2 else None,
+            region=REGION if number % 2 else None, types=",CreateStream,TagStream," if number % 3 == 0 else None, resource_prefix=None,
+            status=["ACTIVE", "PAUSED", "DISABLED"][number % 3], status_reason="paused by an operator" if number % 3 == 1 else None, created_at=number,
+            failing_since=999 if number % 2 else None, failed_at=1_700_000_000_500 if number % 2 else None, failures=number % 2,
+            retry_at=FAR if number % 4 == 1 else 0)
+        yield insert("webhook_secret", owner=f"d{number}", created_at=1, secret_sealed="sealed-secret")
+        for sequence, state in enumerate(["PENDING", "DELIVERED", "DEAD"]):
+            yield insert(
+                "delivery", destination_id=f"d{number}", resource_arn=limit, sequence=sequence, occurred_at=5, state=state, attempts=sequence, replayed=number % 2,
+                created_at=6, failing_since=7 if sequence else None, finished_at=None if state == "PENDING" else 1_999,
+                last_status=500 if state == "DEAD" else None, last_error="the receiver answered 500" if state == "DEAD" else None)
+        yield insert(
+            "delivery_queue", destination_id=f"d{number}", resource_arn=limit, enqueued=3, available_at=FAR if number % 2 else 1_000,
+            lease_token="l" if number % 4 < 2 else None)
+        yield insert(
+            "delivery_attempt", destination_id=f"d{number}", resource_arn=limit, sequence=2, attempt=1, ended_at=1_700_000_000_001, duration_ms=17,
+            http_status=500 if number % 2 else None, error="the receiver answered 500" if number % 2 else "did not answer in time")
     for number, (status, heartbeat) in enumerate([("RUNNING", FAR), ("DRAINING", FAR), ("STOPPED", FAR), ("RUNNING", 1_000)]):
         yield insert(
             "instance", id=f"i{number}", host="h", process_id=number, version="1", roles="api,worker", schema_version=4, started_at=999,
@@ -147,6 +174,13 @@ def test_both_engines_show_the_same(pair, view):
         "events": {"resource_type": {"stream", "channel", "limit"}},
         "edge_configurations": {"is_overdue": {"0", "1"}, "recorder_collected_at": {None, "1970-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"}},
         "instances": {"is_alive": {"0", "1"}},
+        "destinations": {
+            "target": {"one.example.net", "two.example.net:8443", "10.0.0.7", "three.example.net", "[fd00::1]:443", f"arn:aws:sns:us-east-1:{ACCOUNT}:cameras",
+                       "/var/log/events?x=/y", "-"},
+            "types": {None, "CreateStream,TagStream"}, "waiting_queues": {"1"}, "retry_at": {None, "2100-01-01T00:00:00.000Z"}},
+        "deliveries": {"state": {"PENDING", "DELIVERED", "DEAD"}, "type": {None, "LimitReached"}, "is_replayed": {"0", "1"}},
+        "delivery_queues": {"state": {"SCHEDULED", "LEASED", "DUE", "LEASE_ENDED"}},
+        "delivery_attempts": {"http_status": {None, "500"}, "duration_milliseconds": {"17"}},
         "accounts": {"stream_quota_percent": {"99", "0", "100"}, "channel_quota_percent": {"100", "99", "0"}},
     }
     for column, values in expected.get(view, {}).items():
@@ -186,6 +220,10 @@ LOOK_UPS = {
     "next tasks": ("SELECT * FROM tasks ORDER BY available_at_ms LIMIT 20", "task"),
     "an account": ("SELECT * FROM accounts WHERE account = 'a'", "account_usage"),
     "an instance": ("SELECT * FROM instances WHERE id = 'i'", "instance"),
+    "a destination": ("SELECT * FROM destinations WHERE id = 'i'", "destination"),
+    "deliveries since": ("SELECT * FROM deliveries WHERE occurred_at_ms > (SELECT ms - 1000 FROM clock)", "delivery"),
+    "deliveries of an event": ("SELECT * FROM deliveries WHERE occurred_at_ms = 5 AND resource_arn = 'a' AND sequence = 1", "delivery"),
+    "queues of a destination": ("SELECT * FROM delivery_queues WHERE destination_id = 'i'", "delivery_queue"),
     "a key": ("SELECT * FROM access_keys WHERE id = 'i'", "access_key"),
 }
 SCANS = {
@@ -333,7 +371,18 @@ def populated(deployments, silence=-60_000):
             WHERE stream_name = 'gate-11';
         INSERT INTO account_usage (account, region, stream_count, channel_count, last_deleted_creation_time, change_token)
             VALUES ('210987654321', 'eu-west-1', 9532, 4100, 0, 'c');
-        UPDATE access_key SET created_at = {now - 2_592_000_000} WHERE description = 'made by weir keys create'""")
+        UPDATE access_key SET created_at = {now - 2_592_000_000} WHERE description = 'made by weir keys create';
+        INSERT INTO destination (id, origin, kind, target, status, created_at, failing_since, failed_at, failures, retry_at)
+            VALUES ('sub-7hw3kq9mzr4d', 'SUBSCRIPTION', 'WEBHOOK', 'https://hooks.example.com/kvs', 'ACTIVE', {now - 3_600_000}, {now - 95_000}, {now - 31_000}, 7, 0);
+        INSERT INTO delivery (destination_id, resource_arn, sequence, occurred_at, state, attempts, replayed, created_at, failing_since, finished_at, last_status, last_error)
+            SELECT 'sub-7hw3kq9mzr4d', resource_arn, sequence, occurred_at, CASE WHEN sequence = 1 THEN 'DELIVERED' WHEN sequence = 2 THEN 'DEAD' ELSE 'PENDING' END,
+                CASE WHEN sequence = 1 THEN 1 WHEN sequence = 2 THEN 15 WHEN sequence = 3 THEN 4 ELSE 0 END, 0, occurred_at, CASE WHEN sequence IN (2, 3) THEN {now - 95_000} END,
+                CASE WHEN sequence < 3 THEN {now - 95_000} END, CASE WHEN sequence = 1 THEN 204 WHEN sequence < 4 THEN 503 END,
+                CASE WHEN sequence IN (2, 3) THEN 'the receiver answered 503' END
+            FROM event WHERE resource_arn = '{gate["StreamARN"]}';
+        INSERT INTO delivery_queue (destination_id, resource_arn, enqueued, available_at) VALUES ('sub-7hw3kq9mzr4d', '{gate["StreamARN"]}', 4, {now - 2_000});
+        INSERT INTO delivery_attempt (destination_id, resource_arn, sequence, attempt, ended_at, duration_ms, http_status, error)
+            VALUES ('sub-7hw3kq9mzr4d', '{gate["StreamARN"]}', 3, 4, {now - 31_000}, 21, 503, 'the receiver answered 503')""")
     # The page's examples of what every deployment has its own of.
     arn = gate["StreamARN"]
     examples = {

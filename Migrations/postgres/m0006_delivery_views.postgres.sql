@@ -1,0 +1,57 @@
+-- Views of deliveries for people who look into the database, as those of events and tasks.
+
+-- What was leased is found by the destination and the end of its lease.
+DROP INDEX delivery_queue_lease;
+
+-- target: the ARN of a topic or the path of a file; of a webhook only the host (and port), since the rest of a URL may be as good as a password.
+-- waiting_queues: how many resources have events that wait for it. retry_at: NULL where nothing holds it back.
+CREATE VIEW destinations AS
+SELECT id, origin, kind,
+    (CASE WHEN kind = 'WEBHOOK' THEN substring(target FROM '://(?:[^/?#@]*@)?([^/?#]*)') ELSE target END) COLLATE "C" AS target,
+    account, region, trim(types, ',') COLLATE "C" AS types, resource_prefix, status, status_reason,
+    utc_text(created_at) COLLATE "C" AS created_at,
+    (SELECT count(*) FROM delivery_queue WHERE delivery_queue.destination_id = destination.id) AS waiting_queues,
+    failures,
+    utc_text(failing_since) COLLATE "C" AS failing_since_at,
+    utc_text(failed_at) COLLATE "C" AS failed_at,
+    utc_text(nullif(retry_at, 0)) COLLATE "C" AS retry_at
+FROM destination;
+
+-- An event on its way to one destination. state: PENDING, DELIVERED, or DEAD where it was given up. Conditions on occurred_at_ms search the
+-- primary key, as those of events do.
+CREATE VIEW deliveries AS
+SELECT utc_text(occurred_at) COLLATE "C" AS occurred_at, resource_arn, sequence,
+    (SELECT event.type FROM event WHERE event.occurred_at = delivery.occurred_at AND event.resource_arn = delivery.resource_arn
+        AND event.sequence = delivery.sequence) AS type,
+    destination_id, state, attempts, replayed AS is_replayed,
+    utc_text(created_at) COLLATE "C" AS created_at,
+    utc_text(failing_since) COLLATE "C" AS failing_since_at,
+    utc_text(finished_at) COLLATE "C" AS finished_at,
+    last_status AS last_http_status, last_error, occurred_at AS occurred_at_ms
+FROM delivery;
+
+-- The events of one resource that wait for one destination. state: as in tasks.
+CREATE VIEW delivery_queues AS
+SELECT destination_id, resource_arn,
+    (CASE WHEN available_at > (SELECT ms FROM clock) THEN CASE WHEN lease_token IS NULL THEN 'SCHEDULED' ELSE 'LEASED' END
+        ELSE CASE WHEN lease_token IS NULL THEN 'DUE' ELSE 'LEASE_ENDED' END END) COLLATE "C" AS state,
+    utc_text(available_at) COLLATE "C" AS available_at,
+    CASE WHEN available_at < (SELECT ms FROM clock) THEN ((SELECT ms FROM clock) - available_at) / 1000 ELSE CAST(0 AS BIGINT) END AS overdue_seconds,
+    lease_token, available_at AS available_at_ms
+FROM delivery_queue;
+
+-- Attempts that failed, the last one of each delivery included.
+CREATE VIEW delivery_attempts AS
+SELECT utc_text(ended_at) COLLATE "C" AS ended_at, destination_id, resource_arn, sequence, attempt,
+    duration_ms AS duration_milliseconds, http_status, error, ended_at AS ended_at_ms
+FROM delivery_attempt;
+
+-- Administrators read the views, and not the tables.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'weir_admin') THEN
+        GRANT SELECT ON destinations, deliveries, delivery_queues, delivery_attempts TO weir_admin;
+        REVOKE ALL ON destination, webhook_secret FROM weir_admin;
+    END IF;
+END
+$$;
