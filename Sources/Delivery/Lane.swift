@@ -24,6 +24,8 @@ final class Lane: Sendable {
         var workers = 0
         /// How long the last attempt took.
         var lastAnswer = Duration.zero
+        /// When the receiver last asked for quiet: what was leased before is not sent under that lease.
+        var quietSince: ContinuousClock.Instant?
     }
 
     let destinationID: String
@@ -99,23 +101,24 @@ final class Lane: Sendable {
         }
     }
 
-    /// Sees to it that as many tasks are at work as may be, and at least one, if there is anything to do.
+    /// Sees to it that as many tasks are at work as may be and there is work for. Waits for places where other destinations have them all: their
+    /// tasks give them back, as this lane's own do.
     private func hire(_ destination: DestinationRecord, _ group: inout DiscardingTaskGroup) async {
         let limit = limit
         leases.setLimit(limit + (isQuick ? shared.pace.queuesAhead : 0))
-        var hired = state.withLock { state in
-            let wanted = max(0, min(limit - state.workers, state.ready.count))
-            let hired = shared.places.takeFree(upTo: wanted)
-            state.workers += hired
-            return hired
+        while true {
+            let (workers, waiting) = state.withLock { ($0.workers, $0.ready.count) }
+            guard workers < limit, waiting > 0 else { return }
+            var hired = await shared.places.take(upTo: min(limit - workers, waiting))
+            if hired == 0 {
+                // The courier stops: there are no places any more, but what is leased is to be given back.
+                guard workers == 0 else { return }
+                shared.places.takeAnyway()
+                hired = 1
+            }
+            state.withLock { $0.workers += hired }
+            for _ in 0..<hired { group.addTask { await self.shared.sending.run { await self.attend(destination) } } }
         }
-        if hired == 0, state.withLock({ $0.workers == 0 && !$0.ready.isEmpty }) {
-            // Only this task hires, so nobody has meanwhile. Where the courier stops there is no place, but what is leased is to be given back.
-            if await shared.places.take(upTo: 1) == 0 { shared.places.takeAnyway() }
-            state.withLock { $0.workers += 1 }
-            hired = 1
-        }
-        for _ in 0..<hired { group.addTask { await self.shared.sending.run { await self.attend(destination) } } }
     }
 
     /// How many queues may be in flight.
@@ -148,12 +151,12 @@ final class Lane: Sendable {
         var failure: Receipt.Failure?
     }
 
-    /// Sends events one after the other until one fails, the lease may not last for another, or the courier stops.
+    /// Sends events one after the other until one fails, the lease may not last for another, the receiver has asked for quiet, or the courier stops.
     private func send(_ work: Work, _ destination: DestinationRecord) async -> Attempted {
         var attempted = Attempted(outcome: QueueOutcome(hasMore: work.events.count == shared.pace.eventsPerQueue))
         for waiting in work.events {
             let begin = ContinuousClock.now
-            guard !shared.isStopping, begin - work.leasedAt <= shared.settings.timeout else {
+            guard !shared.isStopping, begin - work.leasedAt <= shared.settings.timeout, !isQuiet(work) else {
                 attempted.outcome.hasMore = true
                 break
             }
@@ -211,8 +214,17 @@ final class Lane: Sendable {
         }
     }
 
+    private func isQuiet(_ work: Work) -> Bool { state.withLock { $0.quietSince.map { work.leasedAt <= $0 } ?? false } }
+
+    /// What is leased by now is given back, not sent.
+    private func keepQuiet() { state.withLock { $0.quietSince = .now } }
+
     /// Does what the receiver asks for, before the queue can be claimed again.
     private func obey(_ failure: Receipt.Failure) async {
+        guard failure.isGone || failure.retryAfter != nil else { return }
+        // At once, and again for what was claimed until it is written down.
+        keepQuiet()
+        defer { keepQuiet() }
         do throws(DatabaseError) {
             if failure.isGone, try await shared.store.setDestinationStatus(destinationID, .disabled, reason: failure.error) {
                 shared.logger.warning("a destination wants no more events and is disabled", metadata: ["destination": "\(destinationID)"])

@@ -46,7 +46,8 @@ struct EventFilter {
             }
         } else {
             (kind, place) = (.webhook, target)
-            if let fault = configuration.delivery.fault(ofURL: target) { throw ValidationError("\(target): \(fault).") }
+            // Without the URL, which may hold a password.
+            if let fault = configuration.delivery.fault(ofURL: target) { throw ValidationError("The URL cannot be posted to: \(fault).") }
         }
         return NewSubscription(
             id: SubscriptionID.random(), kind: kind, target: place, account: account, types: types, resourcePrefix: prefix)

@@ -246,7 +246,7 @@ import Testing
             try await running([Courier(store, transport, pace: pace)]) {
                 for number in 0..<40 { _ = try await store.create(.named("gate-\(number)")) }
                 try await eventually("the fast one has all") { transport.delivered(to: "fast").count == 40 }
-                #expect(gate.arrived == 4)
+                try await eventually("the slow one has all its places") { gate.arrived == 4 }
                 #expect(transport.delivered(to: "slow").isEmpty)
                 gate.open()
                 try await eventually("the slow one has all") { transport.delivered(to: "slow").count == 40 }
@@ -324,6 +324,34 @@ import Testing
                 #expect(transport.attempted.count(where: { $0.receiver == "busy" }) == 1)
                 try database.clock.advance(by: 1)
                 try await eventually("both arrive") { transport.delivered(to: "busy").count == 2 }
+            }
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `what was claimed ahead is not sent after Retry-After`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            try await store.subscribe("busy")
+            let isBusy = Atomic(true)
+            let transport = ScriptedTransport { _ in
+                isBusy.load(ordering: .relaxed) ? PostAnswer(status: 429, retryAfter: "120") : PostAnswer(status: 200)
+            }
+            for number in 0..<100 { _ = try await store.create(.named("gate-\(number)")) }
+            try await running([Courier(store, transport)]) {
+                try await eventually("it is held back, and every queue is given back") {
+                    try database.rows("SELECT count(*) FROM destination WHERE retry_at > 0") == [[.integer(1)]]
+                        && database.rows("SELECT count(*) FROM delivery_queue WHERE lease_token IS NOT NULL") == [[.integer(0)]]
+                }
+                // Those that were in flight when the first answer came, and no others.
+                let attempted = transport.attempted.count
+                #expect((1...32).contains(attempted))
+                #expect(
+                    try database.rows("SELECT count(*) FROM delivery WHERE state = 'PENDING' AND attempts = 0")
+                        == [[.integer(Int64(100 - attempted))]])
+                isBusy.store(false, ordering: .relaxed)
+                try database.clock.advance(by: 120_000)
+                try await eventually("all arrive") { try await store.pendingDeliveries(limit: 1) == 0 }
+                #expect(transport.delivered(to: "busy").count == 100)
             }
         }
     }
