@@ -4,6 +4,7 @@ import argparse
 import http.client
 import json
 import os
+import re
 import shutil
 import sqlite3
 import statistics
@@ -17,13 +18,13 @@ from pathlib import Path
 import behind_haproxy
 import data
 from load import CONNECTIONS, Played, Statements, pgbench, pgbench_arguments, play
-from programs import Postgres, Program, Weir, free_port, stop_everything
+from programs import Postgres, Program, Weir, free_port, run, stop_everything
 from signing import Signer
 
 REPOSITORY = Path(__file__).parent.parent.parent
 STREAMS = 1000
 MANY_STREAMS = 1_000_000
-GROUPS = ["describe", "create", "tag", "list", "start", "moto", "cluster"]
+GROUPS = ["describe", "create", "tag", "list", "start", "moto", "deliver", "cluster"]
 
 
 @dataclass
@@ -133,6 +134,8 @@ class Bench:
             self.growing_size("list" in wanted, "start" in wanted)
         if "moto" in wanted:
             self.moto()
+        if "deliver" in wanted:
+            self.deliver()
         if "cluster" in wanted:
             self.clusters()
         self.report.print()
@@ -466,6 +469,21 @@ class Bench:
         self.report.notes.append("moto verifies no signature, keeps nothing on a disk and closes each connection after its answer.")
 
 
+    def deliver(self) -> None:
+        """Events to one webhook that answers at once, beside the bare HTTP client which posts the same bodies to it."""
+        events = 2500 * self.seconds
+        for engine in ("SQLite", "Postgres"):
+            for number in range(1, self.rounds + 1):
+                progress(f"deliveries on {engine}, round {number} of {self.rounds}")
+                database = [self.cluster().database(f"deliveries_{number}")] if engine == "Postgres" else []
+                printed = run("env", f"TMPDIR={self.folder}", self.options.delivery, str(events), *database)
+                bare, delivered = (float(rate) for rate in re.search(r"bare client: (\d+)/s, deliveries: (\d+)/s", printed).groups())
+                self.report.rate(f"bare HTTP client, beside {engine}", bare)
+                self.report.rate(f"events to a webhook, {engine}", delivered)
+                self.report.compare(f"events to a webhook, {engine} / bare HTTP client", 0.4, delivered / bare)
+        self.report.notes.append("Receiver and sender share a process, for the bare client as for the deliveries.")
+
+
 def pipeline(script: str) -> str:
     return f"\\startpipeline\n{script}\\endpipeline\n"
 
@@ -490,6 +508,7 @@ def main() -> None:
         "--folder", default="/var/tmp", help="where the data is put; a folder in memory shows what the processor alone would allow")
     parser.add_argument("--weir", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--echo", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--delivery", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--postgres", type=Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     # Not by default /tmp, which may be memory, where a durable write costs nothing.
