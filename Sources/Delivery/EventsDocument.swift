@@ -53,7 +53,7 @@ public enum EventsDocument {
         changed over there are two signatures; one that fits is enough. Check it over the bytes as they came, and refuse a timestamp that \
         is more than five minutes off.
 
-        Answer quickly, and work afterwards. The body of the answer is not read.
+        Answer quickly, and work afterwards. What the body of the answer says makes no difference.
         """
 
     private static let webhook: JSONValue = .object([

@@ -1,3 +1,4 @@
+import Crypto
 import FoundationEssentials
 import Signing
 import Store
@@ -9,12 +10,17 @@ struct TopicMessage: Sendable {
     var body: String
     /// Attributes that are strings, by which subscriptions can filter.
     var attributes: [(name: String, value: String)] = []
+    /// A FIFO topic keeps the order of messages with the same group...
+    var group = ""
+    /// ...and hands on one of those that come with the same id within five minutes.
+    var id = ""
 
     /// What happened to a resource: the subject tells it apart from the notifications of fragments, which consumers of a topic may expect alone.
     static func lifecycle(_ event: TellingEvent, isReplay: Bool) -> TopicMessage {
         TopicMessage(
             subject: "Kinesis Video Streams Lifecycle", body: String(decoding: CloudEvent.json(event, isReplay: isReplay), as: UTF8.self),
-            attributes: [("type", CloudEvent.typePrefix + event.type)])
+            attributes: [("type", CloudEvent.typePrefix + event.type)], group: event.resourceARN,
+            id: isReplay ? event.id + "/replay" : event.id)
     }
 }
 
@@ -62,6 +68,10 @@ struct SNSPublisher: Sendable {
             ("Action", "Publish"), ("Version", "2010-03-31"), ("TopicArn", topicARN), ("Message", message.body),
             ("Subject", message.subject),
         ]
+        if topicARN.hasSuffix(".fifo") {
+            // Digests, since both may be longer than the 128 characters that SNS takes.
+            members += [("MessageGroupId", digest(message.group)), ("MessageDeduplicationId", digest(message.id))]
+        }
         for (index, attribute) in message.attributes.enumerated() {
             let entry = "MessageAttributes.entry.\(index + 1)"
             members += [
@@ -76,6 +86,10 @@ struct SNSPublisher: Sendable {
             encode(value, &form)
         }
         return form
+    }
+
+    private static func digest(_ text: String) -> String {
+        SHA256.hash(data: Array(text.utf8)).map { String(UInt16($0) + 256, radix: 16).dropFirst() }.joined()
     }
 
     private static func encode(_ text: String, _ form: inout [UInt8]) {

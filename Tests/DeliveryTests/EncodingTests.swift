@@ -187,6 +187,24 @@ import Testing
         #expect(message.attributes.map(\.value) == ["weir.kinesisvideo.UpdateStream"])
     }
 
+    @Test func `a FIFO topic is told which events are of one resource, and which are the same`() {
+        func members(_ event: TellingEvent, isReplay: Bool = false, topic: String = "arn:aws:sns:us-east-1:111122223333:cameras.fifo")
+            -> [Substring]
+        {
+            String(decoding: SNSPublisher.body(.lifecycle(event, isReplay: isReplay), topic), as: UTF8.self).split(separator: "&")
+        }
+        func member(_ name: String, _ members: [Substring]) -> Substring? { members.first { $0.hasPrefix(name + "=") } }
+        let first = members(Self.event)
+        let replay = members(Self.event, isReplay: true)
+        #expect(member("MessageGroupId", first)?.wholeMatch(of: /MessageGroupId=[0-9a-f]{64}/) != nil)
+        #expect(member("MessageDeduplicationId", first)?.wholeMatch(of: /MessageDeduplicationId=[0-9a-f]{64}/) != nil)
+        #expect(member("MessageGroupId", first) == member("MessageGroupId", replay))
+        // What is sent again on purpose is to arrive.
+        #expect(member("MessageDeduplicationId", first) != member("MessageDeduplicationId", replay))
+        let plain = members(Self.event, topic: "arn:aws:sns:us-east-1:111122223333:cameras")
+        #expect(!plain.contains { $0.hasPrefix("MessageGroupId") || $0.hasPrefix("MessageDeduplicationId") })
+    }
+
     @Test func `topics are told of fragments as the service tells of them`() {
         let message = FragmentNotification(
             streamARN: "arn:s", fragmentNumber: "91343852333181432412489103236310005892133364608", producerTimestamp: 1_705_489_836_421,

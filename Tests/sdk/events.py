@@ -89,7 +89,10 @@ WEIR_EVENT = {
     "additionalProperties": False,
 }
 
-_VALIDATORS = [jsonschema.Draft202012Validator(schema) for schema in (CLOUD_EVENT, WEIR_EVENT)]
+# What receivers are told that an event is.
+PUBLISHED = json.loads((Path(__file__).resolve().parents[2] / "openapi" / "event.schema.json").read_text())
+
+_VALIDATORS = [jsonschema.Draft202012Validator(schema) for schema in (CLOUD_EVENT, WEIR_EVENT, PUBLISHED)]
 _MARK = re.compile(r"(.*)/(\d+)@(\d+)")
 
 
@@ -305,8 +308,9 @@ class Topic:
 
     def __init__(self, sns, sqs, name):
         self._sqs = sqs
-        self.arn = sns.create_topic(Name=name)["TopicArn"]
-        self._queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+        fifo = name.endswith(".fifo")
+        self.arn = sns.create_topic(Name=name, Attributes={"FifoTopic": "true"} if fifo else {})["TopicArn"]
+        self._queue = sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"} if fifo else {})["QueueUrl"]
         queue_arn = sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         sns.subscribe(TopicArn=self.arn, Protocol="sqs", Endpoint=queue_arn)
         self.messages = []

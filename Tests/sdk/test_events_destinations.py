@@ -184,6 +184,20 @@ def test_topics_are_told_of_fragments_only_unless_the_operator_says_so(deploymen
     assert server.database.query(f"SELECT count(*) FROM delivery WHERE destination_id = '{stream_destination(topic.arn)}'") == ["0"]
 
 
+def test_a_fifo_topic_keeps_the_order(telling, topics, subscribe, stream):
+    topic = topics.topic(fresh("topic") + ".fifo")
+    infos = [stream(), stream()]
+    for info in infos:
+        subscribe(telling, topic.arn, "--prefix", info["StreamARN"])
+    for number in range(5):
+        for info in infos:
+            tag(telling, info["StreamName"], str(number))
+    events = [check_message(envelope, topic) for envelope in topic.wait(10)]
+    for info in infos:
+        sequences = [int(event["sequence"]) for event in events if event["subject"] == info["StreamARN"]]
+        assert len(sequences) == 5 and sequences == sorted(sequences)
+
+
 def test_a_topic_in_another_region(telling, topics, subscribe):
     """The call is signed for the topic's region, where SNS would not know it otherwise."""
     topic = topics.topic(fresh("topic"), region="eu-west-1")

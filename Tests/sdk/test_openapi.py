@@ -10,6 +10,7 @@ import regex
 
 import agent
 import cases
+import events
 import model
 from deployment import run_weir
 
@@ -75,6 +76,27 @@ def test_the_committed_document_is_current(api, text):
     arguments, path, _ = DOCUMENTS[api]
     assert path.read_text() == text, f"stale: run `weir {' '.join(['openapi', *arguments])} > openapi/{path.name}`"
     assert printed(api) == text
+
+
+@pytest.mark.parametrize("api, name", [("events", "events.json"), ("event-schema", "event.schema.json")])
+def test_the_documents_of_events_are_current(api, name):
+    done = run_weir("openapi", "--api", api)
+    assert (FOLDER / name).read_text() == done.stdout, f"stale: run `weir openapi --api {api} > openapi/{name}`"
+
+
+def test_the_documents_of_events():
+    """Both are valid, describe the same event, and name the types that there are. Tests/sdk/events.py holds every event that arrives against it."""
+    document = json.loads((FOLDER / "events.json").read_text())
+    openapi_spec_validator.validate(document)
+    jsonschema.Draft202012Validator.check_schema(events.PUBLISHED)
+    described = json.loads(json.dumps(document["components"]["schemas"]).replace("#/components/schemas/", "#/$defs/"))
+    published = {key: value for key, value in events.PUBLISHED.items() if key not in ("$schema", "$id", "title")}
+    assert published.pop("$defs") == {"Data": described["Data"]}
+    assert published == described["Event"]
+    assert {kind["const"] for kind in published["properties"]["type"]["oneOf"]} == events.OF_RESOURCES | events.OTHERS
+    for path in document["webhooks"].values():
+        for media in path["post"]["requestBody"]["content"].values():
+            events.check_event(media["example"])
 
 
 def test_an_api_that_there_is_not():
