@@ -80,20 +80,25 @@ final class Finisher: Sendable {
     }
 
     private func write(_ works: [Work]) async {
-        var rest = works.map(\.queue)
-        do throws(DatabaseError) {
-            if rest.count > 1 { rest = try await store.finishQueues(rest) }
-        } catch {
-            failed(error)
+        let queues = works.map(\.queue)
+        if queues.count > 1 {
+            do throws(DatabaseError) {
+                // Those whose queue somebody adds to at this moment only keep their lease a little longer.
+                for queue in try await store.finishQueues(queues) {
+                    await insist { () async throws(DatabaseError) in try await store.endLease(of: queue) }
+                }
+                return
+            } catch {
+                failed(error)
+            }
         }
-        // Those whose queue somebody is adding to at this moment, or all of them where the batch failed.
-        for queue in rest { await write(queue) }
+        for queue in queues { await insist { () async throws(DatabaseError) in try await store.finishQueue(queue) } }
     }
 
-    private func write(_ queue: FinishedQueue) async {
+    private func insist(_ write: () async throws(DatabaseError) -> Void) async {
         for attempt in 1...3 {
             do throws(DatabaseError) {
-                return try await store.finishQueue(queue)
+                return try await write()
             } catch {
                 failed(error)
                 if attempt < 3 { try? await Task.sleep(for: .milliseconds(200 * attempt)) }

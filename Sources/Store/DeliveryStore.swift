@@ -33,14 +33,12 @@ extension Store {
     public func finishQueue(_ finished: FinishedQueue) async throws(DatabaseError) {
         var batch = Batch()
         batch.addAttempts(of: finished)
-        let leased = finished.arguments
-        if finished.isEmpty { batch.add(DeliveryStatements.removeQueue, leased + [.integer(finished.queue.enqueued)]) }
-        batch.add(DeliveryStatements.releaseQueue, leased + [.integer(finished.delay)])
+        batch.addEnd(of: finished)
         _ = try await write(batch)
     }
 
     /// Does the same for many queues in one batch, which waits for none of their rows. Answers those that somebody else held or had added to:
-    /// what was attempted is written down, and they are still leased.
+    /// what was attempted is written down, and only their lease is still to end, by `endLease(of:)`.
     public func finishQueues(_ finished: [FinishedQueue]) async throws(DatabaseError) -> [FinishedQueue] {
         var batch = Batch()
         // In one order for everybody, where a lease that has ended was taken over.
@@ -54,6 +52,13 @@ extension Store {
         var rest: [FinishedQueue] = []
         for (queue, end) in zip(finished, ended) where try result.rows(end).isEmpty { rest.append(queue) }
         return rest
+    }
+
+    /// Gives a queue back or removes it where what was attempted is written down.
+    public func endLease(of finished: FinishedQueue) async throws(DatabaseError) {
+        var batch = Batch()
+        batch.addEnd(of: finished)
+        _ = try await write(batch)
     }
 
     fileprivate static func arguments(_ event: EventKey, _ destinationID: String) -> [SQLValue] {
@@ -165,5 +170,11 @@ extension Batch {
             Store.arguments(failure.event, id) + [
                 .integer(failure.status), .text(failure.error), .integer(failure.isLast ? 1 : 0),
             ])
+    }
+
+    /// Removes the queue if it is empty, or else gives it back.
+    fileprivate mutating func addEnd(of finished: FinishedQueue) {
+        if finished.isEmpty { add(DeliveryStatements.removeQueue, finished.arguments + [.integer(finished.queue.enqueued)]) }
+        add(DeliveryStatements.releaseQueue, finished.arguments + [.integer(finished.delay)])
     }
 }

@@ -604,30 +604,41 @@ import Testing
             return FinishedQueue(queue, leaseToken: token, outcome)
         }
         if together { finished = try await store.finishQueues(finished) }
-        for queue in finished { try await store.finishQueue(queue) }
+        for queue in finished { try await together ? store.endLease(of: queue) : store.finishQueue(queue) }
     }
 
-    @Test func `a batch of many queues waits for none that somebody holds`() async throws {
+    @Test(arguments: [true, false]) func `a batch of many queues waits for none that somebody holds`(_ haveArrived: Bool) async throws {
         try await TestDatabase.with(.postgres) { database in
             let store = Store(database.database)
             try await store.subscribe("all")
             let arns = [try await store.create(.named("free")), try await store.create(.named("held"))]
             let queues = try await store.claimQueues(of: "all", leaseToken: "t", lease: 60_000, limit: 10)
             let events = try await store.waitingEvents(in: queues, leaseToken: "t", limit: 16)
-            let finished = queues.map { queue in
-                var outcome = QueueOutcome(hasMore: false)
-                outcome.delivered = events.filter { $0.event.resourceARN == queue.resourceARN }.map { (event: $0.event.key, status: 200) }
+            let finished = try queues.map { queue in
+                let event = try #require(events.first { $0.event.resourceARN == queue.resourceARN }).event.key
+                var outcome = QueueOutcome(hasMore: !haveArrived)
+                if haveArrived {
+                    outcome.delivered = [(event: event, status: 200)]
+                } else {
+                    outcome.failure = QueueOutcome.Failure(
+                        event: event, attempt: 1, duration: 5, status: 500, error: "refused", isLast: false, delay: 1000)
+                }
                 return FinishedQueue(queue, leaseToken: "t", outcome)
             }
             let holder = try database.migrationConnection()
             try holder.execute("BEGIN; SELECT 1 FROM delivery_queue WHERE resource_arn = '\(arns[1])' FOR UPDATE")
             let rest = try await store.finishQueues(finished)
             #expect(rest.map(\.queue.resourceARN) == [arns[1]])
-            // Both have arrived all the same.
-            #expect(try await store.pendingDeliveries(limit: 10) == 0)
+            // What became of both is written down all the same, once.
+            func written() throws -> [[SQLValue]] { try database.rows("SELECT state, attempts FROM delivery") }
+            let expected: [[SQLValue]] = Array(repeating: [.text(haveArrived ? "DELIVERED" : "PENDING"), .integer(1)], count: 2)
+            #expect(try written() == expected)
             try holder.execute("ROLLBACK")
-            for queue in rest { try await store.finishQueue(queue) }
-            #expect(try database.rows("SELECT count(*) FROM delivery_queue") == [[.integer(0)]])
+            for queue in rest { try await store.endLease(of: queue) }
+            #expect(try written() == expected)
+            #expect(try database.rows("SELECT count(*) FROM delivery_attempt") == [[.integer(haveArrived ? 0 : 2)]])
+            let queue: [SQLValue] = [.null, .integer(database.clock.now + 1000)]
+            #expect(try database.rows("SELECT lease_token, available_at FROM delivery_queue") == (haveArrived ? [] : [queue, queue]))
         }
     }
 
