@@ -1,7 +1,10 @@
--- Views of deliveries for people who look into the database, as those of events and tasks.
+-- What was given up, which operators look for and send again.
+CREATE INDEX delivery_dead ON delivery (occurred_at, resource_arn, sequence, destination_id) WHERE state = 'DEAD';
 
 -- What was leased is found by the destination and the end of its lease.
 DROP INDEX delivery_queue_lease;
+
+-- Views of deliveries for people who look into the database, as those of events and tasks.
 
 -- target: the ARN of a topic or the path of a file; of a webhook only the host (and port), since the rest of a URL may be as good as a password.
 -- waiting_queues: how many resources have events that wait for it. retry_at: NULL where nothing holds it back.

@@ -136,6 +136,12 @@ public struct FinishedQueue: Sendable {
     }
 }
 
+/// An event that was given up for a destination.
+public struct DeadLetter: Sendable {
+    public let destinationID: String
+    public let event: TellingEvent
+}
+
 /// How the delivery of an event to a destination stands.
 public struct DeliveryRecord: Sendable, Hashable {
     public let destinationID: String

@@ -246,6 +246,21 @@ enum DeliveryStatements {
             httpStatus: try row.optionalInteger(), error: try row.text())
     }
 
+    /// What was given up, of destinations that there are: at most $5 after ($1, $2, $3, $4), in the order of time.
+    static let dead = Statement(
+        "delivery.dead",
+        """
+        SELECT delivery.destination_id, \(eventColumns) FROM delivery
+            JOIN event ON event.occurred_at = delivery.occurred_at AND event.resource_arn = delivery.resource_arn
+                AND event.sequence = delivery.sequence
+        WHERE delivery.state = 'DEAD' AND delivery.occurred_at >= CAST($1 AS BIGINT)
+            AND (delivery.occurred_at, delivery.resource_arn, delivery.sequence, delivery.destination_id)
+                > (CAST($1 AS BIGINT), $2, CAST($3 AS BIGINT), $4)
+            AND EXISTS (SELECT 1 FROM destination WHERE destination.id = delivery.destination_id)
+        ORDER BY delivery.occurred_at, delivery.resource_arn, delivery.sequence, delivery.destination_id LIMIT CAST($5 AS BIGINT)
+        """
+    ) { row throws(DatabaseError) in DeadLetter(destinationID: try row.text(), event: try event(&row)) }
+
     /// Sends the event ($1, $2, $3) again to the destination $4, whether it has arrived or was given up. Nothing where it still waits.
     static let replay = Statement(
         "delivery.replay",
@@ -325,8 +340,8 @@ enum DeliveryStatements {
     static let all: [StatementText] = [
         due.text, abandoned.text, claim.text, waiting.text, deliver.text, fail.text, insertAttempt.text, removeQueue.text,
         releaseQueue.text, removeFreeQueue.text, releaseFreeQueue.text, queues.text, giveUp.text, forget.text, removeAbandonedQueue.text,
-        tail.text, findEvent.text, deliveries.text,
-        attempts.text, replay.text, enqueueReplay.text, now.text, countPending.text, insertEvent.text, insertEventDeliveries.text,
+        tail.text, findEvent.text, deliveries.text, attempts.text, dead.text, replay.text, enqueueReplay.text, now.text, countPending.text,
+        insertEvent.text, insertEventDeliveries.text,
         enqueueEventDeliveries.text, removeOld.text, removeOldAttempts.text,
     ]
 }

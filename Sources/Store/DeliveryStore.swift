@@ -97,6 +97,16 @@ extension Store {
         try await database.read(DeliveryStatements.attempts, [.text(key.resourceARN), .integer(key.sequence)])
     }
 
+    /// At most `limit` events that were given up, after one, in the order of time: of `after`, or from the moment `since` on.
+    public func deadLetters(after: DeadLetter?, since: Int64, limit: Int) async throws(DatabaseError) -> [DeadLetter] {
+        try await database.read(
+            DeliveryStatements.dead,
+            [
+                .integer(after?.event.occurredAt ?? since), .text(after?.event.resourceARN ?? ""), .integer(after?.event.sequence ?? 0),
+                .text(after?.destinationID ?? ""), .integer(Int64(limit)),
+            ])
+    }
+
     /// Sends an event to a destination again, marked as a replay; false where it was never to go there, or still waits.
     public func replay(_ key: EventKey, to destinationID: String) async throws(DatabaseError) -> Bool {
         let arguments = Self.arguments(key, destinationID)

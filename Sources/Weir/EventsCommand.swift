@@ -30,7 +30,7 @@ struct Events: AsyncParsableCommand {
             var words = CommandWords(arguments)
             let follows = words.takeFlag("follow")
             let filter = try EventFilter(takenFrom: &words)
-            let age = try words.takeOption("since").map(Self.milliseconds)
+            let age = try words.takeOption("since").map(Events.milliseconds)
             try await Deployment.open(words, self) { deployment, _ in
                 let now = try await deployment.store.now()
                 var tail = EventTail(store: deployment.store, since: now - (age ?? (follows ? 0 : 60 * 60 * 1000)))
@@ -41,14 +41,6 @@ struct Events: AsyncParsableCommand {
                     if follows, tail.isCaughtUp { try await Task.sleep(for: .milliseconds(300)) }
                 } while follows || !tail.isCaughtUp
             }
-        }
-
-        private static func milliseconds(_ text: String) throws -> Int64 {
-            let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
-            guard let unit = text.last.flatMap({ units[$0] }), let number = Int64(text.dropLast()), (0...1_000_000).contains(number) else {
-                throw ValidationError("--since: must be a number with a unit, such as 90s, 15m, 24h or 7d, not '\(text)'")
-            }
-            return number * unit
         }
     }
 
@@ -97,11 +89,18 @@ struct Events: AsyncParsableCommand {
 
     struct Replay: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "replay", abstract: "Send an event again, marked as a replay.",
-            usage: "weir events replay ID [--destination ID] [--config FILE] [--KEY VALUE ...]",
+            commandName: "replay", abstract: "Send an event again, or all that were given up, marked as a replay.",
+            usage: """
+                weir events replay ID [--destination ID] [--config FILE] [--KEY VALUE ...]
+                weir events replay --dead [--destination ID] [--account DIGITS] [--types A,B] [--prefix ARN-PREFIX] [--since DURATION] \
+                [--config FILE] [--KEY VALUE ...]
+                """,
             discussion: """
-                Without --destination it goes to every destination that gave it up or, where there is none, to every one that it went to. It \
-                carries the id that it had, the attribute replayed and, in a webhook, the header weir-replay.
+                Without --destination an event goes to every destination that gave it up or, where there is none, to every one that it went to. \
+                It carries the id that it had, the attribute replayed and, in a webhook, the header weir-replay.
+
+                --dead sends all events that were given up, as far as they are kept: of one destination, or those that the other flags name. \
+                --since DURATION goes back so far: 90s, 15m, 24h or 7d.
 
 
                 """ + ConfigurationHelp.text)
@@ -112,6 +111,34 @@ struct Events: AsyncParsableCommand {
         func run() async throws {
             var words = CommandWords(arguments)
             let wanted = try words.takeOption("destination")
+            guard words.takeFlag("dead") else { return try await replayOne(&words, to: wanted) }
+            let filter = try EventFilter(takenFrom: &words)
+            let age = try words.takeOption("since").map(Events.milliseconds)
+            try await Deployment.open(words, self) { deployment, _ in
+                if let wanted, try await deployment.store.destination(wanted) == nil {
+                    throw ValidationError("There is no destination \(wanted): weir subscriptions list has them all.")
+                }
+                let since = if let age { try await deployment.store.now() - age } else { Int64(0) }
+                let count = try await Self.replayDead(of: wanted, filter, since: since, in: deployment.store)
+                print(count == 0 ? "There is nothing to send again." : "Sent again: \(count), each as soon as its turn comes.")
+            }
+        }
+
+        /// One after the other in the order of time, so that those of a resource go in their order.
+        private static func replayDead(of wanted: String?, _ filter: EventFilter, since: Int64, in store: Store) async throws -> Int {
+            var count = 0
+            var last: DeadLetter?
+            repeat {
+                let page = try await store.deadLetters(after: last, since: since, limit: 500)
+                for letter in page where (wanted ?? letter.destinationID) == letter.destinationID && filter.matches(letter.event) {
+                    if try await store.replay(letter.event.key, to: letter.destinationID) { count += 1 }
+                }
+                last = page.last
+            } while last != nil
+            return count
+        }
+
+        private func replayOne(_ words: inout CommandWords, to wanted: String?) async throws {
             try await withEvent(&words, self) { event, deployment in
                 let deliveries = try await deployment.store.deliveries(of: event.key)
                 let ids = try Self.destinations(wanted, deliveries)
@@ -151,6 +178,15 @@ struct Events: AsyncParsableCommand {
             }
             try await body(event, deployment)
         }
+    }
+
+    /// A duration as --since takes it.
+    private static func milliseconds(_ text: String) throws -> Int64 {
+        let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
+        guard let unit = text.last.flatMap({ units[$0] }), let number = Int64(text.dropLast()), (0...1_000_000).contains(number) else {
+            throw ValidationError("--since: must be a number with a unit, such as 90s, 15m, 24h or 7d, not '\(text)'")
+        }
+        return number * unit
     }
 
     private static func time(_ milliseconds: Int64) -> String {

@@ -144,6 +144,34 @@ import Testing
         }
     }
 
+    @Test(arguments: Engine.allCases) func `what was given up is listed, page after page`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            for id in ["one", "two"] { try await store.subscribe(id) }
+            for name in ["a", "b"] {
+                _ = try await store.create(.named(name))
+                try await store.retag(name, 2)
+            }
+            try database.execute("UPDATE delivery SET state = 'DEAD', finished_at = 1 WHERE sequence > 1")
+            // Of a destination that is gone nothing can be sent again.
+            try database.execute(
+                "INSERT INTO delivery SELECT 'gone', resource_arn, sequence, occurred_at, state, 1, 0, 1, NULL, 1, NULL, NULL FROM delivery "
+                    + "WHERE state = 'DEAD' AND destination_id = 'one'")
+            var found: [DeadLetter] = []
+            while true {
+                let page = try await store.deadLetters(after: found.last, since: 0, limit: 3)
+                #expect(page.count <= 3)
+                if page.isEmpty { break }
+                found += page
+            }
+            let order = found.map { "\($0.event.occurredAt) \($0.event.resourceARN) \($0.event.sequence) \($0.destinationID)" }
+            #expect(order.count == 8 && Set(order).count == 8)
+            #expect(order == order.sorted())
+            #expect(Set(found.map(\.destinationID)) == ["one", "two"] && Set(found.map(\.event.sequence)) == [2, 3])
+            #expect(try await store.deadLetters(after: nil, since: database.clock.now + 1, limit: 3).isEmpty)
+        }
+    }
+
     @Test(arguments: Engine.allCases) func `what waits cannot be replayed`(_ engine: Engine) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)

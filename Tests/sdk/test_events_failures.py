@@ -3,6 +3,7 @@
 import datetime
 import email.utils
 import re
+import threading
 import time
 
 import pytest
@@ -281,6 +282,44 @@ def test_a_dead_letter_lets_later_events_pass_and_can_be_sent_again(telling, rec
     accepted(telling.calls, "TagResource", {"ResourceARN": event["subject"], "Tags": [{"Key": "k", "Value": "v"}]})
     sink.wait(5)
     assert "replayed" not in sink.requests[-1].event and "weir-replay" not in sink.requests[-1].headers
+
+
+def test_all_dead_letters_are_sent_again(telling, receiver, subscribe):
+    is_down = threading.Event()
+    is_down.set()
+
+    def down(request):
+        return answer(500) if is_down.is_set() and not request.event["type"].endswith(".CreateStream") else OK
+
+    sink, other = receiver(down), receiver(down)
+    name, subscription = one_stream(telling, subscribe, sink)
+    prefix = ["--prefix", f"arn:aws:kinesisvideo:{REGION}:{ACCOUNT}:stream/{name}/"]
+    another = subscribe(telling, other, *prefix)
+    create(telling, name)
+    accepted(telling.calls, "TagStream", {"StreamName": name, "Tags": {"a": "1"}})
+    accepted(telling.calls, "UntagStream", {"StreamName": name, "TagKeyList": ["a"]})
+    for id in subscription.id, another.id:
+        until(lambda: telling.notifications.deliveries(id, "DEAD") == 3, "all but the first are given up")
+    is_down.clear()
+    replay = ["events", "replay", "--dead", "--destination", subscription.id]
+    assert "nothing" in telling.notifications.done(*replay, "--since", "0s").lower()
+    assert ": 1," in telling.notifications.done(*replay, "--types", "TagStream", "--since", "1h")
+    sink.wait(2)
+    assert kinds(sink.events)[1:] == [("TagStream", "ACTIVE")]
+    assert ": 2," in telling.notifications.done(*replay)
+    sink.wait(4)
+    assert kinds(sink.events)[2:] == [("StreamStatusChange", "ACTIVE"), ("UntagStream", "ACTIVE")]
+    assert all(request.headers["weir-replay"] == "true" for request in sink.requests[-3:])
+    until(lambda: telling.notifications.deliveries(subscription.id, "DELIVERED") == 4, "it is written down")
+    assert "nothing" in telling.notifications.done(*replay).lower()
+    # The other one is none of its business, until nothing is said of destinations.
+    assert len(other.events) == 1
+    assert ": 3," in telling.notifications.done("events", "replay", "--dead", *prefix)
+    other.wait(4)
+    for arguments, said in (
+        [["--destination", "sub-none"], "sub-none"], [["--since", "yesterday"], "--since"], [["--types", "Nothing"], "--types"], [["--account", "1"], "--account"],
+    ):
+        assert said in telling.notifications.refused("events", "replay", "--dead", *arguments)
 
 
 def test_replaying_what_is_not_there(telling):
