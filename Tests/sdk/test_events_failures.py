@@ -305,10 +305,12 @@ def test_all_dead_letters_are_sent_again(telling, receiver, subscribe):
     assert "nothing" in telling.notifications.done(*replay, "--since", "0s").lower()
     assert ": 1," in telling.notifications.done(*replay, "--types", "TagStream", "--since", "1h")
     sink.wait(2)
-    assert kinds(sink.events)[1:] == [("TagStream", "ACTIVE")]
+    assert [kind for kind, _ in kinds(sink.events)[1:]] == ["TagStream"]
     assert ": 2," in telling.notifications.done(*replay)
     sink.wait(4)
-    assert kinds(sink.events)[2:] == [("StreamStatusChange", "ACTIVE"), ("UntagStream", "ACTIVE")]
+    assert {kind for kind, _ in kinds(sink.events)[2:]} == {"StreamStatusChange", "UntagStream"}
+    # In the order of the stream.
+    assert int(sink.events[2]["sequence"]) < int(sink.events[3]["sequence"])
     assert all(request.headers["weir-replay"] == "true" for request in sink.requests[-3:])
     until(lambda: telling.notifications.deliveries(subscription.id, "DELIVERED") == 4, "it is written down")
     assert "nothing" in telling.notifications.done(*replay).lower()
