@@ -71,7 +71,7 @@ let package = Package(
         library("EdgeAgent", ["Contract", "Signing", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioSSL]),
         library("Signing", [crypto]),
         library("Contract", []),
-        library("Store", ["SQL"]),
+        library("Store", ["SQL", crypto]),
         library("SQLiteDriver", ["SQL", "CSQLite"]),
         library("PostgresDriver", ["SQL", "CPostgres", logging]),
         library("SQL", []),

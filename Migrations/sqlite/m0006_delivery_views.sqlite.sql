@@ -1,3 +1,6 @@
+-- Who changed the row last, by which the rest of a batch knows whether it was this batch.
+ALTER TABLE destination ADD COLUMN change_token TEXT;
+
 -- What was given up, which operators look for and send again.
 CREATE INDEX delivery_dead ON delivery (occurred_at, resource_arn, sequence, destination_id) WHERE state = 'DEAD';
 

@@ -7,6 +7,8 @@ final class AddressBook: Sendable {
     private struct Entry {
         /// The one to be tried first stands first.
         var answer: Task<Result<[IPAddress], DeliveryFault>, Never>
+        /// What was answered, as soon as it was.
+        var addresses: [IPAddress] = []
         var rotation = 0
         var goodUntil: ContinuousClock.Instant
     }
@@ -29,13 +31,16 @@ final class AddressBook: Sendable {
         let entry = entries.withLock { entries in
             if let entry = entries[host], entry.goodUntil > now { return entry }
             if entries.count >= Self.mostEntries { entries = entries.filter { $0.value.goodUntil > now } }
-            let entry = Entry(answer: ask(host, limit), goodUntil: now + Self.lifetime)
+            let entry = Entry(answer: ask(host, limit), rotation: entries[host]?.rotation ?? 0, goodUntil: now + Self.lifetime)
             entries[host] = entry
             return entry
         }
         switch await entry.answer.value {
         case .success(let addresses):
-            let first = entry.rotation % addresses.count
+            let first = entries.withLock { entries in
+                if entries[host]?.answer == entry.answer { entries[host]?.addresses = addresses }
+                return entry.rotation % addresses.count
+            }
             return Array(addresses[first...] + addresses[..<first])
         case .failure(let fault):
             entries.withLock { entries in
@@ -57,8 +62,12 @@ final class AddressBook: Sendable {
         }
     }
 
-    /// An address was not reached: another is tried first the next time, if there is one.
+    /// An address was not reached: another is tried first the next time, if there is one. Of many who say so at once, one has it changed.
     func failed(_ host: String, _ address: IPAddress) {
-        entries.withLock { $0[host]?.rotation += 1 }
+        entries.withLock { entries in
+            guard let entry = entries[host], !entry.addresses.isEmpty, entry.addresses[entry.rotation % entry.addresses.count] == address
+            else { return }
+            entries[host]?.rotation += 1
+        }
     }
 }

@@ -35,8 +35,8 @@ final class ClientPool: Sendable {
     private let trustRoots: [NIOSSLCertificate]
     private let state = Mutex(State())
     private static let mostIdle = 64
-    /// As many as one destination may have in flight.
-    static let connectionsPerHost = 64
+    /// As many as a courier has in flight in all: who shares a host with a slow receiver does not wait for its connections.
+    static let connectionsPerHost = Pace().queues
 
     init(trustRoots: [NIOSSLCertificate]) {
         self.trustRoots = trustRoots

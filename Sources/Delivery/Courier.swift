@@ -105,13 +105,12 @@ public final class Courier: Service {
 
     /// Pauses destinations that have failed for too long, and tells so.
     func pauseFailing() async throws(DatabaseError) {
-        for destination in try await shared.store.pauseFailingDestinations(for: shared.settings.pauseAfter) {
-            shared.logger.warning("a destination is paused", metadata: ["destination": "\(destination.id)"])
-            let moment = try await shared.store.now()
-            _ = try await shared.store.tell(
-                "DestinationPaused", subjectARN: shared.settings.subjectARN(destination), account: destination.account ?? "",
-                region: destination.region ?? "", status: DestinationStatus.paused.rawValue, keyID: "", requestID: "", at: moment,
-                token: CourierShared.token())
+        let age = shared.settings.pauseAfter
+        for destination in try await shared.store.failingDestinations(for: age) {
+            let arn = shared.settings.subjectARN(destination)
+            if try await shared.store.pauseFailing(destination.id, for: age, subjectARN: arn, token: CourierShared.token()) {
+                shared.logger.warning("a destination is paused", metadata: ["destination": "\(destination.id)"])
+            }
         }
     }
 }

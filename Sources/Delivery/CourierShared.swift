@@ -47,6 +47,7 @@ final class CourierShared: Sendable {
     private let hinting: AsyncStream<Void>.Continuation
     private let stopped = Atomic(false)
     private let troubles: Troubles
+    private let saidUnsent = Mutex<ContinuousClock.Instant?>(nil)
 
     init(store: Store, settings: DeliverySettings, sender: Sender, pace: Pace, logger: Logger) {
         self.store = store
@@ -72,6 +73,7 @@ final class CourierShared: Sendable {
     func stop() {
         guard stopped.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged else { return }
         places.close()
+        finisher.hurry()
         hinting.yield()
         Task { [grace = pace.grace, sending] in
             try? await Task.sleep(for: grace)
@@ -93,6 +95,17 @@ final class CourierShared: Sendable {
 
     /// It did.
     func succeeded() { troubles.succeeded() }
+
+    /// Events could not be sent, for a reason of our own; said once a minute.
+    func unsent(_ reason: String) {
+        let now = ContinuousClock.now
+        let isNew = saidUnsent.withLock { said in
+            if let last = said, now - last < .seconds(60) { return false }
+            said = now
+            return true
+        }
+        if isNew { logger.error("events cannot be sent", metadata: ["error": "\(reason)"]) }
+    }
 
     /// What is written down of an attempt that failed.
     func failure(_ waiting: WaitingEvent, _ failure: Receipt.Failure, duration: Int64) -> QueueOutcome.Failure {

@@ -29,6 +29,7 @@ public enum DeliveryTest {
         let (isDelivered, outcome, excerpt) =
             switch receipt {
             case .delivered(let status, let excerpt): (true, "delivered\(status.map { ", answered \($0)" } ?? "")", excerpt)
+            case .unsent(let reason): (false, "not sent: \(reason)", [])
             case .failed(let failure): (false, "failed: \(failure.error)", failure.excerpt)
             }
         // What a stranger answers is shown without what a terminal would obey.

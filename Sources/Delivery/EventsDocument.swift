@@ -84,7 +84,7 @@ public enum EventsDocument {
             "410": .object(["description": "Nothing more is wanted: the destination is disabled, and what waits for it is given up."]),
             "429": .object([
                 "description":
-                    "Too much: nothing is sent before the time that Retry-After says, an hour at most. The same goes for any other failure.",
+                    "Too much: the instance that is told so sends nothing before the time that Retry-After says, an hour at most, and others begin nothing more. The same goes for any other failure.",
                 "headers": .object([
                     "Retry-After": .object(["description": "Seconds, or a date.", "schema": .object(["type": "string"])])
                 ]),

@@ -9,8 +9,9 @@ final class Finisher: Sendable {
     /// A queue whose events were attempted.
     struct Work: Sendable {
         let queue: FinishedQueue
-        /// Called once it is written down, or could not be: then the lease ends by itself, and what was delivered is sent again.
-        let done: @Sendable () async -> Void
+        /// Called once it is written down, with whether something may wait in the queue still; or once it could not be: then the lease ends by
+        /// itself, and what was delivered is sent again.
+        let done: @Sendable (Bool) async -> Void
     }
 
     private struct State {
@@ -22,6 +23,7 @@ final class Finisher: Sendable {
     private let store: Store
     private let failed: @Sendable (DatabaseError) -> Void
     private let state = Mutex(State())
+    private let isHurried = Atomic(false)
     /// While one batch is committed the next is gathered. If that takes long others help, so that one that is held up does not hold up all.
     private static let mostWriters = 4
     private static let most = 128
@@ -43,6 +45,9 @@ final class Finisher: Sendable {
         if needsWriter { Task { await write() } }
     }
 
+    /// From now on nothing that fails is tried again: its lease ends by itself.
+    func hurry() { isHurried.store(true, ordering: .relaxed) }
+
     /// Returns once everything that was handed in is written down.
     func drain() async {
         await withCheckedContinuation { continuation in
@@ -57,8 +62,8 @@ final class Finisher: Sendable {
 
     private func write() async {
         while let works = next() {
-            await write(works)
-            for work in works { await work.done() }
+            let waiting = await write(works)
+            for work in works { await work.done(waiting.contains(work.queue.queue)) }
         }
     }
 
@@ -79,29 +84,48 @@ final class Finisher: Sendable {
         return works
     }
 
-    private func write(_ works: [Work]) async {
+    /// Answers the queues in which something may wait still.
+    private func write(_ works: [Work]) async -> Set<LeasedQueue> {
         let queues = works.map(\.queue)
+        var waiting: Set<LeasedQueue> = []
         if queues.count > 1 {
             do throws(DatabaseError) {
                 // Those whose queue somebody adds to at this moment only keep their lease a little longer.
-                for queue in try await store.finishQueues(queues) {
-                    await insist { () async throws(DatabaseError) in try await store.endLease(of: queue) }
+                let rest = try await store.finishQueues(queues)
+                for queue in rest {
+                    if try await insist({ () async throws(DatabaseError) in try await store.endLease(of: queue) }) {
+                        waiting.insert(queue.queue)
+                    }
                 }
-                return
+                return waiting
             } catch {
                 failed(error)
             }
         }
-        for queue in queues { await insist { () async throws(DatabaseError) in try await store.finishQueue(queue) } }
+        for queue in queues {
+            do throws(DatabaseError) {
+                if try await insist({ () async throws(DatabaseError) in try await store.finishQueue(queue) }) {
+                    waiting.insert(queue.queue)
+                }
+            } catch {
+                failed(error)
+                // Where the server stops, one failure is enough: the others would only take their time.
+                if isHurried.load(ordering: .relaxed) { break }
+            }
+        }
+        return waiting
     }
 
-    private func insist(_ write: () async throws(DatabaseError) -> Void) async {
-        for attempt in 1...3 {
+    private func insist(_ write: () async throws(DatabaseError) -> Bool) async throws(DatabaseError) -> Bool {
+        var attempt = 1
+        while true {
             do throws(DatabaseError) {
                 return try await write()
             } catch {
+                guard attempt < 3, !isHurried.load(ordering: .relaxed) else { throw error }
                 failed(error)
-                if attempt < 3 { try? await Task.sleep(for: .milliseconds(200 * attempt)) }
+                try? await Task.sleep(for: .milliseconds(200 * attempt))
+                attempt += 1
             }
         }
     }

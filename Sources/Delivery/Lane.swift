@@ -50,9 +50,10 @@ final class Lane: Sendable {
 
     /// Takes the right to claim; false where somebody has it.
     func beginClaiming() -> Bool {
-        if isClaiming.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged { return true }
+        if isClaiming.compareExchange(expected: false, desired: true, ordering: .sequentiallyConsistent).exchanged { return true }
         isWanted.store(true, ordering: .sequentiallyConsistent)
-        return false
+        // Who had it may have given it up in between, without seeing that it is wanted.
+        return isClaiming.compareExchange(expected: false, desired: true, ordering: .sequentiallyConsistent).exchanged
     }
 
     /// Claims nothing more.
@@ -65,7 +66,11 @@ final class Lane: Sendable {
             do throws(DatabaseError) {
                 repeat {
                     let count = await leases.take(upTo: shared.pace.claimLimit)
-                    guard count > 0 else { break }
+                    // After a stop what is given back would be claimed at once.
+                    guard count > 0, !shared.isStopping else {
+                        leases.giveBack(count)
+                        break
+                    }
                     let claimed = try await claim(count)
                     await hire(destination, &group)
                     if claimed < count { break }
@@ -77,6 +82,8 @@ final class Lane: Sendable {
             // Who came a moment too early to claim and too late to be seen by the last claim is not forgotten.
             if isWanted.exchange(false, ordering: .sequentiallyConsistent) { shared.hint() }
         }
+        // Where what was finished meanwhile took the places of the last claim for work, the last note is not written yet.
+        if leases.taken == 0 { await writeNote(isLast: true) }
     }
 
     /// Leases at most `count` queues, for which there are places, and answers how many.
@@ -101,20 +108,22 @@ final class Lane: Sendable {
         }
     }
 
-    /// Sees to it that as many tasks are at work as may be and there is work for. Waits for places where other destinations have them all: their
-    /// tasks give them back, as this lane's own do.
+    /// Sees to it that as many tasks are at work as may be and there is work for, and at least one. Waits for further places where other
+    /// destinations have them all: their tasks give them back, as this lane's own do.
     private func hire(_ destination: DestinationRecord, _ group: inout DiscardingTaskGroup) async {
         let limit = limit
         leases.setLimit(limit + (isQuick ? shared.pace.queuesAhead : 0))
         while true {
             let (workers, waiting) = state.withLock { ($0.workers, $0.ready.count) }
             guard workers < limit, waiting > 0 else { return }
-            var hired = await shared.places.take(upTo: min(limit - workers, waiting))
-            if hired == 0 {
-                // The courier stops: there are no places any more, but what is leased is to be given back.
-                guard workers == 0 else { return }
+            let hired: Int
+            if workers == 0 {
+                // One there always is, however many places slow receivers take; and what is leased is given back though the courier stops.
                 shared.places.takeAnyway()
                 hired = 1
+            } else {
+                hired = await shared.places.take(upTo: min(limit - workers, waiting))
+                guard hired > 0 else { return }
             }
             state.withLock { $0.workers += hired }
             for _ in 0..<hired { group.addTask { await self.shared.sending.run { await self.attend(destination) } } }
@@ -167,6 +176,11 @@ final class Lane: Sendable {
             case .delivered(let status, _):
                 attempted.outcome.delivered.append((event: waiting.event.key, status: status.map(Int64.init)))
                 continue
+            case .unsent(let reason):
+                // The fault is ours, and costs no attempt.
+                shared.unsent(reason)
+                attempted.outcome.hasMore = true
+                attempted.outcome.delay = 1000
             case .failed(let failure):
                 attempted.outcome.hasMore = true
                 // What was cut short by the courier's own stop is no failure of the receiver.
@@ -188,10 +202,10 @@ final class Lane: Sendable {
         }
         let outcome = attempted.outcome
         shared.finisher.finish(
-            Finisher.Work(queue: FinishedQueue(work.queue, leaseToken: work.token, outcome)) {
+            Finisher.Work(queue: FinishedQueue(work.queue, leaseToken: work.token, outcome)) { isWaiting in
                 self.leases.giveBack(1)
                 await self.writeNote(isLast: self.leases.taken == 0)
-                if outcome.hasMore, outcome.failure.map(\.isLast) ?? true { self.shared.hint() }
+                if isWaiting || outcome.hasMore, outcome.failure.map(\.isLast) ?? (outcome.delay == 0) { self.shared.hint() }
             })
     }
 

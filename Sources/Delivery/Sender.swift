@@ -7,6 +7,8 @@ enum Receipt: Sendable {
     /// It arrived, with an HTTP status where there is one.
     case delivered(status: Int?, excerpt: [UInt8])
     case failed(Failure)
+    /// There was none, for a reason that is no fault of the receiver.
+    case unsent(String)
 
     struct Failure: Sendable {
         var status: Int?
@@ -56,7 +58,10 @@ final class Sender: Sendable {
     private func post(_ event: TellingEvent, _ isReplay: Bool, to destination: DestinationRecord) async throws(DeliveryFault) -> Receipt {
         let target = try target(destination.target)
         let body = CloudEvent.json(event, isReplay: isReplay)
-        let signer = try await secrets.signer(for: destination.secretOwner)
+        let signer: WebhookSigner
+        do throws(DeliveryFault) { signer = try await secrets.signer(for: destination.secretOwner) } catch {
+            return .unsent(error.description)
+        }
         var headers = signer.headers(id: event.id, at: Int64(Date().timeIntervalSince1970), body: body)
         headers.append(("Content-Type", CloudEvent.contentType))
         headers.append(("User-Agent", "weir"))

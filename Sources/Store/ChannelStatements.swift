@@ -119,7 +119,7 @@ enum ChannelStatements {
 
     static let enqueueUnmappingDeliveries = Statement<Void>(
         "delivery.enqueue-for-unmapped-channel",
-        DeliveryTargets.enqueue(table: "channel", condition: unmapped, type: "'\(unmappedEvent)'"))
+        DeliveryTargets.enqueue(table: "channel", condition: unmapped))
 
     static let unmap = Statement<Void>(
         "channel.unmap",

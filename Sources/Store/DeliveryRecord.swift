@@ -94,6 +94,8 @@ public struct QueueOutcome: Sendable {
     public var failure: Failure?
     /// Whether events may wait that were not attempted.
     public var hasMore: Bool
+    /// Milliseconds until the queue may be claimed again, where nothing failed.
+    public var delay: Int64 = 0
 
     public init(hasMore: Bool) { self.hasMore = hasMore }
 

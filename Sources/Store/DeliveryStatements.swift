@@ -120,7 +120,7 @@ enum DeliveryStatements {
         WHERE \(one) AND state = 'PENDING'
         """)
 
-    /// It has not; the last attempt is told. With $7 it is given up.
+    /// It has not, at the attempt $8; that is told. With $7 it is given up. Whoever says the same of the same attempt again changes nothing.
     static let fail = Statement<Void>(
         "delivery.fail",
         """
@@ -128,23 +128,27 @@ enum DeliveryStatements {
             failing_since = coalesce(failing_since, now_ms()),
             state = CASE WHEN CAST($7 AS BIGINT) = 1 THEN 'DEAD' ELSE state END,
             finished_at = CASE WHEN CAST($7 AS BIGINT) = 1 THEN now_ms() ELSE finished_at END
-        WHERE \(one) AND state = 'PENDING'
+        WHERE \(one) AND state = 'PENDING' AND attempts = CAST($8 AS BIGINT) - 1
         """)
 
+    /// The attempt $5 of the event ($1, $2, $3) at the destination $4 has failed; told before it is counted.
     static let insertAttempt = Statement<Void>(
         "delivery.insert-attempt",
         """
         INSERT INTO delivery_attempt (resource_arn, sequence, destination_id, attempt, ended_at, duration_ms, http_status, error)
-        VALUES ($1, CAST($2 AS BIGINT), $3, CAST($4 AS BIGINT), now_ms(), CAST($5 AS BIGINT), CAST($6 AS BIGINT), $7)
+        SELECT resource_arn, sequence, destination_id, CAST($5 AS BIGINT), now_ms(), CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS TEXT)
+        FROM delivery WHERE \(one) AND state = 'PENDING' AND attempts = CAST($5 AS BIGINT) - 1
         ON CONFLICT (resource_arn, sequence, destination_id, ended_at, attempt) DO NOTHING
         """)
 
     /// Removes the queue that is leased under $3, if nothing was added since it held $4.
-    static let removeQueue = Statement<Void>(
+    static let removeQueue = Statement(
         "delivery.remove-queue",
         """
         DELETE FROM delivery_queue WHERE destination_id = $1 AND resource_arn = $2 AND lease_token = $3 AND enqueued = CAST($4 AS BIGINT)
-        """)
+        RETURNING resource_arn
+        """,
+        decode: text)
 
     /// Gives the queue that is leased under $3 back, to be taken again $4 milliseconds from now.
     static let releaseQueue = Statement<Void>(
@@ -190,16 +194,24 @@ enum DeliveryStatements {
         "delivery.give-up",
         """
         UPDATE delivery SET state = 'DEAD', finished_at = now_ms(), last_error = $3
-        WHERE destination_id = $1 AND resource_arn = $2 AND state = 'PENDING'
+        WHERE destination_id = $1 AND resource_arn = $2 AND state = 'PENDING' AND \(isUnwanted)
         """)
 
     static let forget = Statement<Void>(
-        "delivery.forget", "DELETE FROM delivery WHERE destination_id = $1 AND resource_arn = $2 AND state = 'PENDING'")
+        "delivery.forget",
+        "DELETE FROM delivery WHERE destination_id = $1 AND resource_arn = $2 AND state = 'PENDING' AND \(isUnwanted)")
 
     /// Removes the queue whoever has leased it, if nothing was added since it held $3.
-    static let removeAbandonedQueue = Statement<Void>(
+    static let removeAbandonedQueue = Statement(
         "delivery.remove-abandoned-queue",
-        "DELETE FROM delivery_queue WHERE destination_id = $1 AND resource_arn = $2 AND enqueued = CAST($3 AS BIGINT)")
+        """
+        DELETE FROM delivery_queue WHERE destination_id = $1 AND resource_arn = $2 AND enqueued = CAST($3 AS BIGINT) AND \(isUnwanted)
+        RETURNING resource_arn
+        """,
+        decode: text)
+
+    /// Somebody may have enabled the destination again in the meantime.
+    private static let isUnwanted = "NOT EXISTS (SELECT 1 FROM destination WHERE id = $1 AND status <> 'DISABLED')"
 
     // What operators see and do.
 
@@ -313,7 +325,7 @@ enum DeliveryStatements {
         DeliveryTargets.insert(table: "told", source: toldSource, condition: told, type: "told.type"))
     static let enqueueEventDeliveries = Statement<Void>(
         "delivery.enqueue-for-event",
-        DeliveryTargets.enqueue(table: "told", source: toldSource, condition: told, type: "told.type"))
+        DeliveryTargets.enqueue(table: "told", source: toldSource, condition: told))
 
     // Retention, in bounded batches.
 

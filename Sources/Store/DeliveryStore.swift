@@ -30,11 +30,12 @@ extension Store {
 
     /// Writes down what became of a leased queue, and gives it back or, where it is empty, removes it. The batch holds one queue's row only, and
     /// none of a destination, so that two never wait for each other.
-    public func finishQueue(_ finished: FinishedQueue) async throws(DatabaseError) {
+    /// Answers whether something may wait in it still.
+    @discardableResult
+    public func finishQueue(_ finished: FinishedQueue) async throws(DatabaseError) -> Bool {
         var batch = Batch()
         batch.addAttempts(of: finished)
-        batch.addEnd(of: finished)
-        _ = try await write(batch)
+        return try await end(finished, &batch)
     }
 
     /// Does the same for many queues in one batch, which waits for none of their rows. Answers those that somebody else held or had added to:
@@ -42,7 +43,8 @@ extension Store {
     public func finishQueues(_ finished: [FinishedQueue]) async throws(DatabaseError) -> [FinishedQueue] {
         var batch = Batch()
         // In one order for everybody, where a lease that has ended was taken over.
-        for queue in finished.sorted(by: { $0.queue.resourceARN < $1.queue.resourceARN }) { batch.addAttempts(of: queue) }
+        let order = finished.sorted { ($0.queue.resourceARN, $0.queue.destinationID) < ($1.queue.resourceARN, $1.queue.destinationID) }
+        for queue in order { batch.addAttempts(of: queue) }
         let ended = finished.map { queue in
             queue.isEmpty
                 ? batch.add(DeliveryStatements.removeFreeQueue, queue.arguments + [.integer(queue.queue.enqueued)])
@@ -54,11 +56,20 @@ extension Store {
         return rest
     }
 
-    /// Gives a queue back or removes it where what was attempted is written down.
-    public func endLease(of finished: FinishedQueue) async throws(DatabaseError) {
+    /// Gives a queue back or removes it where what was attempted is written down. Answers whether something may wait in it still.
+    @discardableResult
+    public func endLease(of finished: FinishedQueue) async throws(DatabaseError) -> Bool {
         var batch = Batch()
-        batch.addEnd(of: finished)
-        _ = try await write(batch)
+        return try await end(finished, &batch)
+    }
+
+    private func end(_ finished: FinishedQueue, _ batch: inout Batch) async throws(DatabaseError) -> Bool {
+        let removed =
+            finished.isEmpty ? batch.add(DeliveryStatements.removeQueue, finished.arguments + [.integer(finished.queue.enqueued)]) : nil
+        batch.add(DeliveryStatements.releaseQueue, finished.arguments + [.integer(finished.delay)])
+        let result = try await write(batch)
+        guard let removed else { return true }
+        return try result.rows(removed).isEmpty
     }
 
     fileprivate static func arguments(_ event: EventKey, _ destinationID: String) -> [SQLValue] {
@@ -134,9 +145,7 @@ extension Store {
                 .text(subjectARN), .text(type), .text(account), .text(region), .text(status), .text(token), .text(keyID), .text(requestID),
                 .integer(moment),
             ])
-        let event: [SQLValue] = [.text(subjectARN), .integer(moment), .text(token)]
-        batch.add(DeliveryStatements.insertEventDeliveries, event)
-        batch.add(DeliveryStatements.enqueueEventDeliveries, event)
+        batch.addDeliveries(of: subjectARN, at: moment, token: token)
         return try await !write(batch).rows(told).isEmpty
     }
 
@@ -156,12 +165,19 @@ extension FinishedQueue {
     fileprivate var isEmpty: Bool { outcome.failure == nil && !outcome.hasMore }
 
     /// Milliseconds until it may be claimed again.
-    fileprivate var delay: Int64 { outcome.failure.map { $0.isLast ? 0 : $0.delay } ?? 0 }
+    fileprivate var delay: Int64 { outcome.failure.map { $0.isLast ? 0 : $0.delay } ?? outcome.delay }
 
     fileprivate var arguments: [SQLValue] { [.text(queue.destinationID), .text(queue.resourceARN), .text(leaseToken)] }
 }
 
 extension Batch {
+    /// Tells an event that no resource counts to whoever is to be told.
+    mutating func addDeliveries(of subjectARN: String, at moment: Int64, token: String) {
+        let event: [SQLValue] = [.text(subjectARN), .integer(moment), .text(token)]
+        add(DeliveryStatements.insertEventDeliveries, event)
+        add(DeliveryStatements.enqueueEventDeliveries, event)
+    }
+
     /// Writes down which events have arrived, and which has not.
     fileprivate mutating func addAttempts(of finished: FinishedQueue) {
         let id = finished.queue.destinationID
@@ -171,20 +187,13 @@ extension Batch {
         guard let failure = finished.outcome.failure else { return }
         add(
             DeliveryStatements.insertAttempt,
-            [
-                .text(failure.event.resourceARN), .integer(failure.event.sequence), .text(id), .integer(failure.attempt),
-                .integer(failure.duration), .integer(failure.status), .text(failure.error),
+            Store.arguments(failure.event, id) + [
+                .integer(failure.attempt), .integer(failure.duration), .integer(failure.status), .text(failure.error),
             ])
         add(
             DeliveryStatements.fail,
             Store.arguments(failure.event, id) + [
-                .integer(failure.status), .text(failure.error), .integer(failure.isLast ? 1 : 0),
+                .integer(failure.status), .text(failure.error), .integer(failure.isLast ? 1 : 0), .integer(failure.attempt),
             ])
-    }
-
-    /// Removes the queue if it is empty, or else gives it back.
-    fileprivate mutating func addEnd(of finished: FinishedQueue) {
-        if finished.isEmpty { add(DeliveryStatements.removeQueue, finished.arguments + [.integer(finished.queue.enqueued)]) }
-        add(DeliveryStatements.releaseQueue, finished.arguments + [.integer(finished.delay)])
     }
 }

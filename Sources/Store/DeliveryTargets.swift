@@ -11,11 +11,15 @@ enum DeliveryTargets {
         """
     }
 
-    /// Puts those deliveries into the queue of their resource and destination, which it locks until the batch ends.
-    static func enqueue(table: String, source: String? = nil, condition: String, type: String) -> String {
+    /// Puts those deliveries into the queue of their resource and destination, which it locks until the batch ends. It asks the deliveries and not
+    /// the destinations once more: one may have been removed or disabled since, and what is in no queue would wait for ever.
+    static func enqueue(table: String, source: String? = nil, condition: String) -> String {
         """
         INSERT INTO delivery_queue (destination_id, resource_arn, enqueued, available_at, lease_token)
-        \(select("\(table).arn, 1, now_ms(), CAST(NULL AS TEXT)", table, source, condition, type))
+        SELECT delivery.destination_id, delivery.resource_arn, 1, now_ms(), CAST(NULL AS TEXT)
+        FROM \(source ?? table) JOIN delivery ON delivery.occurred_at = \(table).changed_at AND delivery.resource_arn = \(table).arn
+            AND delivery.sequence = \(table).event_sequence
+        WHERE \(condition)
         ON CONFLICT (destination_id, resource_arn) DO UPDATE SET enqueued = delivery_queue.enqueued + 1
         """
     }

@@ -1,3 +1,5 @@
+import Crypto
+
 /// Somewhere events go.
 public struct DestinationRecord: Sendable, Hashable {
     public let id: String
@@ -67,8 +69,12 @@ public struct StreamDestination: Sendable, Hashable {
         self.target = target
     }
 
-    /// The same for all streams of an account and region that name the same target.
-    func id(for key: ResourceKey) -> String { "stream:\(key.account):\(key.region):\(target)" }
+    /// The same for all streams of an account and region that name the same target. Not the target itself: ids are logged and told, and a URL may
+    /// be as good as a password.
+    func id(for key: ResourceKey) -> String {
+        let digest = SHA256.hash(data: Array(target.utf8)).prefix(16).map { String(UInt16($0) + 256, radix: 16).dropFirst() }.joined()
+        return "stream:\(key.account):\(key.region):\(digest)"
+    }
 }
 
 /// What an operator subscribes.

@@ -102,15 +102,34 @@ enum DestinationStatements {
         UPDATE destination SET retry_at = now_ms() + CAST($2 AS BIGINT) WHERE id = $1 AND retry_at < now_ms() + CAST($2 AS BIGINT)
         """)
 
-    /// Pauses those that have done nothing but fail, from the first failure to the last, for $1 milliseconds.
+    /// Those that have done nothing but fail, from the first failure to the last, for $1 milliseconds.
+    static let failing = Statement(
+        "destination.failing",
+        """
+        SELECT \(columns), CAST(0 AS BIGINT) FROM destination
+        WHERE status = 'ACTIVE' AND failed_at - failing_since >= CAST($1 AS BIGINT)
+        """,
+        decode: record)
+
+    /// Pauses the destination $1, by the change $3, if it still is one of those.
     static let pauseFailing = Statement(
         "destination.pause-failing",
         """
-        UPDATE destination SET status = 'PAUSED', status_reason = 'every attempt failed for too long'
-        WHERE status = 'ACTIVE' AND failed_at - failing_since >= CAST($1 AS BIGINT)
-        RETURNING \(columns), CAST(0 AS BIGINT)
-        """,
-        decode: record)
+        UPDATE destination SET status = 'PAUSED', status_reason = 'every attempt failed for too long', change_token = $3
+        WHERE id = $1 AND status = 'ACTIVE' AND failed_at - failing_since >= CAST($2 AS BIGINT)
+        RETURNING id
+        """
+    ) { row throws(DatabaseError) in try row.text() }
+
+    /// Tells under the ARN $2 that the change $3 has paused the destination $1, at the moment $4.
+    static let insertPausedEvent = Statement<Void>(
+        "event.insert-for-paused-destination",
+        """
+        INSERT INTO event (resource_arn, sequence, type, account, region, status, version, change_token, key_id, request_id, occurred_at)
+        SELECT CAST($2 AS TEXT), CAST($4 AS BIGINT), 'DestinationPaused', coalesce(account, ''), coalesce(region, ''), status, '', change_token, '', '',
+            CAST($4 AS BIGINT)
+        FROM destination WHERE id = $1 AND change_token = $3
+        """)
 
     /// The two newest secrets of an owner, the newest first.
     static let secrets = Statement(
@@ -141,7 +160,8 @@ enum DestinationStatements {
 
     static let all: [StatementText] = [
         list.text, find.text, insertSubscription.text, insertForStream.text, enableForStream.text, setStatus.text, remove.text,
-        removeSecrets.text, note.text, holdBack.text, pauseFailing.text, secrets.text, insertSecret.text, removeOldSecrets.text,
+        removeSecrets.text, note.text, holdBack.text, failing.text, pauseFailing.text, insertPausedEvent.text, secrets.text,
+        insertSecret.text, removeOldSecrets.text,
     ]
 }
 

@@ -39,11 +39,14 @@ extension Store {
         return true
     }
 
-    /// Ends what waits for a destination: gives the events up for a reason, or forgets them where there is none. Not what is told meanwhile.
+    /// Ends what waits for a destination: gives the events up for a reason, or forgets them where there is none. Not if it is enabled
+    /// again meanwhile.
     public func abandonDeliveries(of id: String, because reason: String?) async throws(DatabaseError) {
         let limit = 100
         var queues: [LeasedQueue]
+        var removed = 0
         repeat {
+            removed = 0
             queues = try await database.read(DeliveryStatements.queues, [.text(id), .integer(Int64(limit))])
             // One after the other, so that no batch holds more than one queue.
             for queue in queues {
@@ -54,10 +57,10 @@ extension Store {
                 } else {
                     batch.add(DeliveryStatements.forget, names)
                 }
-                batch.add(DeliveryStatements.removeAbandonedQueue, names + [.integer(queue.enqueued)])
-                _ = try await write(batch)
+                let gone = batch.add(DeliveryStatements.removeAbandonedQueue, names + [.integer(queue.enqueued)])
+                removed += try await write(batch).rows(gone).count
             }
-        } while queues.count == limit
+        } while queues.count == limit && removed > 0
     }
 
     /// Ends what waits for destinations that are gone or disabled: what was told while they went.
@@ -81,11 +84,19 @@ extension Store {
         _ = try await write(batch)
     }
 
-    /// Pauses the destinations that have done nothing but fail for `age` milliseconds; answers them.
-    public func pauseFailingDestinations(for age: Int64) async throws(DatabaseError) -> [DestinationRecord] {
+    /// The destinations that have done nothing but fail for `age` milliseconds.
+    public func failingDestinations(for age: Int64) async throws(DatabaseError) -> [DestinationRecord] {
+        try await database.read(DestinationStatements.failing, [.integer(age)])
+    }
+
+    /// Pauses a destination that has done nothing but fail for `age` milliseconds, and tells so under an ARN; false where it is no such any more.
+    public func pauseFailing(_ id: String, for age: Int64, subjectARN: String, token: String) async throws(DatabaseError) -> Bool {
+        let moment = try await now()
         var batch = Batch()
-        let paused = batch.add(DestinationStatements.pauseFailing, [.integer(age)])
-        return try await write(batch).rows(paused)
+        let paused = batch.add(DestinationStatements.pauseFailing, [.text(id), .integer(age), .text(token)])
+        batch.add(DestinationStatements.insertPausedEvent, [.text(id), .text(subjectARN), .text(token), .integer(moment)])
+        batch.addDeliveries(of: subjectARN, at: moment, token: token)
+        return try await !write(batch).rows(paused).isEmpty
     }
 
     /// The two newest secrets of an owner, the newest first.

@@ -223,13 +223,13 @@ extension ResourceStatements {
         insertDeliveries = Statement(
             "delivery.insert-for-\(table)", DeliveryTargets.insert(table: table, condition: told, type: "$5"))
         enqueueDeliveries = Statement(
-            "delivery.enqueue-for-\(table)", DeliveryTargets.enqueue(table: table, condition: told, type: "$5"))
+            "delivery.enqueue-for-\(table)", DeliveryTargets.enqueue(table: table, condition: told))
         insertActivationDeliveries = Statement(
             "delivery.insert-for-activated-\(table)",
             DeliveryTargets.insert(table: table, source: activatedOnes, condition: activated, type: "'\(event)'"))
         enqueueActivationDeliveries = Statement(
             "delivery.enqueue-for-activated-\(table)",
-            DeliveryTargets.enqueue(table: table, source: activatedOnes, condition: activated, type: "'\(event)'"))
+            DeliveryTargets.enqueue(table: table, source: activatedOnes, condition: activated))
         insertTask = Statement(
             "task.insert-for-\(table)",
             """

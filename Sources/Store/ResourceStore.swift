@@ -138,7 +138,7 @@ extension Batch {
         let changed = key.arguments + [.text(token), .text(type)]
         add(key.statements.insertEvent, changed + [.text(keyID), .text(requestID), .text(status)])
         add(key.statements.insertDeliveries, changed)
-        add(key.statements.enqueueDeliveries, changed)
+        add(key.statements.enqueueDeliveries, key.arguments + [.text(token)])
     }
 
     /// Tells what happened, in the status `status` if it is not the resource's, and keeps the answer for a client that may lose it.

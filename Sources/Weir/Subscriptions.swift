@@ -118,7 +118,8 @@ struct Subscriptions: AsyncParsableCommand {
             try await withDestination(arguments, self) { destination, deployment, _ in
                 guard try await deployment.store.removeSubscription(destination.id) else {
                     throw ValidationError(
-                        "\(destination.id) is named by the notification configurations of streams: it goes when they do. It can be paused.")
+                        "\(destination.id) is named by the notification configurations of streams, and cannot be removed. It can be paused."
+                    )
                 }
                 print("Removed \(destination.id).")
             }

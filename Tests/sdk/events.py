@@ -1,6 +1,7 @@
 """Notification events: what one must be, the commands that subscribe and look, and the servers they are received by."""
 
 import datetime
+import hashlib
 import json
 import re
 import signal
@@ -17,7 +18,7 @@ from botocore.config import Config
 from standardwebhooks import Webhook
 
 from calls import UUID
-from deployment import DEADLINE, REGION, binary, clean_environment, run_weir, until
+from deployment import ACCOUNT, DEADLINE, REGION, binary, clean_environment, run_weir, until
 
 # Everything that is told: of resources, and of what no resource counts.
 OF_RESOURCES = {
@@ -29,6 +30,11 @@ OF_RESOURCES = {
     """.split()
 }
 OTHERS = {f"weir.kinesisvideo.{name}" for name in ("LimitReached", "DestinationPaused", "Test")}
+
+def stream_destination(uri, account=ACCOUNT):
+    """The id of the destination that streams name."""
+    return f"stream:{account}:{REGION}:{hashlib.sha256(uri.encode()).hexdigest()[:32]}"
+
 
 # --- what an event must be ---
 

@@ -9,7 +9,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from calls import accepted, denied, fresh
 from deployment import ACCOUNT, REGION, run_weir, until
-from events import Notifications, Tail, check_event, check_order, check_webhook, kinds
+from events import Notifications, Tail, check_event, check_order, check_webhook, kinds, stream_destination
 from receivers import answer
 
 OTHER_ACCOUNT = "210987654321"
@@ -44,11 +44,6 @@ def described(server, name):
 
 def prefix(name):
     return f"arn:aws:kinesisvideo:{REGION}:{ACCOUNT}:stream/{name}"
-
-
-def stream_destination(uri, account=ACCOUNT):
-    """The id of the destination that streams name."""
-    return f"stream:{account}:{REGION}:{uri}"
 
 
 # --- what a stream names itself ---

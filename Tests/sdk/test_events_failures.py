@@ -11,7 +11,7 @@ import pytest
 import receivers
 from calls import accepted, fresh
 from deployment import ACCOUNT, REGION, until
-from events import Notifications, check_order, check_webhook, kinds
+from events import Notifications, check_order, check_webhook, kinds, stream_destination
 from receivers import OK, Receiver, answer, scripted
 
 TARGET_OF_REDIRECT = "https://localhost:1/"
@@ -93,7 +93,7 @@ def attempts(telling, authority):
             until(lambda: accepted(telling.calls, "DescribeStream", {"StreamARN": stream_arn})["StreamInfo"]["Status"] == "ACTIVE", "ACTIVE")
             accepted(telling.calls, "UpdateNotificationConfiguration", {
                 "StreamARN": stream_arn, "NotificationConfiguration": {"Status": "ENABLED", "DestinationConfig": {"Uri": uri}}})
-            destinations[name] = f"stream:{ACCOUNT}:{REGION}:{uri}"
+            destinations[name] = stream_destination(uri)
         # Certificates do not get better: what never gets a request is given up.
         until(lambda: telling.notifications.waiting() == 0, "all of them have come to an end", 60)
         deliveries = telling.database.rows(
