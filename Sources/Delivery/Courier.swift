@@ -67,13 +67,19 @@ public final class Courier: Service {
             let due = try await shared.store.dueDestinations()
             shared.succeeded()
             for destination in due {
-                let lane = lane(for: destination)
-                guard lane.beginClaiming() else { continue }
-                group.addTask { await lane.work(destination) }
+                work(lane(for: destination), destination, &group)
+            }
+            for lane in lanes.withLock({ Array($0.values) }) {
+                if let destination = lane.destinationThatLacksWorkers { work(lane, destination, &group) }
             }
         } catch {
             shared.failed(error)
         }
+    }
+
+    private func work(_ lane: Lane, _ destination: DestinationRecord, _ group: inout DiscardingTaskGroup) {
+        guard lane.beginClaiming() else { return }
+        group.addTask { await lane.work(destination) }
     }
 
     private func lane(for destination: DestinationRecord) -> Lane {

@@ -20,6 +20,8 @@ final class Lane: Sendable {
     private struct State {
         /// In the order in which they were claimed.
         var ready: [Work] = []
+        /// As it was the last time that it was worked for.
+        var destination: DestinationRecord?
         /// How many tasks take from `ready`.
         var workers = 0
         /// How long the last attempt took.
@@ -45,6 +47,12 @@ final class Lane: Sendable {
         health = Health(failures: destination.failures)
     }
 
+    /// The destination, if there is work for more tasks than are at it: there were too few places.
+    var destinationThatLacksWorkers: DestinationRecord? {
+        let limit = limit
+        return state.withLock { $0.ready.isEmpty || $0.workers >= limit ? nil : $0.destination }
+    }
+
     /// Whether nothing is leased and nobody claims.
     var isIdle: Bool { leases.taken == 0 && !isClaiming.load(ordering: .acquiring) }
 
@@ -62,6 +70,7 @@ final class Lane: Sendable {
     /// Claims until nothing is due, and returns once what was claimed is attempted. The right to claim is given up before that.
     func work(_ destination: DestinationRecord) async {
         health.learn(failures: destination.failures)
+        state.withLock { $0.destination = destination }
         await withDiscardingTaskGroup { group in
             do throws(DatabaseError) {
                 repeat {
@@ -72,7 +81,7 @@ final class Lane: Sendable {
                         break
                     }
                     let claimed = try await claim(count)
-                    await hire(destination, &group)
+                    hire(destination, &group)
                     if claimed < count { break }
                 } while true
             } catch {
@@ -108,26 +117,21 @@ final class Lane: Sendable {
         }
     }
 
-    /// Sees to it that as many tasks are at work as may be and there is work for, and at least one. Waits for further places where other
-    /// destinations have them all: their tasks give them back, as this lane's own do.
-    private func hire(_ destination: DestinationRecord, _ group: inout DiscardingTaskGroup) async {
+    /// Sees to it that as many tasks are at work as may be and there are places and work for, and at least one: however many places slow receivers
+    /// take, and though the courier stops, so that what is leased is given back. Does not wait for places, which only they may give back.
+    private func hire(_ destination: DestinationRecord, _ group: inout DiscardingTaskGroup) {
         let limit = limit
         leases.setLimit(limit + (isQuick ? shared.pace.queuesAhead : 0))
-        while true {
-            let (workers, waiting) = state.withLock { ($0.workers, $0.ready.count) }
-            guard workers < limit, waiting > 0 else { return }
-            let hired: Int
-            if workers == 0 {
-                // One there always is, however many places slow receivers take; and what is leased is given back though the courier stops.
-                shared.places.takeAnyway()
-                hired = 1
-            } else {
-                hired = await shared.places.take(upTo: min(limit - workers, waiting))
-                guard hired > 0 else { return }
-            }
-            state.withLock { $0.workers += hired }
-            for _ in 0..<hired { group.addTask { await self.shared.sending.run { await self.attend(destination) } } }
+        // Only this task hires, so there are never more than there may be.
+        let (workers, waiting) = state.withLock { ($0.workers, $0.ready.count) }
+        guard workers < limit, waiting > 0 else { return }
+        var hired = shared.places.takeFree(upTo: min(limit - workers, waiting))
+        if hired == 0, workers == 0 {
+            shared.places.takeAnyway()
+            hired = 1
         }
+        state.withLock { $0.workers += hired }
+        for _ in 0..<hired { group.addTask { await self.shared.sending.run { await self.attend(destination) } } }
     }
 
     /// How many queues may be in flight.

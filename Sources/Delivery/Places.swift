@@ -22,6 +22,15 @@ final class Places: Sendable {
         wake { $0.limit = limit }
     }
 
+    /// Takes as many places as are free now, at most `most`.
+    func takeFree(upTo most: Int) -> Int {
+        state.withLock { state in
+            let free = state.isClosed ? 0 : max(0, min(most, state.limit - state.taken))
+            state.taken += free
+            return free
+        }
+    }
+
     /// Takes at least one place and at most `most`; none only once the places are closed.
     func take(upTo most: Int) async -> Int {
         while true {

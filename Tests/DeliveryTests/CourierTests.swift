@@ -285,6 +285,34 @@ import Testing
         }
     }
 
+    @Test func `receivers that hang leave a place to every other`() async throws {
+        try await TestDatabase.with(.sqlite) { database in
+            let store = Store(database.database)
+            try await store.subscribe("slow")
+            let gate = Gate()
+            let transport = ScriptedTransport { message in
+                if message.receiver == "slow" { await gate.pass() }
+                return PostAnswer(status: 200)
+            }
+            var pace = Pace.test
+            pace.queuesPerDestination = 4
+            pace.queues = 4
+            try await running([Courier(store, transport, pace: pace)]) {
+                for number in 0..<4 { _ = try await store.create(.named("slow-\(number)")) }
+                try await eventually("the slow one has all places") { gate.arrived == 4 }
+                try await store.subscribe("fast")
+                // And again: it does not wait for a second place while it has the first.
+                for round in 1...3 {
+                    for number in 0..<20 { _ = try await store.create(.named("fast-\(round)-\(number)")) }
+                    try await eventually("the fast one has all") { transport.delivered(to: "fast").count == 20 * round }
+                }
+                #expect(gate.arrived == 4)
+                gate.open()
+                try await eventually("the slow one has all") { transport.delivered(to: "slow").count == 64 }
+            }
+        }
+    }
+
     @Test func `no queue waits for the slowest of those that were claimed with it`() async throws {
         try await TestDatabase.with(.sqlite) { database in
             let store = Store(database.database)
