@@ -83,8 +83,10 @@ public enum EventsDocument {
             "2XX": .object(["description": "The event is taken, and not sent again."]),
             "410": .object(["description": "Nothing more is wanted: the destination is disabled, and what waits for it is given up."]),
             "429": .object([
-                "description":
-                    "Too much: the instance that is told so sends nothing before the time that Retry-After says, an hour at most, and others begin nothing more. The same goes for any other failure.",
+                "description": """
+                Too much: nothing is taken on before the time that Retry-After says, an hour at most; other instances may still send what they \
+                had taken on. The same goes for any other failure.
+                """,
                 "headers": .object([
                     "Retry-After": .object(["description": "Seconds, or a date.", "schema": .object(["type": "string"])])
                 ]),
