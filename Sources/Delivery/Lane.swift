@@ -91,7 +91,7 @@ final class Lane: Sendable {
             // Who came a moment too early to claim and too late to be seen by the last claim is not forgotten.
             if isWanted.exchange(false, ordering: .sequentiallyConsistent) { shared.hint() }
         }
-        // Where what was finished meanwhile took the places of the last claim for work, the last note is not written yet.
+        // Who finished while the last claim held places did not know that nobody comes after it.
         if leases.taken == 0 { await writeNote(isLast: true) }
     }
 

@@ -70,6 +70,7 @@ struct SNSPublisher: Sendable {
         ]
         if topicARN.hasSuffix(".fifo") {
             // Digests, since both may be longer than the 128 characters that SNS takes.
+            let digest = { (text: String) in RequestSigner.hexadecimal(SHA256.hash(data: Array(text.utf8))) }
             members += [("MessageGroupId", digest(message.group)), ("MessageDeduplicationId", digest(message.id))]
         }
         for (index, attribute) in message.attributes.enumerated() {
@@ -86,10 +87,6 @@ struct SNSPublisher: Sendable {
             encode(value, &form)
         }
         return form
-    }
-
-    private static func digest(_ text: String) -> String {
-        SHA256.hash(data: Array(text.utf8)).map { String(UInt16($0) + 256, radix: 16).dropFirst() }.joined()
     }
 
     private static func encode(_ text: String, _ form: inout [UInt8]) {

@@ -26,6 +26,15 @@ private final class ScriptedResolver: Resolver {
 }
 
 @Suite struct TransportTests {
+    @Test func `of many who fail at an address at once one has the next tried`() async throws {
+        let book = AddressBook(ScriptedResolver(["receiver": ["127.0.0.1", "127.0.0.2"]]))
+        let order = try await book.addresses(of: "receiver", within: .seconds(5))
+        for _ in 0..<4 { book.failed("receiver", order[0]) }
+        #expect(try await book.addresses(of: "receiver", within: .seconds(5)) == order.reversed())
+        book.failed("receiver", order[1])
+        #expect(try await book.addresses(of: "receiver", within: .seconds(5)) == order)
+    }
+
     private static func post(_ url: String, isTrusted: Bool = false, _ headers: [(name: String, value: String)] = []) throws -> Post {
         Post(target: try WebTarget(url), headers: headers, body: Array("body".utf8), isTrusted: isTrusted)
     }

@@ -468,7 +468,6 @@ class Bench:
             self.report.compare("CreateStream to ACTIVE, SQLite / moto", 1, ours / played.rate)
         self.report.notes.append("moto verifies no signature, keeps nothing on a disk and closes each connection after its answer.")
 
-
     def deliver(self) -> None:
         """Events to one webhook that answers at once, beside the bare HTTP client which posts the same bodies to it."""
         events = 2500 * self.seconds
