@@ -229,7 +229,9 @@ class Tail:
         self.lines = []
         self._process = subprocess.Popen(
             [binary(), "events", "tail", "--follow", "--data-dir", str(server.folder), *server.database.flags, *map(str, server.flags), *filters],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment())
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment(),
+            # Tests that run in the background of a shell hand on that interrupts are ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
