@@ -6,6 +6,7 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
 ]
 
@@ -18,27 +19,25 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
+let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
-let hummingbird: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
-let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioExtras: Target.Dependency = .product(name: "NIOExtras", package: "swift-nio-extras")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
-let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 
 let package = Package(
     name: "weir",
     products: [.executable(name: "weir", targets: ["Weir"])],
     dependencies: [
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
@@ -53,16 +52,19 @@ let package = Package(
                 "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Gateway", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver",
                 "Store",
                 "Workers",
-                hummingbird, lifecycle, logging, nioCore, nioSSL,
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: strict
         ),
-        library("Gateway", ["Contract", "ControlPlane", "Store", crypto, hummingbird, httpTypes, lifecycle, nioCore, nioHTTPTypes]),
+        library(
+            "Gateway",
+            [
+                "Contract", "ControlPlane", "Planes", "Store", collections, crypto, lifecycle, nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL,
+            ]),
+        library("Planes", [nioCore]),
         library("Workers", ["ControlPlane", "SQL", "Store", lifecycle, logging]),
         library("ControlPlane", ["Contract", "SQL", "Store", crypto]),
         library(
@@ -94,18 +96,6 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],
             path: "Tests/TestSupport", swiftSettings: strict),
-        // The bare server that ops/bench compares with: never shipped, and no part of `swift build --product weir`.
-        .executableTarget(
-            name: "EchoReference", dependencies: [.product(name: "Hummingbird", package: "hummingbird"), logging],
-            path: "ops/benchmark/echo", swiftSettings: strict),
-        // Deliveries beside the bare HTTP client, as above.
-        .executableTarget(
-            name: "DeliveryReference",
-            dependencies: [
-                "Delivery", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", httpClient, hummingbird, httpTypes,
-                lifecycle, logging, nioCore, nioHTTP1, nioPosix,
-            ],
-            path: "ops/benchmark/delivery", swiftSettings: strict),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     ]

@@ -41,13 +41,16 @@ public final class AccessLog: Service {
         if !lines.isEmpty { write(lines) }
     }
 
-    func note(_ exchange: Exchange, status: Int, seconds: Double, _ now: Int64) {
+    func note(_ record: RequestRecord, _ now: Int64) {
         guard isEnabled else { return }
+        let exchange = record.exchange
         var line = time(now)
-        line += " request status=\(status) ms=\(Self.milliseconds(seconds)) request_id=\(exchange.requestID)"
-        if let operation = exchange.operation { line += " operation=\(operation.rawValue)" }
+        line += " request status=\(record.status) ms=\(Self.milliseconds(record.seconds)) request_id=\(exchange.requestID)"
+        if let route = exchange.route { line += " operation=\(route.name)" }
         if let caller = exchange.caller { line += " account=\(caller.account) region=\(caller.region) key=\(caller.keyID)" }
         if let resource = exchange.resourceName { line += " resource=\(resource)" }
+        line += " in=\(record.bytesIn) out=\(record.bytesOut)"
+        if !record.isWhole { line += " client=left" }
         if let error = exchange.error {
             line += " error=\(error.code.rawValue)"
             if let context = error.privateContext { line += " context=\"\(context.filter { $0 != "\"" && !$0.isNewline })\"" }

@@ -1,33 +1,38 @@
 import Contract
 import ControlPlane
-import HTTPTypes
-import HummingbirdCore
 import NIOCore
+import NIOHTTP1
 import Store
 
 extension Gateway {
     /// Who calls: the account that the access key belongs to, in the region that the signature names.
-    func authenticate(_ exchange: inout Exchange, _ body: ByteBuffer) async throws(OperationError) -> Caller {
-        let head = exchange.request.head
+    ///
+    /// The signature covers the body of a document, or, where `body` is nil, a hash that the client made up: a streamed body is not signed.
+    func authenticate(_ exchange: inout Exchange, _ body: ByteBuffer?) async throws(OperationError) -> Caller {
+        let head = exchange.head
         let caller: Caller
         switch configuration.authentication {
         case .none(let account, let region):
             // A web page in the browser of whoever runs this could call too: it is asked where it comes from, as nothing else is.
-            if let origin = head.headerFields[.origin], !isAllowed(origin) {
+            if let origin = head.headers.first(name: "origin"), !isAllowed(origin) {
                 throw OperationError(.accessDenied, "Web pages of \(origin.shortened) may not call this server: see the key cors-origins.")
             }
             caller = self.caller(account: account, region: region, keyID: "none", reach: .anything, exchange, body)
         case .signature(let regions):
             let request = SignedRequest(head)
             let parsed = try refusing { () throws(SignatureError) in try verifier.parse(request) }
+            exchange.claimedKeyID = parsed.accessKeyID
             if let regions, !regions.contains(parsed.region) {
                 throw OperationError(.invalid("Credential should be scoped to a valid region."))
             }
             guard let key = try await keyRing.key(parsed.accessKeyID, now: clock.monotonicSeconds()) else {
                 throw OperationError(.unrecognizedClient)
             }
+            let signed = body ?? ByteBuffer()
             try refusing { () throws(SignatureError) in
-                try verifier.verify(parsed, of: request, body: body.readableBytesSpan, secret: key.secret, now: .now())
+                try verifier.verify(
+                    parsed, of: request, body: signed.readableBytesSpan, secret: key.secret, now: clock.signatureTime(),
+                    payload: body == nil ? .unsignedAllowed : .exact)
             }
             caller = self.caller(
                 account: key.account, region: parsed.region, keyID: key.id, reach: key.thingARN.map(Caller.Reach.thing) ?? .account,
@@ -43,17 +48,16 @@ extension Gateway {
     }
 
     private func caller(
-        account: String, region: String, keyID: String, reach: Caller.Reach, _ exchange: Exchange, _ body: ByteBuffer
+        account: String, region: String, keyID: String, reach: Caller.Reach, _ exchange: Exchange, _ body: ByteBuffer?
     ) -> Caller {
-        let head = exchange.request.head
         return Caller(
             account: account, region: region, keyID: keyID, reach: reach, requestID: exchange.requestID,
-            retry: retry(exchange, body), origin: origin(head))
+            retry: retry(exchange, body), origin: origin(exchange))
     }
 
     /// The SDKs send the same invocation id with each attempt at one call. Calls that change nothing need no record.
-    private func retry(_ exchange: Exchange, _ body: ByteBuffer) -> Change.Retry? {
-        guard exchange.operation?.isMutation == true, let id = exchange.request.head.headerFields[.invocationID], !id.isEmpty,
+    private func retry(_ exchange: Exchange, _ body: ByteBuffer?) -> Change.Retry? {
+        guard exchange.route?.isMutation == true, let body, let id = exchange.head.headers.first(name: "amz-sdk-invocation-id"), !id.isEmpty,
             id.utf8.count <= 128
         else { return nil }
         return Change.Retry(
@@ -61,8 +65,10 @@ extension Gateway {
     }
 
     /// Scheme and host that the client used, unless the host is none that a URL could hold.
-    private func origin(_ head: HTTPRequest) -> String? {
-        guard let host = head.authority, !host.isEmpty, host.utf8.count <= 255, host.utf8.allSatisfy(Self.isHostByte) else { return nil }
+    private func origin(_ exchange: Exchange) -> String? {
+        guard let host = exchange.head.headers.first(name: "host"), !host.isEmpty, host.utf8.count <= 255,
+            host.utf8.allSatisfy(Self.isHostByte)
+        else { return nil }
         return (configuration.isTLS ? "https://" : "http://") + host
     }
 
@@ -77,14 +83,11 @@ extension Gateway {
 }
 
 extension SignedRequest {
-    /// As it was received; the library keeps the host apart from the other headers.
-    init(_ head: HTTPRequest) {
-        var headers: [Header] = []
-        headers.reserveCapacity(head.headerFields.count + 1)
-        if let host = head.authority { headers.append(Header(name: "host", value: host)) }
-        for field in head.headerFields { headers.append(Header(name: field.name.canonicalName, value: field.value)) }
+    /// As it was received.
+    init(_ head: HTTPRequestHead) {
         self.init(
-            method: head.method.rawValue, rawPath: String(head.pathWithoutQuery), rawQuery: head.query.map { String($0) }, headers: headers)
+            method: head.method.rawValue, rawPath: String(head.path), rawQuery: head.query.map { String($0) },
+            headers: head.headers.map { Header(name: $0.name, value: $0.value) })
     }
 }
 

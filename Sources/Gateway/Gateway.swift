@@ -1,16 +1,16 @@
 import Contract
 public import ControlPlane
-import HTTPTypes
-public import HummingbirdCore
-public import NIOCore
-import Store
+import NIOCore
+import NIOHTTP1
+import Planes
 
-/// Turns HTTP requests into calls and their outcome into HTTP answers. `answer(_:)` below is the whole way of a request, in its order.
+/// Turns HTTP requests into calls and their outcome into HTTP answers. `answer` below is the whole way of a request, in its order.
 ///
-/// Threads: a value; any number of requests pass through it at once.
-public struct Gateway: Sendable {
-    let controlPlane: ControlPlane
+/// Threads: any number of requests pass through it at once; each begins on the event loop of its connection, and stays there while it need
+/// not wait.
+public final class Gateway: Sendable {
     let configuration: GatewayConfiguration
+    let routes: RouteTable
     let keyRing: KeyRing
     let verifier = SignatureVerifier()
     let throttle: Throttle
@@ -18,195 +18,160 @@ public struct Gateway: Sendable {
     let accessLog: AccessLog
     let readiness: Readiness
     let bodyBudget = BodyBudget(bytes: 64 << 20)
-    private let replyBudget = BodyBudget(bytes: 64 << 20)
-    let clock = GatewayClock()
+    let replyBudget = BodyBudget(bytes: 64 << 20)
+    let clock: GatewayClock
 
-    /// A gateway to the rules of `controlPlane`, for callers who sign with one of `keys`.
+    /// A gateway to what the planes offer, for callers who sign with one of `keys`.
     public init(
-        controlPlane: ControlPlane, keys: AccessKeys, throttle: Throttle, metrics: Metrics, accessLog: AccessLog, readiness: Readiness,
-        configuration: GatewayConfiguration
+        routes: [Route], keys: AccessKeys, throttle: Throttle, metrics: Metrics, accessLog: AccessLog, readiness: Readiness,
+        configuration: GatewayConfiguration, clock: GatewayClock = GatewayClock()
     ) {
-        self.controlPlane = controlPlane
-        self.configuration = configuration
+        self.routes = RouteTable(routes)
         keyRing = KeyRing(keys)
+        self.configuration = configuration
         self.throttle = throttle
         self.metrics = metrics
         self.accessLog = accessLog
         self.readiness = readiness
+        self.clock = clock
     }
 
-    /// Answers one request on its connection.
-    @Sendable public func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
-        let start = clock.monotonicSeconds()
-        let isHead = request.head.method == .head
-        if isHead || request.head.method == .get, let page = await operatorPage(request.head.path ?? "/") {
-            return try await writer.write(response: page.head(clock.httpDate()), body: page.responseBody(isHead: isHead))
-        }
-        if request.head.headerFields[.expect] == "100-continue", !isTooLarge(request.head) {
-            try await writer.writeInformationalHead(HTTPResponse(status: .continue))
-        }
-        var exchange = Exchange(request: request, requestID: RequestID.next(), start: start)
-        var reply: Reply
-        do throws(OperationError) {
-            reply = try await answer(&exchange)
-            guard !reply.isLarge || replyBudget.take(reply.body.count) else {
-                throw OperationError(
-                    .serviceUnavailable, "Too many large answers are being read at once. Try again, or ask for smaller pages.")
-            }
-        } catch {
-            reply = Reply(status: error.code.status, body: error.body)
-            reply.add(.errorType, error.code.rawValue)
-            if error.code == .methodNotAllowed { reply.add(.allow, "POST") }
-            exchange.error = error
-        }
-        defer { if exchange.error == nil, reply.isLarge { replyBudget.giveBack(reply.body.count) } }
-        if exchange.heldBytes > 0 { bodyBudget.giveBack(exchange.heldBytes) }
-        reply.add(.requestID, exchange.requestID)
-        addCORSHeaders(to: &reply, origin: request.head.headerFields[.origin])
-        if exchange.mustClose { reply.add(.connection, "close") }
-        try await writer.write(response: reply.head(clock.httpDate()), body: reply.responseBody(isHead: isHead))
-        note(exchange, reply)
-        // What is left of the body is not read: the connection cannot be used again.
-        if exchange.mustClose { throw ConnectionIsSpent() }
+    /// What a request leads to.
+    private enum Answer {
+        case reply(Reply)
+        case stream(Route, RoutedCall.Answer)
     }
 
     /// The way of a request. Clients can observe the order, and a test pins it.
-    private func answer(_ exchange: inout Exchange) async throws(OperationError) -> Reply {
-        guard configuration.servesAPI else {
-            exchange.mustClose = true
-            throw OperationError(
-                .serviceUnavailable, "This instance works in the background and takes no calls: call one that has the role api.")
-        }
-        let body = try await read(&exchange)
-        if let preflight = preflight(exchange.request.head) { return preflight }
+    private func answer(_ exchange: inout Exchange, _ connection: Connection) async throws(OperationError) -> Answer {
+        try refuseByHead(exchange)
+        let body = try await document(of: exchange, connection)
+        if let preflight = preflight(exchange.head) { return .reply(preflight) }
         let caller = try await authenticate(&exchange, body)
-        let operation = try route(exchange.request.head, exchange.operation)
-        let call = try body.withBytes { bytes throws(OperationError) in try controlPlane.prepare(operation, bytes, caller) }
+        let route = try route(of: exchange)
+        let call = try body.prepare(route, exchange.head, caller)
         exchange.resourceName = call.resourceName
-        try throttle.admit(operation, caller, resourceName: call.resourceName, now: clock.monotonicSeconds())
-        return Reply(status: 200, body: try await call.perform())
-    }
-
-    private func route(_ head: HTTPRequest, _ operation: OperationID?) throws(OperationError) -> OperationID {
-        guard let operation else {
-            let path = String(head.pathWithoutQuery).shortened
-            throw OperationError(.unknownOperation, "There is no operation at \(path): paths are case-sensitive, as in /describeStream.")
+        try throttle.admit(route.operation, caller, resourceName: call.resourceName, now: clock.monotonicSeconds())
+        if route.waits { connection.waits() }
+        switch call.answer {
+        case .bytes(let perform): return .reply(Reply(status: 200, body: try await perform()))
+        case .stream, .exchange: return .stream(route, call.answer)
         }
-        guard head.method == .post else {
-            throw OperationError(.methodNotAllowed, "\(operation.rawValue) is called by POST, not \(head.method.rawValue.shortened).")
-        }
-        return operation
     }
 
-    private func note(_ exchange: Exchange, _ reply: Reply) {
-        let seconds = clock.monotonicSeconds() - exchange.start
-        let isThrottled = exchange.error.map { $0.code == .throttling || $0.code == .clientLimitExceeded } ?? false
-        metrics.count(exchange.operation, status: reply.status, seconds: seconds, isThrottled: isThrottled)
-        accessLog.note(exchange, status: reply.status, seconds: seconds, clock.now())
-    }
-}
-
-/// Thrown to have the connection closed after an answer.
-private struct ConnectionIsSpent: Error {}
-
-/// A request on its way, and what becomes known of it.
-struct Exchange {
-    let request: Request
-    let requestID: String
-    /// Seconds of the monotonic clock.
-    let start: Double
-    /// What the path names, if anything.
-    let operation: OperationID?
-    /// Known once the signature is verified.
-    var caller: Caller?
-    var resourceName: String?
-    var error: OperationError?
-    /// What of the budget for bodies this request has taken.
-    var heldBytes = 0
-    /// True where the rest of the body will not be read.
-    var mustClose = false
-
-    init(request: Request, requestID: String, start: Double) {
-        self.request = request
-        self.requestID = requestID
-        self.start = start
-        operation = OperationID(path: String(request.head.pathWithoutQuery))
-    }
-}
-
-/// What is sent back.
-struct Reply {
-    var status: Int
-    private var headers: HTTPFields
-    var body: [UInt8]
-
-    init(status: Int, contentType: String = "application/json", body: [UInt8] = []) {
-        self.status = status
-        self.body = body
-        headers = HTTPFields()
-        headers.reserveCapacity(8)
-        add(.contentType, contentType)
-    }
-
-    /// Adds a header that is not there yet.
-    mutating func add(_ name: HTTPField.Name, _ value: String) {
-        headers.append(HTTPField(name: name, value: value))
-    }
-
-    func head(_ date: String) -> HTTPResponse {
-        var head = HTTPResponse(status: .init(code: status), headerFields: headers)
-        head.headerFields.append(HTTPField(name: .date, value: date))
-        head.headerFields.append(HTTPField(name: .contentLength, value: String(body.count)))
-        return head
-    }
-
-    private static let pieceLength = 65_536
-
-    /// Whether the answer is more than fits a connection's buffers.
-    var isLarge: Bool { body.count > Self.pieceLength }
-
-    /// The body, which an answer to HEAD only announces. Small clients need head and body in one write; a large body goes out as fast as the client
-    /// reads it, piece by piece.
-    func responseBody(isHead: Bool) -> ResponseBody {
-        if body.isEmpty || isHead { return ResponseBody() }
-        guard isLarge else { return ResponseBody(byteBuffer: ByteBuffer(bytes: body)) }
-        return ResponseBody(contentLength: body.count) { [body] writer in
-            var sent = 0
-            while sent < body.count {
-                let piece = body[sent..<min(sent + Self.pieceLength, body.count)]
-                try await writer.write(ByteBuffer(bytes: piece))
-                sent += piece.count
+    /// Answers one request on its connection.
+    func respond(_ given: Exchange, _ connection: Connection) async {
+        var exchange = given
+        if let page = await operatorPage(exchange.head) { return connection.send(page, exchange) }
+        do throws(OperationError) {
+            switch try await answer(&exchange, connection) {
+            case .reply(let reply): connection.send(try reserve(reply).with(commonHeaders(exchange.requestID, exchange.head)), exchange)
+            case .stream(let route, let call): try await stream(call, of: route, &exchange, connection)
             }
-            try await writer.finish(nil)
+        } catch {
+            exchange.error = error
+            connection.send(reply(to: error, exchange), exchange)
         }
+    }
+
+    /// Has a call stream its answer. Throws what the client can still be told; what comes too late for that cuts the connection.
+    private func stream(
+        _ call: RoutedCall.Answer, of route: Route, _ exchange: inout Exchange, _ connection: Connection
+    ) async throws(OperationError) {
+        let writer = connection.writer()
+        do {
+            switch call {
+            case .bytes: return
+            case .stream(let perform): try await perform(writer)
+            case .exchange(let perform):
+                let silence: TimeAmount = if case .stream(let silence) = route.payload { silence } else { .zero }
+                try await perform(await connection.stream(silence: silence), writer)
+            }
+        } catch let error {
+            exchange.error = error as? OperationError
+            guard let error = exchange.error, await !connection.hasStarted() else {
+                return connection.endStream(isWhole: false, exchange)
+            }
+            throw error
+        }
+        connection.endStream(isWhole: true, exchange)
+    }
+
+    /// The whole body where the route takes a document, or nothing is known of the path; nothing where it is streamed.
+    private func document(of exchange: Exchange, _ connection: Connection) async throws(OperationError) -> ByteBuffer? {
+        if case .stream = exchange.route?.payload { return nil }
+        let (outcome, body) = await connection.wholeBody(limit: configuration.bodyLimit)
+        switch outcome {
+        case .arrived: return body
+        case .tooLarge: throw tooLarge
+        case .timedOut:
+            throw OperationError(
+                .requestTimeout, "The request did not arrive within \(configuration.limits.arrival.nanoseconds / 1_000_000_000) seconds.")
+        case .overloaded: throw OperationError(.serviceUnavailable, "Too many large requests are arriving at once. Try again.")
+        case .malformed, .clientLeft: throw OperationError(.malformedHTTPRequest, "The request body cannot be read as HTTP.")
+        }
+    }
+
+    /// The route that the request asks for.
+    private func route(of exchange: Exchange) throws(OperationError) -> Route {
+        if let route = exchange.route { return route }
+        let (method, path) = (exchange.head.method.rawValue, String(exchange.head.path))
+        guard let other = exchange.routes.first else {
+            throw OperationError(
+                .unknownOperation, "There is no operation at \(path.shortened): paths are case-sensitive, as in /describeStream.")
+        }
+        throw OperationError(.methodNotAllowed, "\(other.name) is called by \(other.method.rawValue), not \(method.shortened).")
+    }
+
+    /// Keeps account of large answers, over all connections.
+    private func reserve(_ reply: Reply) throws(OperationError) -> Reply {
+        guard !reply.isLarge || replyBudget.take(reply.body.count) else {
+            throw OperationError(.serviceUnavailable, "Too many large answers are being read at once. Try again, or ask for smaller pages.")
+        }
+        return reply
+    }
+
+    /// What a refusal is answered with.
+    func reply(to error: OperationError, _ exchange: Exchange) -> Reply {
+        var reply = Reply(status: error.code.status, body: error.body)
+        reply.add("x-amzn-ErrorType", error.code.rawValue)
+        if error.code == .methodNotAllowed { reply.add("Allow", exchange.routes.map(\.method.rawValue).joined(separator: ", ")) }
+        return reply.with(commonHeaders(exchange.requestID, exchange.head))
+    }
+
+    /// The headers of every answer to a call.
+    func commonHeaders(_ requestID: String, _ head: HTTPRequestHead) -> [(name: String, value: String)] {
+        [("x-amzn-RequestId", requestID)] + corsHeaders(origin: head.headers.first(name: "origin"))
+    }
+
+    /// Counts a request and writes its line, once, when its answer is out or cannot be.
+    func note(_ record: RequestRecord) {
+        metrics.note(record)
+        accessLog.note(record, clock.now())
     }
 }
 
-extension ByteBuffer {
-    /// The readable bytes, in place.
-    func withBytes<Value>(_ body: (UnsafeRawBufferPointer) throws(OperationError) -> Value) throws(OperationError) -> Value {
-        let outcome = withUnsafeReadableBytes { bytes in
-            Result { () throws(OperationError) in try body(bytes) }
+/// What became of a request.
+struct RequestRecord {
+    let exchange: Exchange
+    let status: Int
+    /// From the head of the request to the last byte of its answer, and to the first.
+    let seconds: Double
+    let secondsToFirstByte: Double
+    /// Of the bodies.
+    let bytesIn: Int
+    let bytesOut: Int
+    /// False where the client left before it had the answer.
+    let isWhole: Bool
+}
+
+extension ByteBuffer? {
+    /// Has the route decode its input.
+    fileprivate func prepare(_ route: Route, _ head: HTTPRequestHead, _ caller: Caller) throws(OperationError) -> RoutedCall {
+        guard let self else { return try route.prepare(CallInput(head: head, body: UnsafeRawBufferPointer(start: nil, count: 0)), caller) }
+        let outcome = self.withUnsafeReadableBytes { bytes in
+            Result { () throws(OperationError) in try route.prepare(CallInput(head: head, body: bytes), caller) }
         }
         return try outcome.get()
     }
-}
-
-extension HTTPRequest {
-    /// The path as it was sent, up to a question mark.
-    var pathWithoutQuery: Substring {
-        guard let path else { return "/" }
-        return path.utf8.firstIndex(of: UInt8(ascii: "?")).map { path[..<$0] } ?? path[...]
-    }
-
-    /// What follows the question mark, as it was sent.
-    var query: Substring? {
-        guard let path, let mark = path.utf8.firstIndex(of: UInt8(ascii: "?")) else { return nil }
-        return path[path.utf8.index(after: mark)...]
-    }
-}
-
-extension String {
-    /// Short enough to be repeated to the client who sent it.
-    var shortened: String { utf8.count <= 128 ? self : String(prefix(64)) + "..." }
 }

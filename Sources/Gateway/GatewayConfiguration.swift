@@ -1,4 +1,3 @@
-public import HummingbirdCore
 public import NIOCore
 
 /// What an operator decides about the way in.
@@ -20,29 +19,31 @@ public struct GatewayConfiguration: Sendable {
     public var servesAPI: Bool
     /// The largest body that is read, in bytes.
     public var bodyLimit: Int
-    /// How long a request may take to arrive.
-    public var arrivalLimit: TimeAmount
+    public var limits: Limits
+
+    /// How long a client may take for its part.
+    public struct Limits: Sendable {
+        /// To begin a request on a connection that is open.
+        public var idle = TimeAmount.seconds(75)
+        /// To send the rest of a small request, once its head is there.
+        public var arrival = TimeAmount.seconds(30)
+        /// To take at least one byte of an answer.
+        public var unread = TimeAmount.seconds(30)
+        /// To end its side of a connection after the last answer.
+        public var ending = TimeAmount.seconds(2)
+
+        public init() {}
+    }
 
     public init(
         authentication: Authentication, corsOrigins: [String] = [], isTLS: Bool = false, servesAPI: Bool = true,
-        bodyLimit: Int = 1 << 20,
-        arrivalLimit: TimeAmount = .seconds(30)
+        bodyLimit: Int = 1 << 20, limits: Limits = Limits()
     ) {
         self.authentication = authentication
         self.corsOrigins = corsOrigins
         self.isTLS = isTLS
         self.servesAPI = servesAPI
         self.bodyLimit = bodyLimit
-        self.arrivalLimit = arrivalLimit
-    }
-}
-
-extension GatewayConfiguration {
-    /// How connections are kept: requests that take too long to arrive are refused, connections that are idle are closed.
-    public var connection: HTTP1Channel.Configuration {
-        let arrivalLimit = arrivalLimit
-        return HTTP1Channel.Configuration(
-            additionalChannelHandlers: [RequestDeadline(limit: arrivalLimit)], idleTimeout: .seconds(75),
-            httpDecoderConfiguration: .init(maxHeaderFieldSize: 32 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 200))
+        self.limits = limits
     }
 }

@@ -42,6 +42,12 @@ public final class Metrics: Sendable {
         }
     }
 
+    /// Counts what became of a request.
+    func note(_ record: RequestRecord) {
+        let isThrottled = record.exchange.error.map { $0.code == .throttling || $0.code == .clientLimitExceeded } ?? false
+        count(record.exchange.route?.operation, status: record.status, seconds: record.seconds, isThrottled: isThrottled)
+    }
+
     /// How many requests were answered so far.
     public var answeredCount: UInt64 { state.withLock { $0.answered } }
 

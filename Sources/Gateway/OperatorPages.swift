@@ -1,3 +1,4 @@
+import NIOHTTP1
 import Synchronization
 
 /// Whether this instance should be sent requests.
@@ -28,17 +29,20 @@ public final class Readiness: Sendable {
 
 // Pages for operators and their tools: not part of the API, not signed, without anything secret.
 extension Gateway {
-    /// The answer to a GET or HEAD of one of the pages; nil for any other path.
-    func operatorPage(_ path: String) async -> Reply? {
-        switch path {
-        case "/live": return Reply(status: 200, contentType: "text/plain", body: Array("live\n".utf8))
+    /// The answer to a GET or HEAD of one of the pages; nil for any other request.
+    func operatorPage(_ head: HTTPRequestHead) async -> Reply? {
+        guard head.method == .GET || head.method == .HEAD else { return nil }
+        switch head.uri {
+        case "/live": return page("live\n")
         case "/ready":
-            if let obstacle = await readiness.obstacle() {
-                return Reply(status: 503, contentType: "text/plain", body: Array("not ready: \(obstacle)\n".utf8))
-            }
-            return Reply(status: 200, contentType: "text/plain", body: Array("ready\n".utf8))
+            if let obstacle = await readiness.obstacle() { return page("not ready: \(obstacle)\n", status: 503) }
+            return page("ready\n")
         case "/metrics": return Reply(status: 200, contentType: "text/plain; version=0.0.4", body: Array(metrics.text().utf8))
         default: return nil
         }
+    }
+
+    private func page(_ text: String, status: Int = 200) -> Reply {
+        Reply(status: status, contentType: "text/plain", body: Array(text.utf8))
     }
 }

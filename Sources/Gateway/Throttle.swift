@@ -67,7 +67,7 @@ public final class Throttle: Sendable {
 
     /// Takes one call out of every bucket that it counts in, or throws ThrottlingException or ClientLimitExceededException. `now` is in seconds of
     /// any clock that does not step.
-    func admit(_ operation: OperationID, _ caller: Caller, resourceName: String?, now: Double) throws(OperationError) {
+    func admit(_ operation: OperationID?, _ caller: Caller, resourceName: String?, now: Double) throws(OperationError) {
         if let protective = rates.protective {
             let key = Key(account: caller.account, region: "", operation: nil, resource: nil)
             guard take(key, rate: Double(protective), now) else {
@@ -79,6 +79,7 @@ public final class Throttle: Sendable {
         switch rates.profile {
         case .relaxed: return
         case .aws:
+            guard let operation else { return }
             let documented = operation.documentedRate
             let account = Key(account: caller.account, region: caller.region, operation: operation, resource: nil)
             let share = Double(documented.perAccount) / Double(instances.load(ordering: .relaxed))

@@ -3,8 +3,6 @@ import ControlPlane
 import Delivery
 import FoundationEssentials
 import Gateway
-import HummingbirdCore
-import HummingbirdTLS
 import Logging
 import Migrations
 import NIOCore
@@ -59,12 +57,11 @@ struct Serve: AsyncParsableCommand {
         let throttle = Throttle(
             Throttle.Rates(profile: configuration.profile, protective: configuration.protectiveRate), limits: limits)
         let metrics = Metrics()
+        let controlPlane = ControlPlane(
+            store: store, rules: configuration.rules, masterKey: masterKey, isStopping: { readiness.isDraining }, outbox: outbox,
+            limits: limits, workIsWaiting: { signal.raise() })
         let gateway = Gateway(
-            controlPlane: ControlPlane(
-                store: store, rules: configuration.rules, masterKey: masterKey, isStopping: { readiness.isDraining }, outbox: outbox,
-                limits: limits,
-                workIsWaiting: { signal.raise() }),
-            keys: keys, throttle: throttle, metrics: metrics, accessLog: accessLog, readiness: readiness,
+            routes: controlPlane.routes, keys: keys, throttle: throttle, metrics: metrics, accessLog: accessLog, readiness: readiness,
             configuration: configuration.gateway)
         let membership = Membership(
             store: store, identity: configuration.identity,
@@ -73,15 +70,10 @@ struct Serve: AsyncParsableCommand {
                     status: readiness.isDraining ? "DRAINING" : "RUNNING", answered: metrics.answeredCount, leasedTasks: gauge.count)
             },
             learn: { throttle.share(among: $0) }, logger: logger)
-        let server = try configuration.serverBuilder().buildServer(
-            configuration: HummingbirdCore.ServerConfiguration(
-                address: .hostname(configuration.host, port: configuration.port), backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(10_000, logger: Log.quiet)),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Log.quiet, responder: gateway.respond,
-            onServerRunning: { channel in
-                let port = channel.localAddress?.port ?? configuration.port
-                logger.notice("listening on \(configuration.scheme)://\(configuration.host):\(port)")
-            })
+        let tls = try configuration.tlsContext()
+        let server = GatewayServer(
+            gateway, host: configuration.host, port: configuration.port, tls: tls.map { context in { @Sendable in context } },
+            isListening: { port in logger.notice("listening on \(configuration.scheme)://\(configuration.host):\(port)") })
         // Stopped in reverse: first the instance is not ready, then takes no new requests, then the workers end, then the others learn of it, and
         // the log has the last word.
         var services: [any Service] = [
@@ -175,16 +167,15 @@ extension ServerConfiguration {
             corsOrigins: corsOrigins, isTLS: tls != nil, servesAPI: roles.contains(.api))
     }
 
-    /// HTTP/1.1, over TLS where it is configured. Connections that are idle for over a minute are closed.
-    func serverBuilder() throws -> HTTPServerBuilder {
-        let http = HTTPServerBuilder.http1(configuration: gateway.connection)
-        guard let tls else { return http }
+    /// What TLS is served with; nil where it is not.
+    func tlsContext() throws -> NIOSSLContext? {
+        guard let tls else { return nil }
         do {
             let certificates = try NIOSSLCertificate.fromPEMFile(tls.certificate).map { NIOSSLCertificateSource.certificate($0) }
             let key = try NIOSSLPrivateKey(file: tls.key, format: .pem)
             var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: certificates, privateKey: .privateKey(key))
             configuration.minimumTLSVersion = .tlsv12
-            return try .tls(http, tlsConfiguration: configuration)
+            return try NIOSSLContext(configuration: configuration)
         } catch {
             throw Invalid(faults: ["tls-certificate, tls-key: \(tls.certificate) and \(tls.key) cannot be used: \(error)"])
         }

@@ -1,0 +1,62 @@
+import Contract
+import ControlPlane
+import NIOHTTP1
+
+/// A request on its way, and what becomes known of it.
+struct Exchange: Sendable {
+    let head: HTTPRequestHead
+    let requestID: String
+    /// Seconds of the gateway's clock, when the head was there.
+    let start: Double
+    /// What there is at the path, and which of it the method asks for.
+    let routes: [Route]
+    let route: Route?
+    let peer: Peer
+    /// Known once the signature is verified.
+    var caller: Caller?
+    /// The access key that the request names, before anything of it is verified.
+    var claimedKeyID: String?
+    var resourceName: String?
+    var error: OperationError?
+
+    init(head: HTTPRequestHead, requestID: String, start: Double, routes: RouteTable, peer: Peer) {
+        self.head = head
+        self.requestID = requestID
+        self.start = start
+        self.routes = routes[head.path]
+        route = self.routes.first { $0.method == head.method }
+        self.peer = peer
+    }
+}
+
+/// The two ends of a connection.
+struct Peer: Sendable {
+    /// The address of whoever connected; empty where it is not known.
+    let address: String
+    /// The port that they connected to; nil where it is none.
+    let localPort: Int?
+}
+
+extension HTTPRequestHead {
+    /// The target up to a question mark, as it was sent.
+    var path: Substring {
+        uri.utf8.firstIndex(of: UInt8(ascii: "?")).map { uri[..<$0] } ?? uri[...]
+    }
+
+    /// What follows the question mark, as it was sent; nil where there is none.
+    var query: Substring? {
+        guard let mark = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return nil }
+        return uri[uri.utf8.index(after: mark)...]
+    }
+
+    /// The length of the body as the head tells it; nil where it does not, or is not read.
+    var announcedLength: Int? { headers.first(name: "content-length").flatMap { Int($0) } }
+
+    /// Whether the client holds the body back until it is told to go on.
+    var expectsContinue: Bool { headers.first(name: "expect")?.lowercased() == "100-continue" }
+}
+
+extension String {
+    /// Short enough to be repeated to the client who sent it.
+    var shortened: String { utf8.count <= 128 ? self : String(prefix(64)) + "..." }
+}

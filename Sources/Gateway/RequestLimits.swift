@@ -1,0 +1,44 @@
+import Contract
+import NIOHTTP1
+
+// What a request is refused for by its head, before its body is read and before anybody is asked who they are.
+extension Gateway {
+    func refuseByHead(_ exchange: Exchange) throws(OperationError) {
+        let head = exchange.head
+        guard configuration.servesAPI else {
+            throw OperationError(
+                .serviceUnavailable, "This instance works in the background and takes no calls: call one that has the role api.")
+        }
+        if exchange.routes.isEmpty { try refuseMedia(String(head.path)) }
+        if let encoding = head.headers.first(name: "content-encoding"), encoding.lowercased() != "identity" {
+            throw OperationError(
+                .malformedHTTPRequest, "The request has a Content-Encoding, which is not undone here: send the body as it is.")
+        }
+        // The client holds the body back until it is told to go on, which it is not.
+        if head.headers.contains(name: "expect"), let length = head.announcedLength, length > configuration.bodyLimit, !exchange.isStreamed {
+            throw tooLarge
+        }
+    }
+
+    var tooLarge: OperationError {
+        OperationError(.requestEntityTooLarge, "The request body is larger than \(configuration.bodyLimit) bytes, the most that is read.")
+    }
+
+    /// A path of the data or signaling plane gets a plain word at once: such requests may stream a body without end.
+    private func refuseMedia(_ path: String) throws(OperationError) {
+        switch path {
+        case "/putMedia", "/getMedia", "/listFragments", "/getMediaForFragmentList", "/getHLSStreamingSessionURL",
+            "/getDASHStreamingSessionURL", "/getClip", "/getImages", "/v1/get-ice-server-config", "/v1/send-alexa-offer-to-master",
+            "/joinStorageSession", "/joinStorageSessionAsViewer":
+            throw OperationError(
+                .unknownOperation,
+                "\(path) belongs to the data or signaling plane, and this deployment serves no media yet: only the control plane.")
+        default: return
+        }
+    }
+}
+
+extension Exchange {
+    /// Whether the route takes its body as a stream.
+    var isStreamed: Bool { if case .stream = route?.payload { true } else { false } }
+}

@@ -1,0 +1,32 @@
+public import NIOCore
+
+/// The way back to the client of a route that streams its answer.
+///
+/// The status is 200. The head goes out with the first call of `start` or `write`. Until then the route may throw an `OperationError`, which
+/// the client then gets as its answer; after that the only way to tell of a failure is in the stream's own format, or to throw, which cuts
+/// the connection so that the client cannot take what it has for the whole.
+///
+/// Threads: any one task at a time.
+public protocol ResponseWriter: Sendable {
+    /// Sends the head at once, before there is anything to write.
+    /// - Parameter headers: More headers, by their names; each value a text that HTTP allows.
+    func start(contentType: String, headers: [(name: String, value: String)]) async throws(ClientLeft)
+
+    /// Sends bytes, and returns when the connection can take more: a client that does not read holds its caller back. Throws where the client
+    /// is gone or has taken nothing for as long as it may.
+    func write(_ bytes: ByteBuffer) async throws(ClientLeft)
+
+    /// Calls `handler` when the instance is asked to stop, at once where it is so already. The stream is to end then; it has as long as
+    /// requests in flight have (`stop-seconds`). One handler, the last one given.
+    func whenDraining(_ handler: @escaping @Sendable () -> Void)
+}
+
+extension ResponseWriter {
+    /// Sends the head at once, with no more headers than every answer has.
+    public func start(contentType: String) async throws(ClientLeft) { try await start(contentType: contentType, headers: []) }
+}
+
+/// The client of a stream is gone: nothing more reaches it.
+public struct ClientLeft: Error, Sendable {
+    public init() {}
+}
