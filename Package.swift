@@ -50,7 +50,8 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Gateway", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver",
+                "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Gateway", "Locking", "Migrations", "PostgresDriver", "SQL",
+                "SQLiteDriver",
                 "Store",
                 "Workers",
                 hummingbird, lifecycle, logging, nioCore, nioSSL,
@@ -62,37 +63,42 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        library("Gateway", ["Contract", "ControlPlane", "Store", crypto, hummingbird, httpTypes, lifecycle, nioCore, nioHTTPTypes]),
-        library("Workers", ["ControlPlane", "SQL", "Store", lifecycle, logging]),
-        library("ControlPlane", ["Contract", "SQL", "Store", crypto]),
+        library(
+            "Gateway", ["Contract", "ControlPlane", "Locking", "Store", crypto, hummingbird, httpTypes, lifecycle, nioCore, nioHTTPTypes]),
+        library("Workers", ["ControlPlane", "Locking", "SQL", "Store", lifecycle, logging]),
+        library("ControlPlane", ["Contract", "Locking", "SQL", "Store", crypto]),
         library(
             "Delivery",
-            ["Contract", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
+            ["Contract", "Locking", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
         library("EdgeAgent", ["Contract", "Signing", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioSSL]),
         library("Signing", [crypto]),
         library("Contract", []),
         library("Store", ["SQL", crypto]),
-        library("SQLiteDriver", ["SQL", "CSQLite"]),
-        library("PostgresDriver", ["SQL", "CPostgres", logging]),
+        library("SQLiteDriver", ["Locking", "SQL", "CSQLite"]),
+        library("PostgresDriver", ["Locking", "SQL", "CPostgres", logging]),
         library("SQL", []),
+        library("Locking", []),
         .target(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
             resources: [.embedInCode("postgres"), .embedInCode("sqlite")], swiftSettings: strict),
         tests("ContractTests", ["Contract"]),
         tests(
             "DeliveryTests",
-            ["Contract", "Delivery", "SQL", "Signing", "Store", "TestSupport", crypto, lifecycle, logging, nioCore, nioPosix, nioSSL]),
-        tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Signing", crypto, logging]),
+            [
+                "Contract", "Delivery", "Locking", "SQL", "Signing", "Store", "TestSupport", crypto, lifecycle, logging, nioCore, nioPosix,
+                nioSSL,
+            ]),
+        tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
         tests("SigningTests", ["Contract", "Signing", crypto]),
         tests("GatewayTests", ["Contract", "ControlPlane", "Gateway", "SQL", "Store", "TestSupport", crypto]),
-        tests("SQLiteDriverTests", ["SQL", "SQLiteDriver", "CSQLite"]),
-        tests("PostgresDriverTests", ["SQL", "PostgresDriver", logging]),
+        tests("SQLiteDriverTests", ["Locking", "SQL", "SQLiteDriver", "CSQLite"]),
+        tests("PostgresDriverTests", ["Locking", "SQL", "PostgresDriver", logging]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),
         tests("ControlPlaneTests", ["Contract", "ControlPlane", "SQL", "Store", "TestSupport"]),
-        tests("WorkersTests", ["SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
+        tests("WorkersTests", ["Locking", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
         .target(
-            name: "TestSupport", dependencies: ["Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],
+            name: "TestSupport", dependencies: ["Locking", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],
             path: "Tests/TestSupport", swiftSettings: strict),
         // The bare server that ops/bench compares with: never shipped, and no part of `swift build --product weir`.
         .executableTarget(

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Locking
 import Synchronization
 
 #if canImport(Glibc)
@@ -12,7 +13,7 @@ import Synchronization
 /// Threads: any task may use it at any time.
 final class GatewayClock: Sendable {
     private let start = ContinuousClock.now
-    private let cachedDate = Mutex((second: Int64.min, text: ""))
+    private let cachedDate = Lock((second: Int64.min, text: ""))
 
     /// Seconds since this clock was made; never steps.
     func monotonicSeconds() -> Double {

@@ -1,5 +1,5 @@
 import Contract
-import Synchronization
+import Locking
 
 /// Counts of what the gateway answered, in the text format that Prometheus reads.
 ///
@@ -24,7 +24,7 @@ public final class Metrics: Sendable {
 
     /// Upper bounds in seconds.
     private static let bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     /// Nothing counted yet.
     public init() {}

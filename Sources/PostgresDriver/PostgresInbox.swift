@@ -1,5 +1,5 @@
+internal import Locking
 internal import SQL
-internal import Synchronization
 
 /// Work that somebody waits for.
 struct PostgresRequest: Sendable {
@@ -43,7 +43,7 @@ final class PostgresInbox: Sendable {
     }
 
     private let configuration: PostgresDatabase.Configuration
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let watch: PostgresWake
 
     init(_ configuration: PostgresDatabase.Configuration) throws(DatabaseError) {

@@ -1,5 +1,5 @@
+import Locking
 public import SQL
-import Synchronization
 
 /// A SQLite file as Weir's database, for one process alone unless configured otherwise.
 ///
@@ -14,7 +14,7 @@ public final class SQLiteDatabase: Database {
     let readers: SQLiteReaders
     let writer: SQLiteWriter
     /// Nil once closed. Each connection holds the lock too, so the file stays locked while one is open.
-    private let lock: Mutex<FileLock?>
+    private let lock: Lock<FileLock?>
 
     /// Opens the file, or creates it: not its directory. Fails as `unavailable` when that is not possible or another process uses the file.
     public init(path: String, configuration: Configuration = .init()) throws(DatabaseError) {
@@ -31,7 +31,7 @@ public final class SQLiteDatabase: Database {
         self.configuration = configuration
         self.readers = SQLiteReaders(reading, limit: configuration.waitingReads)
         self.writer = try SQLiteWriter(writing, configuration)
-        self.lock = Mutex(lock)
+        self.lock = Lock(lock)
     }
 
     deinit {

@@ -1,5 +1,5 @@
+import Locking
 import SQL
-import Synchronization
 
 /// The connections for reading, lent to one task at a time. A task that finds none waits its turn without blocking a thread.
 ///
@@ -27,12 +27,12 @@ final class SQLiteReaders: Sendable {
         }
     }
 
-    private let state: Mutex<State>
+    private let state: Lock<State>
     private let limit: Int
 
     /// Lends `connections` out; at most `limit` tasks wait for one.
     init(_ connections: [SQLiteConnection], limit: Int) {
-        state = Mutex(State(free: connections))
+        state = Lock(State(free: connections))
         self.limit = limit
     }
 

@@ -1,6 +1,6 @@
 import Glibc
+import Locking
 import SQL
-import Synchronization
 
 /// The one writer: a thread that takes the batches that wait, runs them in one transaction and answers them after its commit, so that
 /// they share a flush of the disk. Each batch is still all or nothing: a failing one is undone and fails alone.
@@ -23,16 +23,16 @@ final class SQLiteWriter: Sendable {
         var isClosed = false
     }
 
-    private let inbox = Mutex(Inbox())
+    private let inbox = Lock(Inbox())
     private let bell = Bell()
     private let configuration: SQLiteDatabase.Configuration
     /// Nil once the thread has ended and was joined.
-    private let thread: Mutex<pthread_t?>
+    private let thread: Lock<pthread_t?>
 
     /// Starts the thread, which closes the connection when it ends.
     init(_ connection: SQLiteConnection, _ configuration: SQLiteDatabase.Configuration) throws(DatabaseError) {
         self.configuration = configuration
-        thread = Mutex(nil)
+        thread = Lock(nil)
         let started = try startThread { self.run(on: connection) }
         thread.withLock { $0 = started }
     }
