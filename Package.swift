@@ -18,6 +18,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let hummingbird: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
@@ -40,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -50,10 +52,8 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Gateway", "Locking", "Migrations", "PostgresDriver", "SQL",
-                "SQLiteDriver",
-                "Store",
-                "Workers",
+                "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Gateway", "Locking", "Migrations", "PostgresDriver",
+                "Prometheus", "SQL", "SQLiteDriver", "Store", "Workers",
                 hummingbird, lifecycle, logging, nioCore, nioSSL,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -64,8 +64,12 @@ let package = Package(
             swiftSettings: strict
         ),
         library(
-            "Gateway", ["Contract", "ControlPlane", "Locking", "Store", crypto, hummingbird, httpTypes, lifecycle, nioCore, nioHTTPTypes]),
-        library("Workers", ["ControlPlane", "Locking", "SQL", "Store", lifecycle, logging]),
+            "Gateway",
+            [
+                "Contract", "ControlPlane", "Locking", "Prometheus", "Store", crypto, coreMetrics, hummingbird, httpTypes, lifecycle,
+                nioCore, nioHTTPTypes,
+            ]),
+        library("Workers", ["ControlPlane", "Locking", "Prometheus", "SQL", "Store", coreMetrics, lifecycle, logging]),
         library("ControlPlane", ["Contract", "Locking", "SQL", "Store", crypto]),
         library(
             "Delivery",
@@ -74,9 +78,10 @@ let package = Package(
         library("Signing", [crypto]),
         library("Contract", []),
         library("Store", ["SQL", crypto]),
-        library("SQLiteDriver", ["Locking", "SQL", "CSQLite"]),
-        library("PostgresDriver", ["Locking", "SQL", "CPostgres", logging]),
-        library("SQL", []),
+        library("SQLiteDriver", ["Locking", "Prometheus", "SQL", "CSQLite"]),
+        library("PostgresDriver", ["Locking", "Prometheus", "SQL", "CPostgres", logging]),
+        library("SQL", ["Prometheus", coreMetrics]),
+        library("Prometheus", ["Locking", coreMetrics]),
         library("Locking", []),
         .target(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
@@ -90,13 +95,14 @@ let package = Package(
             ]),
         tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
         tests("SigningTests", ["Contract", "Signing", crypto]),
-        tests("GatewayTests", ["Contract", "ControlPlane", "Gateway", "SQL", "Store", "TestSupport", crypto]),
-        tests("SQLiteDriverTests", ["Locking", "SQL", "SQLiteDriver", "CSQLite"]),
-        tests("PostgresDriverTests", ["Locking", "SQL", "PostgresDriver", logging]),
+        tests("GatewayTests", ["Contract", "ControlPlane", "Gateway", "Prometheus", "SQL", "Store", "TestSupport", coreMetrics, crypto]),
+        tests("SQLiteDriverTests", ["Locking", "Prometheus", "SQL", "SQLiteDriver", "CSQLite"]),
+        tests("PostgresDriverTests", ["Locking", "Prometheus", "SQL", "PostgresDriver", logging]),
+        tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),
         tests("ControlPlaneTests", ["Contract", "ControlPlane", "SQL", "Store", "TestSupport"]),
-        tests("WorkersTests", ["Locking", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
+        tests("WorkersTests", ["Locking", "Prometheus", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
         .target(
             name: "TestSupport", dependencies: ["Locking", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],
             path: "Tests/TestSupport", swiftSettings: strict),

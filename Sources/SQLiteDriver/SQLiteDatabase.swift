@@ -27,10 +27,15 @@ public final class SQLiteDatabase: Database {
         for _ in 0..<max(1, configuration.readers) {
             reading.append(try SQLiteConnection(path: path, purpose: .reading, configuration: configuration, lock: lock))
         }
+        let metrics = DatabaseMetrics(configuration.metrics)
         self.path = path
         self.configuration = configuration
-        self.readers = SQLiteReaders(reading, limit: configuration.waitingReads)
-        self.writer = try SQLiteWriter(writing, configuration)
+        let readers = SQLiteReaders(reading, limit: configuration.waitingReads, metrics)
+        let writer = try SQLiteWriter(writing, configuration, metrics)
+        metrics.show(waitingFor: .connection) { [weak readers] in readers?.waitingCount }
+        metrics.show(waitingFor: .writer) { [weak writer] in writer?.waitingCount }
+        self.readers = readers
+        self.writer = writer
         self.lock = Lock(lock)
     }
 
