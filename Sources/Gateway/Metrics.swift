@@ -110,7 +110,7 @@ public final class Metrics: Sendable {
 }
 
 /// The series of one operation.
-private struct OperationMetrics: Sendable {
+private final class OperationMetrics: Sendable {
     let duration: Recorder
     let firstByte: Recorder
     let received: Counter
