@@ -20,6 +20,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -39,6 +40,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -49,9 +51,8 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Gateway", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver",
-                "Store",
-                "Workers",
+                "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Gateway", "Locking", "Migrations", "PostgresDriver",
+                "Prometheus", "SQL", "SQLiteDriver", "Store", "Workers",
                 lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -62,39 +63,46 @@ let package = Package(
         library(
             "Gateway",
             [
-                "Contract", "ControlPlane", "Planes", "Store", collections, crypto, lifecycle, nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL,
+                "Contract", "ControlPlane", "Locking", "Planes", "Prometheus", "Store", collections, coreMetrics, crypto, lifecycle, nioCore,
+                nioExtras, nioHTTP1, nioPosix, nioSSL,
             ]),
         library("Planes", [nioCore]),
-        library("Workers", ["ControlPlane", "SQL", "Store", lifecycle, logging]),
-        library("ControlPlane", ["Contract", "SQL", "Store", crypto]),
+        library("Workers", ["ControlPlane", "Locking", "Prometheus", "SQL", "Store", coreMetrics, lifecycle, logging]),
+        library("ControlPlane", ["Contract", "Locking", "SQL", "Store", crypto]),
         library(
             "Delivery",
-            ["Contract", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
+            ["Contract", "Locking", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
         library("EdgeAgent", ["Contract", "Signing", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioSSL]),
         library("Signing", [crypto]),
         library("Contract", []),
         library("Store", ["SQL", crypto]),
-        library("SQLiteDriver", ["SQL", "CSQLite"]),
-        library("PostgresDriver", ["SQL", "CPostgres", logging]),
-        library("SQL", []),
+        library("SQLiteDriver", ["Locking", "Prometheus", "SQL", "CSQLite"]),
+        library("PostgresDriver", ["Locking", "Prometheus", "SQL", "CPostgres", logging]),
+        library("SQL", ["Prometheus", coreMetrics]),
+        library("Prometheus", ["Locking", coreMetrics]),
+        library("Locking", []),
         .target(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
             resources: [.embedInCode("postgres"), .embedInCode("sqlite")], swiftSettings: strict),
         tests("ContractTests", ["Contract"]),
         tests(
             "DeliveryTests",
-            ["Contract", "Delivery", "SQL", "Signing", "Store", "TestSupport", crypto, lifecycle, logging, nioCore, nioPosix, nioSSL]),
-        tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Signing", crypto, logging]),
+            [
+                "Contract", "Delivery", "Locking", "SQL", "Signing", "Store", "TestSupport", crypto, lifecycle, logging, nioCore, nioPosix,
+                nioSSL,
+            ]),
+        tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
         tests("SigningTests", ["Contract", "Signing", crypto]),
-        tests("GatewayTests", ["Contract", "ControlPlane", "Gateway", "SQL", "Store", "TestSupport", crypto]),
-        tests("SQLiteDriverTests", ["SQL", "SQLiteDriver", "CSQLite"]),
-        tests("PostgresDriverTests", ["SQL", "PostgresDriver", logging]),
+        tests("GatewayTests", ["Contract", "ControlPlane", "Gateway", "Prometheus", "SQL", "Store", "TestSupport", coreMetrics, crypto]),
+        tests("SQLiteDriverTests", ["Locking", "Prometheus", "SQL", "SQLiteDriver", "CSQLite"]),
+        tests("PostgresDriverTests", ["Locking", "Prometheus", "SQL", "PostgresDriver", logging]),
+        tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),
         tests("ControlPlaneTests", ["Contract", "ControlPlane", "SQL", "Store", "TestSupport"]),
-        tests("WorkersTests", ["SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
+        tests("WorkersTests", ["Locking", "Prometheus", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
         .target(
-            name: "TestSupport", dependencies: ["Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],
+            name: "TestSupport", dependencies: ["Locking", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],
             path: "Tests/TestSupport", swiftSettings: strict),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),

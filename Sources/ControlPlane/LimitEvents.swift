@@ -1,7 +1,7 @@
 import FoundationEssentials
+import Locking
 public import SQL
 public import Store
-import Synchronization
 
 /// A limit that calls can run into, by the name that its events carry.
 public enum ReachedLimit: Sendable, Hashable {
@@ -54,7 +54,7 @@ public final class LimitEvents: Sendable {
         var noted: Set<Key> = []
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let refusals: AsyncStream<Refusal>
     private let continuation: AsyncStream<Refusal>.Continuation
 

@@ -1,4 +1,4 @@
-import Synchronization
+import Locking
 
 /// What names resolve to, remembered for a while: many are posted to at once, and a name is asked for once.
 ///
@@ -14,7 +14,7 @@ final class AddressBook: Sendable {
     }
 
     private let resolver: any Resolver
-    private let entries = Mutex<[String: Entry]>([:])
+    private let entries = Lock<[String: Entry]>([:])
 
     /// How long an answer is used, and how long a failure.
     private static let lifetime = Duration.seconds(30)

@@ -1,8 +1,8 @@
 import AsyncHTTPClient
+import Locking
 import NIOCore
 import NIOPosix
 import NIOSSL
-import Synchronization
 
 /// A client for each host and the address that it is connected at. Those that nobody uses are ended, the longest unused first, when there are
 /// too many.
@@ -33,7 +33,7 @@ final class ClientPool: Sendable {
     }
 
     private let trustRoots: [NIOSSLCertificate]
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private static let mostIdle = 64
     /// As many as a courier has in flight in all: who shares a host with a slow receiver does not wait for its connections.
     static let connectionsPerHost = Pace().queues

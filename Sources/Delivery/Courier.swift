@@ -1,8 +1,8 @@
+import Locking
 public import Logging
 import SQL
 public import ServiceLifecycle
 public import Store
-import Synchronization
 
 /// Brings events to their destinations, each at least once, those of one resource in order.
 ///
@@ -12,7 +12,7 @@ import Synchronization
 /// Threads: one task runs it; any may call `hint()` at any time.
 public final class Courier: Service {
     private let shared: CourierShared
-    private let lanes = Mutex<[String: Lane]>([:])
+    private let lanes = Lock<[String: Lane]>([:])
 
     /// A courier for a store. Throws where the settings name a file that cannot be used.
     public convenience init(store: Store, settings: DeliverySettings, secrets: @escaping SecretSource, logger: Logger) throws {

@@ -1,3 +1,4 @@
+import Locking
 import Logging
 import SQL
 import Store
@@ -47,7 +48,7 @@ final class CourierShared: Sendable {
     private let hinting: AsyncStream<Void>.Continuation
     private let stopped = Atomic(false)
     private let troubles: Troubles
-    private let saidUnsent = Mutex<ContinuousClock.Instant?>(nil)
+    private let saidUnsent = Lock<ContinuousClock.Instant?>(nil)
 
     init(store: Store, settings: DeliverySettings, sender: Sender, pace: Pace, logger: Logger) {
         self.store = store

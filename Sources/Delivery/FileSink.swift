@@ -1,4 +1,5 @@
 import Dispatch
+import Locking
 import Synchronization
 
 #if canImport(Glibc)
@@ -20,7 +21,7 @@ final class FileSink: Sendable {
 
     private let path: String
     private let queue: DispatchQueue
-    private let state = Mutex(State())
+    private let state = Lock(State())
     /// Lines that were handed over and are not written yet.
     private let waiting = Atomic(0)
     private static let mostWaiting = 64

@@ -1,3 +1,4 @@
+import Locking
 import SQL
 import Store
 import Synchronization
@@ -22,7 +23,7 @@ final class Finisher: Sendable {
 
     private let store: Store
     private let failed: @Sendable (DatabaseError) -> Void
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let isHurried = Atomic(false)
     /// While one batch is committed the next is gathered. If that takes long others help, so that one that is held up does not hold up all.
     private static let mostWriters = 4

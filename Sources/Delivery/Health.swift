@@ -1,4 +1,4 @@
-import Synchronization
+import Locking
 
 /// How the attempts at a destination go, and what of it is not written down yet.
 ///
@@ -28,14 +28,14 @@ final class Health: Sendable {
         var hasSaidFailing = false
     }
 
-    private let state: Mutex<State>
+    private let state: Lock<State>
     private static let interval = Duration.seconds(1)
     private static let silence = Duration.seconds(60)
     /// One failure now and then is no reason to slow down.
     private static let tolerated = 8
 
     init(failures: Int64) {
-        state = Mutex(State(isKnownToFail: failures > 0, failuresInARow: Int(min(failures, 1000))))
+        state = Lock(State(isKnownToFail: failures > 0, failuresInARow: Int(min(failures, 1000))))
     }
 
     /// Whether nothing has arrived for a while.

@@ -1,3 +1,4 @@
+import Locking
 import Logging
 import SQL
 import Store
@@ -35,7 +36,7 @@ final class Lane: Sendable {
     /// One for each queue that is leased and not written down.
     private let leases: Places
     private let health: Health
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let isClaiming = Atomic(false)
     /// Whether somebody wanted to claim and could not.
     private let isWanted = Atomic(false)

@@ -1,11 +1,11 @@
-import Synchronization
+import Locking
 
 /// A continuation that the first of several resumes.
 final class Once<Value: Sendable>: Sendable {
-    private let continuation: Mutex<CheckedContinuation<Value, Never>?>
+    private let continuation: Lock<CheckedContinuation<Value, Never>?>
 
     init(_ continuation: CheckedContinuation<Value, Never>) {
-        self.continuation = Mutex(continuation)
+        self.continuation = Lock(continuation)
     }
 
     /// Whether it was resumed: then nobody else needs to try.

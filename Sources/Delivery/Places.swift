@@ -1,4 +1,4 @@
-import Synchronization
+import Locking
 
 /// So many may be in flight at once; whoever comes when there is no place waits for one.
 ///
@@ -11,10 +11,10 @@ final class Places: Sendable {
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
-    private let state: Mutex<State>
+    private let state: Lock<State>
 
     init(_ limit: Int) {
-        state = Mutex(State(limit: limit))
+        state = Lock(State(limit: limit))
     }
 
     /// How many there may be from now on; those that are taken stay so.

@@ -1,4 +1,4 @@
-import Synchronization
+import Locking
 
 /// The active secrets of an owner, an account or a subscription, the newest first; the first is made where there is none yet.
 public typealias SecretSource = @Sendable (_ owner: String) async throws -> [WebhookSecret]
@@ -13,7 +13,7 @@ final class SecretBook: Sendable {
     }
 
     private let source: SecretSource
-    private let entries = Mutex<[String: Entry]>([:])
+    private let entries = Lock<[String: Entry]>([:])
     private static let lifetime = Duration.seconds(5)
     private static let mostEntries = 10_000
 

@@ -1,6 +1,6 @@
 import FoundationEssentials
+import Locking
 import Store
-import Synchronization
 
 /// What became of an attempt.
 enum Receipt: Sendable {
@@ -31,8 +31,8 @@ final class Sender: Sendable {
     private let secrets: SecretBook
     private let topics: SNSPublisher
     private let timeout: Duration
-    private let files = Mutex<[String: FileSink]>([:])
-    private let targets = Mutex<[String: WebTarget]>([:])
+    private let files = Lock<[String: FileSink]>([:])
+    private let targets = Lock<[String: WebTarget]>([:])
 
     init(_ settings: DeliverySettings, transport: any Transport, secrets: @escaping SecretSource) {
         self.transport = transport

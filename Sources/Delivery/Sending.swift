@@ -1,4 +1,4 @@
-import Synchronization
+import Locking
 
 /// What is in flight, so that all of it can be cut short without cutting short what is then written down of it.
 ///
@@ -10,7 +10,7 @@ final class Sending: Sendable {
         var isCancelled = false
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     /// Runs an operation, which is cancelled if `cancel()` is called meanwhile or was before. The caller's own cancellation does not reach it.
     func run<Value: Sendable>(_ operation: @escaping @Sendable () async -> Value) async -> Value {

@@ -1,8 +1,8 @@
 import Contract
 import ControlPlane
 import FoundationEssentials
+import Locking
 public import ServiceLifecycle
-import Synchronization
 
 /// One line for each answered request, `key=value`, written in batches: a line is kept for at most a tenth of a second, or until 64 KiB wait.
 ///
@@ -10,8 +10,8 @@ import Synchronization
 ///
 /// Threads: any task may note at any time; one task runs it.
 public final class AccessLog: Service {
-    private let waiting = Mutex<[UInt8]>([])
-    private let cachedTime = Mutex((second: Int64.min, text: ""))
+    private let waiting = Lock<[UInt8]>([])
+    private let cachedTime = Lock((second: Int64.min, text: ""))
     private let write: @Sendable ([UInt8]) -> Void
     private let isEnabled: Bool
 

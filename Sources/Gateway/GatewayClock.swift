@@ -1,12 +1,12 @@
 import Glibc
-import Synchronization
+import Locking
 
 /// The times that the gateway needs.
 ///
 /// Threads: any task may use it at any time.
 public final class GatewayClock: Sendable {
     private let wall: @Sendable () -> Int64
-    private let cachedDate = Mutex((second: Int64.min, text: ""))
+    private let cachedDate = Lock((second: Int64.min, text: ""))
 
     /// - Parameter wall: Milliseconds since the epoch; the system's where it is not given.
     public init(wall: @escaping @Sendable () -> Int64 = GatewayClock.systemTime) {

@@ -1,6 +1,6 @@
 import Contract
 import ControlPlane
-import Synchronization
+import Locking
 
 /// The access keys that sign the requests at hand, so that not every request reads its key from the database.
 ///
@@ -19,7 +19,7 @@ final class KeyRing: Sendable {
     private static let capacity = 10_000
 
     private let keys: AccessKeys
-    private let entries = Mutex<[String: Entry]>([:])
+    private let entries = Lock<[String: Entry]>([:])
 
     init(_ keys: AccessKeys) {
         self.keys = keys

@@ -1,81 +1,129 @@
 import Contract
+public import CoreMetrics
+public import Prometheus
 import Synchronization
 
-/// Counts of what the gateway answered, in the text format that Prometheus reads.
+extension Family {
+    fileprivate static let requests = counter("weir_requests_total", "Answered requests.", labels: ["operation", "status"])
+    fileprivate static let throttled = counter("weir_throttled_total", "Requests refused because of a rate.", labels: ["operation"])
+    fileprivate static let abandoned = counter(
+        "weir_requests_abandoned_total", "Requests whose client left before the last byte of the answer.", labels: ["operation"])
+    fileprivate static let duration = histogram(
+        "weir_request_duration_seconds", "Time from the head of a request to the last byte of its answer.", labels: ["operation"],
+        bounds: secondsBounds)
+    fileprivate static let firstByte = histogram(
+        "weir_request_first_byte_seconds", "Time from the head of a request to the first byte of its answer.", labels: ["operation"],
+        bounds: secondsBounds)
+    fileprivate static let received = counter("weir_received_bytes_total", "Bytes of the bodies of requests.", labels: ["operation"])
+    fileprivate static let sent = counter("weir_sent_bytes_total", "Bytes of the bodies of answers.", labels: ["operation"])
+
+    fileprivate static let inFlight = gauge("weir_requests_in_flight", "Requests that are not answered yet.")
+    fileprivate static let streams = gauge("weir_streams_open", "Bodies of requests or answers that are streams and have not ended.")
+    fileprivate static let connections = gauge("weir_connections_open", "Connections of clients.")
+    fileprivate static let connectionsLimit = gauge("weir_connections_limit", "How many connections of clients are accepted.")
+    fileprivate static let refusedConnections = counter("weir_connections_refused_total", "Connections closed because there were too many.")
+    fileprivate static let held = gauge(
+        "weir_held_bytes", "Memory for bodies that are being read or written, by what they are.", labels: ["of"])
+    fileprivate static let heldLimit = gauge("weir_held_limit_bytes", "How much of that memory is allowed.", labels: ["of"])
+    fileprivate static let droppedLines = counter("weir_log_lines_dropped_total", "Lines that the log had no room for.")
+}
+
+/// What the gateway tells of requests and connections.
 ///
-/// Threads: any task may use it at any time.
+/// Threads: any task may use it at any time. Counting a request neither waits nor allocates.
 public final class Metrics: Sendable {
-    private struct Key: Hashable {
-        let operation: String
-        let status: Int
-    }
+    /// Where everything is counted; others of the process may count there too.
+    public let registry: Registry
+    /// Requests that are not answered yet.
+    public let requestsInFlight: Meter
+    /// Bodies that are streams and have not ended.
+    public let streamsOpen: Meter
+    /// Connections of clients.
+    public let connectionsOpen: Meter
+    /// Connections that were closed because there were too many.
+    public let connectionsRefused: Counter
+    /// Lines that the log had no room for.
+    public let logLinesDropped: Counter
 
-    private struct Latency {
-        var counts = [UInt64](repeating: 0, count: Metrics.bounds.count + 1)
-        var sum = 0.0
-    }
-
-    private struct State {
-        var requests: [Key: UInt64] = [:]
-        var latencies: [String: Latency] = [:]
-        var throttled: [String: UInt64] = [:]
-        var answered: UInt64 = 0
-    }
-
-    /// Upper bounds in seconds.
-    private static let bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-    private let state = Mutex(State())
+    /// By the operation's place among all; the last is for requests that reached none, so that names a client makes up never become labels.
+    private let operations: [OperationMetrics]
+    private let answeredRequests = Atomic<UInt64>(0)
 
     /// Nothing counted yet.
-    public init() {}
-
-    /// Counts an answer. `operation` is nil for a request that reached none, so that names a client makes up never become labels.
-    func count(_ operation: OperationID?, status: Int, seconds: Double, isThrottled: Bool) {
-        let name = operation?.rawValue ?? "none"
-        let bucket = Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count
-        state.withLock { state in
-            state.requests[Key(operation: name, status: status), default: 0] += 1
-            state.latencies[name, default: Latency()].counts[bucket] += 1
-            state.latencies[name, default: Latency()].sum += seconds
-            state.answered += 1
-            if isThrottled { state.throttled[name, default: 0] += 1 }
-        }
+    public init(registry: Registry = Registry()) {
+        self.registry = registry
+        requestsInFlight = Meter(.inFlight, in: registry)
+        streamsOpen = Meter(.streams, in: registry)
+        connectionsOpen = Meter(.connections, in: registry)
+        connectionsRefused = Counter(.refusedConnections, in: registry)
+        logLinesDropped = Counter(.droppedLines, in: registry)
+        operations = (OperationID.allCases.map(\.rawValue) + ["none"]).map { OperationMetrics($0, registry) }
     }
 
-    /// Counts what became of a request.
+    /// Counts a request once it has ended: by the operation that its path named, or none, malformed ones included.
     func note(_ record: RequestRecord) {
-        let isThrottled = record.exchange.error.map { $0.code == .throttling || $0.code == .clientLimitExceeded } ?? false
-        count(record.exchange.route?.operation, status: record.status, seconds: record.seconds, isThrottled: isThrottled)
+        answeredRequests.wrappingAdd(1, ordering: .relaxed)
+        let metrics = operations[record.exchange.route?.operation?.place ?? OperationID.allCases.count]
+        metrics.count(status: record.status)
+        metrics.duration.record(record.seconds)
+        metrics.firstByte.record(record.secondsToFirstByte)
+        if record.bytesIn > 0 { metrics.received.increment(by: record.bytesIn) }
+        if record.bytesOut > 0 { metrics.sent.increment(by: record.bytesOut) }
+        if let code = record.exchange.error?.code, code == .throttling || code == .clientLimitExceeded { metrics.throttled.increment() }
+        if !record.isWhole { metrics.abandoned.increment() }
+    }
+
+    /// Shows how many connections are accepted.
+    public func show(connectionsLimit limit: Int) {
+        Meter(.connectionsLimit, in: registry).set(limit)
+    }
+
+    /// Shows how much memory of a kind is held and allowed, in bytes. `used` is called each time the page is written and must return at once.
+    func show(held kind: String, allowed: Int, used: @escaping @Sendable () -> Int) {
+        Meter(.heldLimit, [kind], in: registry).set(allowed)
+        registry.read(.held, [kind]) { Double(used()) }
     }
 
     /// How many requests were answered so far.
-    public var answeredCount: UInt64 { state.withLock { $0.answered } }
+    public var answeredCount: UInt64 { answeredRequests.load(ordering: .relaxed) }
 
     /// Everything counted so far.
-    func text() -> String {
-        let state = state.withLock { $0 }
-        var lines = ["# HELP weir_requests_total Answered requests.", "# TYPE weir_requests_total counter"]
-        for (key, count) in state.requests.sorted(by: { ($0.key.operation, $0.key.status) < ($1.key.operation, $1.key.status) }) {
-            lines.append("weir_requests_total{operation=\"\(key.operation)\",status=\"\(key.status)\"} \(count)")
-        }
-        lines += ["# HELP weir_throttled_total Requests refused because of a rate.", "# TYPE weir_throttled_total counter"]
-        for (operation, count) in state.throttled.sorted(by: { $0.key < $1.key }) {
-            lines.append("weir_throttled_total{operation=\"\(operation)\"} \(count)")
-        }
-        lines += [
-            "# HELP weir_request_duration_seconds Time from the head of a request to its answer.",
-            "# TYPE weir_request_duration_seconds histogram",
-        ]
-        for (operation, latency) in state.latencies.sorted(by: { $0.key < $1.key }) {
-            var cumulative: UInt64 = 0
-            for (index, count) in latency.counts.enumerated() {
-                cumulative += count
-                let bound = index < Self.bounds.count ? "\(Self.bounds[index])" : "+Inf"
-                lines.append("weir_request_duration_seconds_bucket{operation=\"\(operation)\",le=\"\(bound)\"} \(cumulative)")
-            }
-            lines.append("weir_request_duration_seconds_sum{operation=\"\(operation)\"} \(latency.sum)")
-            lines.append("weir_request_duration_seconds_count{operation=\"\(operation)\"} \(cumulative)")
-        }
-        return lines.joined(separator: "\n") + "\n"
+    func text() -> String { registry.text() }
+}
+
+/// The series of one operation.
+private final class OperationMetrics: Sendable {
+    let duration: Recorder
+    let firstByte: Recorder
+    let received: Counter
+    let sent: Counter
+    let throttled: Counter
+    let abandoned: Counter
+    private let statuses: [Counter]
+
+    /// The statuses that are told apart; any other is counted as that of its hundred, and what is no status as the last of these, "none".
+    private static let statuses = Set([100, 200, 204, 300, 400, 500] + ErrorCode.allCases.map(\.status)).sorted()
+    /// By a status, its place in `statuses`.
+    private static let places = (0..<600).map { status in
+        statuses.firstIndex(of: status) ?? statuses.firstIndex(of: status / 100 * 100) ?? statuses.count
     }
+
+    init(_ operation: String, _ registry: Registry) {
+        duration = Recorder(.duration, [operation], in: registry)
+        firstByte = Recorder(.firstByte, [operation], in: registry)
+        received = Counter(.received, [operation], in: registry)
+        sent = Counter(.sent, [operation], in: registry)
+        throttled = Counter(.throttled, [operation], in: registry)
+        abandoned = Counter(.abandoned, [operation], in: registry)
+        statuses = (Self.statuses.map(String.init) + ["none"]).map { Counter(.requests, [operation, $0], in: registry) }
+    }
+
+    func count(status: Int) {
+        statuses[Self.places.indices.contains(status) ? Self.places[status] : Self.statuses.count].increment()
+    }
+}
+
+extension OperationID {
+    /// Its place among all, in the order of the declaration: a test compares the two.
+    var place: Int { withUnsafeBytes(of: self) { Int($0[0]) } }
 }

@@ -1,5 +1,6 @@
 import Contract
 public import ControlPlane
+import Locking
 import Synchronization
 
 /// Request rates: a bucket that fills at the rate and holds one second of it, for each account, region and operation, and for each resource where
@@ -51,7 +52,7 @@ public final class Throttle: Sendable {
 
     private let rates: Rates
     private let limits: LimitEvents
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let instances = Atomic(1)
 
     /// A throttle whose buckets are all full. `limits` learns which rates refuse calls.

@@ -1,3 +1,5 @@
+public import Prometheus
+
 extension PostgresDatabase {
     /// How the database is used. What the connection string says itself (`connect_timeout`, `keepalives_idle`, ...) goes before.
     public struct Configuration: Sendable {
@@ -30,6 +32,9 @@ extension PostgresDatabase {
         public var keepaliveInterval: Duration = .seconds(2)
         /// How long sent data may stay unconfirmed by the other side's kernel before the connection counts as lost.
         public var tcpUserTimeout: Duration = .seconds(6)
+
+        /// Where the driver tells of its work.
+        public var metrics = Registry()
 
         /// How long the server may say nothing while it owes an answer, before the connection counts as lost; nil for ever. It cuts a
         /// statement off itself after the statement timeout; only a stuck machine or network stays silent for longer, or a commit that

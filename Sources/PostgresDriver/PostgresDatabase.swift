@@ -1,3 +1,4 @@
+internal import Locking
 public import Logging
 public import SQL
 internal import Synchronization
@@ -22,7 +23,7 @@ public final class PostgresDatabase: Database {
     private let settings: PostgresSettings
     private let inbox: PostgresInbox
     private let workers: [PostgresWorker]
-    private let threads: Mutex<[PostgresThread]>
+    private let threads: Lock<[PostgresThread]>
     private let nextID = Atomic<UInt64>(0)
     private let logger: Logger
 
@@ -46,7 +47,7 @@ public final class PostgresDatabase: Database {
         self.settings = settings
         self.inbox = inbox
         self.workers = workers
-        self.threads = Mutex(threads)
+        self.threads = Lock(threads)
         self.logger = logger
     }
 

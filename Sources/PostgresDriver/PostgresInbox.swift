@@ -1,5 +1,5 @@
+internal import Locking
 internal import SQL
-internal import Synchronization
 
 /// Work that somebody waits for.
 struct PostgresRequest: Sendable {
@@ -43,12 +43,18 @@ final class PostgresInbox: Sendable {
     }
 
     private let configuration: PostgresDatabase.Configuration
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let watch: PostgresWake
+    private let metrics: DatabaseMetrics
 
     init(_ configuration: PostgresDatabase.Configuration) throws(DatabaseError) {
         self.configuration = configuration
+        metrics = DatabaseMetrics(configuration.metrics)
         watch = try PostgresWake()
+        metrics.show(waitingFor: .connection) { [weak self] in self?.statistics.queued }
+        metrics.show(connections: { [weak self] in self?.statistics.connectionsUp }, limit: configuration.connections)
+        metrics.show(inFlight: { [weak self] in self?.statistics.inFlight })
+        metrics.show(reconnects: { [weak self] in self?.statistics.reconnects })
     }
 
     // MARK: Callers
@@ -143,6 +149,12 @@ final class PostgresInbox: Sendable {
         }
         fail(expired, Self.late)
         next?.signal()
+        if case .requests(let requests) = delivery {
+            metrics.grouped(requests.count)
+            for request in requests {
+                metrics.waited(for: .connection, configuration.queueDeadline - now.duration(to: request.deadline))
+            }
+        }
         return delivery
     }
 

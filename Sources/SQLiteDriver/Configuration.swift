@@ -1,4 +1,5 @@
 import Glibc
+public import Prometheus
 
 extension SQLiteDatabase {
     /// How a database file is used. The defaults suit a server that owns its file.
@@ -35,6 +36,9 @@ extension SQLiteDatabase {
             clock_gettime(CLOCK_REALTIME, &now)
             return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
         }
+
+        /// Where the driver tells of its work.
+        public var metrics = Registry()
 
         /// The SQLite file system layer, or nil for the usual one. Tests name one that fails on demand.
         var fileSystem: String?

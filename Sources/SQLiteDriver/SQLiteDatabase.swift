@@ -1,5 +1,5 @@
+import Locking
 public import SQL
-import Synchronization
 
 /// A SQLite file as Weir's database, for one process alone unless configured otherwise.
 ///
@@ -14,7 +14,7 @@ public final class SQLiteDatabase: Database {
     let readers: SQLiteReaders
     let writer: SQLiteWriter
     /// Nil once closed. Each connection holds the lock too, so the file stays locked while one is open.
-    private let lock: Mutex<FileLock?>
+    private let lock: Lock<FileLock?>
 
     /// Opens the file, or creates it: not its directory. Fails as `unavailable` when that is not possible or another process uses the file.
     public init(path: String, configuration: Configuration = .init()) throws(DatabaseError) {
@@ -27,11 +27,16 @@ public final class SQLiteDatabase: Database {
         for _ in 0..<max(1, configuration.readers) {
             reading.append(try SQLiteConnection(path: path, purpose: .reading, configuration: configuration, lock: lock))
         }
+        let metrics = DatabaseMetrics(configuration.metrics)
         self.path = path
         self.configuration = configuration
-        self.readers = SQLiteReaders(reading, limit: configuration.waitingReads)
-        self.writer = try SQLiteWriter(writing, configuration)
-        self.lock = Mutex(lock)
+        let readers = SQLiteReaders(reading, limit: configuration.waitingReads, metrics)
+        let writer = try SQLiteWriter(writing, configuration, metrics)
+        metrics.show(waitingFor: .connection) { [weak readers] in readers?.waitingCount }
+        metrics.show(waitingFor: .writer) { [weak writer] in writer?.waitingCount }
+        self.readers = readers
+        self.writer = writer
+        self.lock = Lock(lock)
     }
 
     deinit {

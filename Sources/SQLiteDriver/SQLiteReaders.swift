@@ -1,5 +1,5 @@
+import Locking
 import SQL
-import Synchronization
 
 /// The connections for reading, lent to one task at a time. A task that finds none waits its turn without blocking a thread.
 ///
@@ -27,13 +27,15 @@ final class SQLiteReaders: Sendable {
         }
     }
 
-    private let state: Mutex<State>
+    private let state: Lock<State>
     private let limit: Int
+    private let metrics: DatabaseMetrics
 
     /// Lends `connections` out; at most `limit` tasks wait for one.
-    init(_ connections: [SQLiteConnection], limit: Int) {
-        state = Mutex(State(free: connections))
+    init(_ connections: [SQLiteConnection], limit: Int, _ metrics: DatabaseMetrics) {
+        state = Lock(State(free: connections))
         self.limit = limit
+        self.metrics = metrics
     }
 
     /// How many tasks wait.
@@ -43,7 +45,10 @@ final class SQLiteReaders: Sendable {
     /// `close` and when the task is cancelled while it waits.
     func borrow() async throws(DatabaseError) -> SQLiteConnection {
         if let connection = state.withLock({ $0.free.popLast() }) { return connection }
-        return try await wait().get()
+        let start = ContinuousClock.now
+        let connection = try await wait().get()
+        metrics.waited(for: .connection, ContinuousClock.now - start)
+        return connection
     }
 
     private func wait() async -> Loan {

@@ -1,6 +1,6 @@
 import Glibc
+import Locking
 import SQL
-import Synchronization
 
 /// The one writer: a thread that takes the batches that wait, runs them in one transaction and answers them after its commit, so that
 /// they share a flush of the disk. Each batch is still all or nothing: a failing one is undone and fails alone.
@@ -12,7 +12,7 @@ final class SQLiteWriter: Sendable {
 
     private struct Job: Sendable {
         let batch: Batch
-        let deadline: ContinuousClock.Instant
+        let submitted: ContinuousClock.Instant
         let continuation: CheckedContinuation<Answer, Never>
     }
 
@@ -23,16 +23,20 @@ final class SQLiteWriter: Sendable {
         var isClosed = false
     }
 
-    private let inbox = Mutex(Inbox())
+    private let inbox = Lock(Inbox())
     private let bell = Bell()
     private let configuration: SQLiteDatabase.Configuration
+    private let metrics: DatabaseMetrics
     /// Nil once the thread has ended and was joined.
-    private let thread: Mutex<pthread_t?>
+    private let thread: Lock<pthread_t?>
 
     /// Starts the thread, which closes the connection when it ends.
-    init(_ connection: SQLiteConnection, _ configuration: SQLiteDatabase.Configuration) throws(DatabaseError) {
+    init(
+        _ connection: SQLiteConnection, _ configuration: SQLiteDatabase.Configuration, _ metrics: DatabaseMetrics
+    ) throws(DatabaseError) {
         self.configuration = configuration
-        thread = Mutex(nil)
+        self.metrics = metrics
+        thread = Lock(nil)
         let started = try startThread { self.run(on: connection) }
         thread.withLock { $0 = started }
     }
@@ -45,14 +49,14 @@ final class SQLiteWriter: Sendable {
 
     /// Runs a batch. It is run even if the task is cancelled meanwhile: its outcome is always told.
     func submit(_ batch: Batch) async throws(DatabaseError) -> BatchResult {
-        let deadline = ContinuousClock.now + configuration.writeDeadline
+        let submitted = ContinuousClock.now
         return try await withCheckedContinuation { continuation in
             let refusal: DatabaseError? = inbox.withLock { inbox in
                 if inbox.isClosed { return DatabaseError(.unavailable, "the database is closed") }
                 if inbox.jobs.count >= configuration.waitingWrites {
                     return DatabaseError(.overloaded, "\(configuration.waitingWrites) writes wait already")
                 }
-                inbox.jobs.append(Job(batch: batch, deadline: deadline, continuation: continuation))
+                inbox.jobs.append(Job(batch: batch, submitted: submitted, continuation: continuation))
                 wake(&inbox)
                 return nil
             }
@@ -83,6 +87,7 @@ final class SQLiteWriter: Sendable {
     private func run(on connection: SQLiteConnection) {
         var log = LogKeeper()
         while let group = nextGroup() {
+            let start = ContinuousClock.now
             if group.count > 1,
                 let answers = together(group, marking: false, on: connection) ?? together(group, marking: true, on: connection)
             {
@@ -90,6 +95,7 @@ final class SQLiteWriter: Sendable {
             } else {
                 for job in group { job.continuation.resume(returning: alone(job.batch, on: connection)) }
             }
+            metrics.wrote(ContinuousClock.now - start)
             log.afterGroup(on: connection, usualTimeout: configuration.busyTimeout)
         }
         connection.emptyLog(timeout: configuration.busyTimeout, usualTimeout: configuration.busyTimeout)
@@ -110,11 +116,16 @@ final class SQLiteWriter: Sendable {
                 continue
             }
             let now = ContinuousClock.now
-            let late = taken.prefix { $0.deadline < now }
+            let late = taken.prefix { $0.submitted + configuration.writeDeadline < now }
             for job in late {
                 job.continuation.resume(returning: .failure(DatabaseError(.unavailable, "the write waited too long and was not run")))
             }
-            if late.count < taken.count { return Array(taken[late.count...]) }
+            if late.count < taken.count {
+                let group = taken[late.count...]
+                metrics.grouped(group.count)
+                for job in group { metrics.waited(for: .writer, now - job.submitted) }
+                return Array(group)
+            }
         }
     }
 

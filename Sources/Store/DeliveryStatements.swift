@@ -301,6 +301,28 @@ enum DeliveryStatements {
         """
     ) { row throws(DatabaseError) in try row.integer() }
 
+    /// How many events wait for destinations of each status, and for such that are gone, and the age of the oldest; of the first $1.
+    static let backlog = Statement(
+        "delivery.backlog",
+        """
+        SELECT \(DeliveryBacklog.statuses.map(backlogColumns).joined(separator: ", "))
+        FROM (SELECT destination_id, occurred_at FROM delivery WHERE state = 'PENDING'
+                ORDER BY destination_id, resource_arn, sequence LIMIT CAST($1 AS BIGINT)) AS waiting
+            LEFT JOIN destination ON destination.id = waiting.destination_id
+        """
+    ) { row throws(DatabaseError) in
+        var statuses: [DeliveryBacklog] = []
+        for status in DeliveryBacklog.statuses {
+            statuses.append(DeliveryBacklog(status: status, count: try row.integer(), oldestAge: try row.optionalInteger() ?? 0))
+        }
+        return statuses
+    }
+
+    private static func backlogColumns(_ status: DestinationStatus?) -> String {
+        let filter = "FILTER (WHERE destination.status \(status.map { "= '\($0.rawValue)'" } ?? "IS NULL"))"
+        return "count(*) \(filter), (SELECT now_ms()) - min(occurred_at) \(filter)"
+    }
+
     // Events that no resource counts: of limits and of destinations. The primary key sees to it that there is one of each; the moment is the
     // sequence number too, so that those of one subject are in order.
 
@@ -353,6 +375,7 @@ enum DeliveryStatements {
         due.text, abandoned.text, claim.text, waiting.text, deliver.text, fail.text, insertAttempt.text, removeQueue.text,
         releaseQueue.text, removeFreeQueue.text, releaseFreeQueue.text, queues.text, giveUp.text, forget.text, removeAbandonedQueue.text,
         tail.text, findEvent.text, deliveries.text, attempts.text, dead.text, replay.text, enqueueReplay.text, now.text, countPending.text,
+        backlog.text,
         insertEvent.text, insertEventDeliveries.text,
         enqueueEventDeliveries.text, removeOld.text, removeOldAttempts.text,
     ]

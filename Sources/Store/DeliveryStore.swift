@@ -132,6 +132,11 @@ extension Store {
         try await database.read(DeliveryStatements.countPending, [.integer(limit)]).first ?? 0
     }
 
+    /// How many events wait for destinations of each status, and for such that are gone, and the age of the oldest; of the first `limit`.
+    public func deliveryBacklog(limit: Int64) async throws(DatabaseError) -> [DeliveryBacklog] {
+        try await database.read(DeliveryStatements.backlog, [.integer(limit)]).first ?? []
+    }
+
     /// Tells of something that no resource counts, such as a limit that was reached: once for each `subjectARN` and moment. False where that
     /// was told already.
     public func tell(

@@ -51,7 +51,7 @@ public enum DestinationKind: String, Sendable, CaseIterable {
 }
 
 /// Whether events go to a destination.
-public enum DestinationStatus: String, Sendable {
+public enum DestinationStatus: String, Sendable, CaseIterable {
     case active = "ACTIVE"
     /// What happens is kept for later.
     case paused = "PAUSED"

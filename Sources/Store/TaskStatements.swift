@@ -90,5 +90,25 @@ enum TaskStatements {
         TaskCounts(waiting: try row.integer(), overdue: try row.integer())
     }
 
-    static let all: [StatementText] = [claim.text, remove.text, nextDue.text, counts.text]
+    /// For each kind of task, how many wait and the age of the oldest; of the $1 that are due first.
+    static let backlog = Statement(
+        "task.backlog",
+        """
+        SELECT \(TaskKind.allCases.map(backlogColumns).joined(separator: ", "))
+        FROM (SELECT kind, created_at FROM task ORDER BY available_at LIMIT CAST($1 AS BIGINT)) AS waiting
+        """
+    ) { row throws(DatabaseError) in
+        var kinds: [TaskBacklog] = []
+        for kind in TaskKind.allCases {
+            kinds.append(TaskBacklog(kind: kind, count: try row.integer(), oldestAge: try row.optionalInteger() ?? 0))
+        }
+        return kinds
+    }
+
+    private static func backlogColumns(_ kind: TaskKind) -> String {
+        let filter = "FILTER (WHERE kind = '\(kind.rawValue)')"
+        return "count(*) \(filter), (SELECT now_ms()) - min(created_at) \(filter)"
+    }
+
+    static let all: [StatementText] = [claim.text, remove.text, nextDue.text, counts.text, backlog.text]
 }

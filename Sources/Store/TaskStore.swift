@@ -14,6 +14,11 @@ extension Store {
         try await database.read(TaskStatements.nextDue, []).first
     }
 
+    /// How many tasks of each kind wait, and the age of the oldest; of the first `limit`.
+    public func taskBacklog(limit: Int64) async throws(DatabaseError) -> [TaskBacklog] {
+        try await database.read(TaskStatements.backlog, [.integer(limit)]).first ?? []
+    }
+
     /// Makes every resource of a kind ACTIVE whose activation is leased, tells so, and ends the tasks. Answers how many it was that did so here.
     public func activate(_ kind: ResourceKind, leaseToken: String, changeToken: String) async throws(DatabaseError) -> Int {
         let statements = kind.statements

@@ -2,6 +2,7 @@ import ControlPlane
 import Logging
 import Migrations
 import PostgresDriver
+import Prometheus
 import SQL
 import SQLiteDriver
 import Store
@@ -34,11 +35,13 @@ struct Deployment {
     }
 
     /// Opens the deployment for as long as `body` takes. What was accepted is finished before the database is closed. On SQLite a server and a
-    /// migration need the file for themselves; other commands work `beside` them.
+    /// migration need the file for themselves; other commands work `beside` them. The
+    /// driver tells of its work in `metrics`.
     static func open(
-        _ configuration: ServerConfiguration, _ logger: Logger, beside: Bool = false, _ body: (Deployment) async throws -> Void
+        _ configuration: ServerConfiguration, _ logger: Logger, beside: Bool = false, metrics: Registry = Registry(),
+        _ body: (Deployment) async throws -> Void
     ) async throws {
-        let deployment = try Deployment(configuration, logger, beside: beside)
+        let deployment = try Deployment(configuration, logger, beside: beside, metrics)
         do {
             try await body(deployment)
         } catch {
@@ -48,9 +51,9 @@ struct Deployment {
         await deployment.close()
     }
 
-    private init(_ configuration: ServerConfiguration, _ logger: Logger, beside: Bool) throws {
+    private init(_ configuration: ServerConfiguration, _ logger: Logger, beside: Bool, _ metrics: Registry) throws {
         try PrivateFile.makeFolder(configuration.dataDirectory)
-        database = try Self.database(configuration, logger, beside: beside)
+        database = try Self.database(configuration, logger, beside: beside, metrics)
         store =
             switch database {
             case .sqlite(let database): Store(database)
@@ -61,17 +64,21 @@ struct Deployment {
         self.logger = logger
     }
 
-    private static func database(_ configuration: ServerConfiguration, _ logger: Logger, beside: Bool) throws -> OpenDatabase {
+    private static func database(
+        _ configuration: ServerConfiguration, _ logger: Logger, beside: Bool, _ metrics: Registry
+    ) throws -> OpenDatabase {
         do throws(DatabaseError) {
             switch configuration.database {
             case .sqlite(let path):
                 var options = SQLiteDatabase.Configuration()
                 options.isAlone = !beside
+                options.metrics = metrics
                 return .sqlite(try SQLiteDatabase(path: path, configuration: options))
             case .postgres(let info):
                 var options = PostgresDatabase.Configuration()
                 options.connections = configuration.postgresConnections
                 options.preparedStatements = configuration.postgresPreparedStatements
+                options.metrics = metrics
                 return .postgres(try PostgresDatabase(connectionInfo: info, configuration: options, logger: logger))
             }
         } catch {

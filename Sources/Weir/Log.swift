@@ -1,6 +1,6 @@
 import FoundationEssentials
+import Locking
 import Logging
-import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -11,7 +11,7 @@ import Synchronization
 /// The log of the program: lines on standard error.
 enum Log {
     /// Whole lines must not run into each other.
-    private static let standardError = Mutex(())
+    private static let standardError = Lock(())
 
     static func make(level: String) -> Logger {
         var logger = Logger(label: "weir") { _ in StreamLogHandler.standardError(label: "weir") }

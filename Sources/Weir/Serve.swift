@@ -8,6 +8,7 @@ import Migrations
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Prometheus
 import SQL
 import ServiceLifecycle
 import Store
@@ -32,18 +33,22 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let configuration = try ConfigurationHelp.read(arguments, for: self)
         let logger = Log.make(level: configuration.logLevel)
-        try await Deployment.open(configuration, logger) { deployment in
+        let metrics = Registry()
+        metrics.readProcess()
+        metrics.read(.build, [Weir.version]) { 1 }
+        try await Deployment.open(configuration, logger, metrics: metrics) { deployment in
             try deployment.prepareSchema()
             let masterKey = try await deployment.masterKey()
             let keys = AccessKeys(store: deployment.store, masterKey: masterKey)
             if configuration.isSigned { try await FirstCredentials.provide(configuration, keys, logger) }
-            try await serve(configuration, deployment.store, masterKey, keys, logger)
+            try await serve(configuration, deployment.store, masterKey, keys, metrics, logger)
         }
         logger.notice("stopped")
     }
 
     private func serve(
-        _ configuration: ServerConfiguration, _ store: Store, _ masterKey: MasterKey, _ keys: AccessKeys, _ logger: Logger
+        _ configuration: ServerConfiguration, _ store: Store, _ masterKey: MasterKey, _ keys: AccessKeys, _ registry: Registry,
+        _ logger: Logger
     ) async throws {
         let signal = WorkSignal()
         let courier = try Courier(
@@ -56,7 +61,7 @@ struct Serve: AsyncParsableCommand {
         let limits = LimitEvents()
         let throttle = Throttle(
             Throttle.Rates(profile: configuration.profile, protective: configuration.protectiveRate), limits: limits)
-        let metrics = Metrics()
+        let metrics = Metrics(registry: registry)
         let controlPlane = ControlPlane(
             store: store, rules: configuration.rules, masterKey: masterKey, isStopping: { readiness.isDraining }, outbox: outbox,
             limits: limits, workIsWaiting: { signal.raise() })
@@ -82,6 +87,7 @@ struct Serve: AsyncParsableCommand {
         ]
         if configuration.roles.contains(.worker) {
             services += [
+                Backlog(store: store, registry: registry, logger: logger),
                 Housekeeping(store: store, eventRetention: configuration.eventRetention, logger: logger),
                 courier,
                 TransitionWorker(store: store, signal: signal, gauge: gauge, eventsWait: { courier.hint() }, logger: logger),
@@ -103,6 +109,10 @@ struct Serve: AsyncParsableCommand {
                     "Port \(configuration.port) of \(configuration.host) is in use: stop what uses it, or choose another with --port.")
         }
     }
+}
+
+extension Family {
+    fileprivate static let build = gauge("weir_build_info", "Which program this is: always 1.", labels: ["version"])
 }
 
 /// The first to stop: says that the instance is not ready, for as long as load balancers need to notice, before the server stops.

@@ -1,9 +1,9 @@
 import ControlPlane
+import Locking
 public import Logging
 import SQL
 public import ServiceLifecycle
 public import Store
-import Synchronization
 
 /// Tells the deployment that this instance lives, about every five seconds, and how it is, and learns how many others do.
 ///
@@ -29,7 +29,7 @@ public final class Membership: Service {
     private let condition: @Sendable () -> Condition
     private let learn: @Sendable (_ instancesWithAPI: Int) -> Void
     private let logger: Logger
-    private let lastSeen = Mutex<(answered: UInt64, at: ContinuousClock.Instant)?>(nil)
+    private let lastSeen = Lock<(answered: UInt64, at: ContinuousClock.Instant)?>(nil)
 
     /// An instance that is `identity` but for what `condition` says. `learn` is told how many instances clients are sent to, this one included
     /// if it is one.

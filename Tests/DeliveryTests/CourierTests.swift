@@ -1,3 +1,4 @@
+import Locking
 import SQL
 import Store
 import Synchronization
@@ -26,7 +27,7 @@ import Testing
             let (streams, changes) = (10, 8)
             try await store.subscribe("one")
             try await store.subscribe("two")
-            let random = Mutex(SeededGenerator(seed: 7))
+            let random = Lock(SeededGenerator(seed: 7))
             let transport = ScriptedTransport { _ throws(DeliveryFault) in
                 try? await Task.sleep(for: .microseconds(random.withLock { Int.random(in: 0...2000, using: &$0) }))
                 switch random.withLock({ Int.random(in: 0..<9, using: &$0) }) {
@@ -339,7 +340,7 @@ import Testing
             let store = Store(database.database)
             try await store.subscribe("all")
             let inFlight = Atomic(0)
-            let most = Mutex<[Int]>([])
+            let most = Lock<[Int]>([])
             let transport = ScriptedTransport { _ throws(DeliveryFault) in
                 let now = inFlight.wrappingAdd(1, ordering: .relaxed).newValue
                 most.withLock { $0.append(now) }

@@ -1,8 +1,8 @@
 import Foundation
+import Locking
 import NIOCore
 import NIOPosix
 import NIOSSL
-import Synchronization
 
 /// A receiver on loopback that answers with bytes that the test chooses, right or wrong.
 ///
@@ -30,7 +30,7 @@ final class Receiver: Sendable {
         var closed = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
     let port: Int
     private let server: NIOAsyncChannel<NIOAsyncChannel<ByteBuffer, ByteBuffer>, Never>
     private let answer: @Sendable (_ request: String) -> Answer

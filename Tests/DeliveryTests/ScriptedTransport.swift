@@ -1,5 +1,5 @@
 import Contract
-import Synchronization
+import Locking
 
 @testable import Delivery
 
@@ -21,7 +21,7 @@ final class ScriptedTransport: Transport {
     typealias Script = @Sendable (Message) async throws(DeliveryFault) -> PostAnswer
 
     private let script: Script
-    private let state = Mutex((delivered: [Message](), attempted: [Message]()))
+    private let state = Lock((delivered: [Message](), attempted: [Message]()))
 
     init(_ script: @escaping Script = { _ in PostAnswer(status: 200) }) {
         self.script = script

@@ -1,4 +1,5 @@
 import Foundation
+import Locking
 import NIOCore
 import NIOSSL
 import Store
@@ -10,10 +11,10 @@ import Testing
 
 /// A resolver that answers as the test says.
 private final class ScriptedResolver: Resolver {
-    private let names: Mutex<[String: [String]]>
+    private let names: Lock<[String: [String]]>
     private let count = Atomic(0)
 
-    init(_ names: [String: [String]]) { self.names = Mutex(names) }
+    init(_ names: [String: [String]]) { self.names = Lock(names) }
 
     /// How often it was asked.
     var asked: Int { count.load(ordering: .relaxed) }

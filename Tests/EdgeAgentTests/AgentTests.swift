@@ -1,7 +1,7 @@
 import Contract
 import Foundation
+import Locking
 import Signing
-import Synchronization
 import Testing
 
 @testable import EdgeAgent
@@ -50,7 +50,7 @@ struct AgentTests {
 
     /// How long an agent wanted to wait.
     final class Pauses: Sendable {
-        private let durations = Mutex<[Duration]>([])
+        private let durations = Lock<[Duration]>([])
         var all: [Duration] { durations.withLock { $0 } }
         func add(_ duration: Duration) { durations.withLock { $0.append(duration) } }
     }

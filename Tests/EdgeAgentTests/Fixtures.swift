@@ -1,6 +1,6 @@
 import Contract
+import Locking
 import Logging
-import Synchronization
 
 @testable import EdgeAgent
 
@@ -29,7 +29,7 @@ func configuration(_ streamARN: String, _ revision: String, _ status: SyncStatus
 
 /// Lines of a log, kept. Any number of tasks may write.
 final class LogLines: Sendable {
-    private let lines = Mutex<[String]>([])
+    private let lines = Lock<[String]>([])
 
     var all: [String] { lines.withLock { $0 } }
 
@@ -61,11 +61,11 @@ final class LogLines: Sendable {
 final class Fuse: Sendable {
     struct Killed: Error {}
 
-    private let steps: Mutex<Int>
+    private let steps: Lock<Int>
 
     /// - Parameter steps: How many steps are made before it blows; nil for all.
     init(after steps: Int? = nil) {
-        self.steps = Mutex(steps ?? .max)
+        self.steps = Lock(steps ?? .max)
     }
 
     var isBlown: Bool { steps.withLock { $0 < 0 } }

@@ -1,5 +1,6 @@
+import Locking
+import Prometheus
 import SQL
-import Synchronization
 import Testing
 
 @testable import PostgresDriver
@@ -304,6 +305,24 @@ import Testing
         }
     }
 
+    @Test func `groups, connections and what waits are told`() async throws {
+        let registry = Registry()
+        try await withBusyConnection({ ($0.metrics, $0.queueDeadline) = (registry, .seconds(60)) }) { database in
+            let waiting = (0..<3).map { _ in Task { try await database.read(Self.count, []) } }
+            try await eventually("three requests wait") { database.statistics().queued == 3 }
+            let text = registry.text()
+            #expect(text.contains("weir_database_waiting{for=\"connection\"} 3.0\n"))
+            #expect(text.contains("weir_database_in_flight 1.0\n"))
+            #expect(text.contains("weir_database_connections 1.0\n"))
+            #expect(text.contains("weir_database_connections_limit 1.0\n"))
+            #expect(text.contains("weir_database_reconnects_total 0.0\n"))
+            #expect(text.contains("weir_database_group_size_sum 1.0\n"))
+            for task in waiting { task.cancel() }
+            for task in waiting { _ = await task.result }
+        }
+        #expect(registry.text().contains("weir_database_wait_seconds_count{for=\"connection\"} 1\n"))
+    }
+
     @Test func `a full queue refuses at once, and callers that are cancelled make room`() async throws {
         try await withBusyConnection({ ($0.queueLimit, $0.queueDeadline) = (3, .seconds(60)) }) { database in
             let waiting = (0..<3).map { _ in
@@ -531,7 +550,7 @@ private final class Ledger: Sendable {
         var isDone = false
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     var isDone: Bool { state.withLock { $0.isDone } }
     var progress: [Int: Int] { state.withLock { $0.reads } }

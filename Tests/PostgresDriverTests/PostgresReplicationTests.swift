@@ -1,5 +1,5 @@
+import Locking
 import SQL
-import Synchronization
 import Testing
 
 @testable import PostgresDriver
@@ -207,7 +207,7 @@ private final class Ledger: Sendable {
         var isDone = false
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     var isDone: Bool { state.withLock { $0.isDone } }
     var acknowledged: [String] { state.withLock { $0.acknowledged } }

@@ -1,6 +1,6 @@
 import Glibc
+import Locking
 import SQL
-import Synchronization
 import Testing
 
 @testable import PostgresDriver
@@ -32,7 +32,7 @@ final class Relay: Sendable {
     }
 
     private let target: UInt16
-    private let state = Mutex(State())
+    private let state = Lock(State())
     /// Where to connect to; the same after `close` and `open`.
     let port: UInt16
 

@@ -1,6 +1,6 @@
 import CSQLite
+import Locking
 import SQL
-import Synchronization
 import Testing
 
 @testable import SQLiteDriver

@@ -1,6 +1,6 @@
 import CSQLite
 import Foundation
-import Synchronization
+import Locking
 
 /// SQLite's usual file system, registered once more under another name, that fails on demand where the write-ahead log is concerned.
 ///
@@ -18,7 +18,7 @@ enum FailingFileSystem {
         var allowed: Int
     }
 
-    static let failure = Mutex<Failure?>(nil)
+    static let failure = Lock<Failure?>(nil)
 
     private static func code(isFlush: Bool) -> Int32? {
         failure.withLock { failure in
@@ -47,7 +47,7 @@ enum FailingFileSystem {
 
     private nonisolated(unsafe) static var usualMethods: UnsafePointer<sqlite3_io_methods>?
     private nonisolated(unsafe) static var failingMethods: UnsafeMutablePointer<sqlite3_io_methods>?
-    private static let mutex = Mutex(())
+    private static let mutex = Lock(())
 
     private static func methods(over usual: UnsafePointer<sqlite3_io_methods>?) -> UnsafePointer<sqlite3_io_methods>? {
         mutex.withLock { _ in

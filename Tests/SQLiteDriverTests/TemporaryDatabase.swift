@@ -1,4 +1,5 @@
 import Foundation
+import Locking
 import SQL
 import Synchronization
 import Testing
@@ -105,7 +106,7 @@ func eventually(_ what: String, _ condition: () -> Bool) async throws {
 
 /// A clock for `now_ms()` at which whoever asks for the time has to wait while the gate is shut: it holds a statement in its middle.
 final class Gate: Sendable {
-    private let state = Mutex((isOpen: true, waiting: 0))
+    private let state = Lock((isOpen: true, waiting: 0))
     private let condition = NSCondition()
 
     /// How many wait.

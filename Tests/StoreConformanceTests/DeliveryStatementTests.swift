@@ -12,7 +12,7 @@ import Testing
     }
 
     /// These go through a whole index from one end, and stop at a limit: no search, but bounded.
-    private static let bounded: Set = ["delivery.count-pending"]
+    private static let bounded: Set = ["delivery.count-pending", "delivery.backlog"]
     /// These ask an index for its first entry, destination after destination.
     private static let loose: Set = ["delivery.due", "delivery.abandoned"]
     /// These look through the events since a moment.

@@ -8,7 +8,7 @@ import Testing
     /// Those whose number of rows grows with the use of the service.
     private static let growing = ["stream", "tag", "task", "event", "answered_mutation", "account_usage", "channel", "edge_configuration"]
     /// These read the first row or rows of an index in its order, or a bounded number of any, and stop.
-    private static let inOrderWithLimit: Set = ["task.next-due", "task.counts"]
+    private static let inOrderWithLimit: Set = ["task.next-due", "task.counts", "task.backlog"]
 
     private static func parameterCount(_ sql: String) -> Int {
         sql.matches(of: /\$(\d+)/).compactMap { Int($0.1) }.max() ?? 0

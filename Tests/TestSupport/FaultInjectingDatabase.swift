@@ -1,5 +1,5 @@
+internal import Locking
 public import SQL
-internal import Synchronization
 
 /// A database in front of another, which fails as a test's script says and counts what it is asked.
 ///
@@ -35,7 +35,7 @@ public final class FaultInjectingDatabase: Database {
     }
 
     private let database: any Database
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     /// Passes everything on until a fault is injected.
     public init(_ database: any Database) {

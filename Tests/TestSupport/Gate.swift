@@ -1,4 +1,4 @@
-internal import Synchronization
+internal import Locking
 
 /// Holds whoever comes until it is opened, and tells how many it holds.
 ///
@@ -10,7 +10,7 @@ public final class Gate: Sendable {
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     /// A closed gate.
     public init() {}

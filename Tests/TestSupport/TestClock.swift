@@ -1,32 +1,32 @@
+internal import Locking
 public import SQL
-internal import Synchronization
 
 /// The time by a test database's clock. It stands still until a test moves it, in either direction.
 ///
 /// Threads: any task may call any method at any time.
 public final class TestClock: Sendable {
-    private let milliseconds: Mutex<Int64>
-    private let publish: Mutex<Publication?>
+    private let milliseconds: Lock<Int64>
+    private let publish: Lock<Publication?>
 
     /// Where the clock starts: an arbitrary moment of 2024.
     public static let start: Int64 = 1_705_489_836_421
 
     /// A clock that the database asks by itself.
     init() {
-        milliseconds = Mutex(Self.start)
-        publish = Mutex(nil)
+        milliseconds = Lock(Self.start)
+        publish = Lock(nil)
     }
 
     /// A clock in a table of the Postgres schema that the connection sees, with a `now_ms()` that reads it. Uses the connection for good.
     init(replacing connection: any MigrationConnection) throws(DatabaseError) {
-        milliseconds = Mutex(Self.start)
+        milliseconds = Lock(Self.start)
         try connection.execute(
             """
             CREATE TABLE \(Engine.testClockTable) (now BIGINT NOT NULL);
             INSERT INTO \(Engine.testClockTable) VALUES (\(Self.start));
             CREATE OR REPLACE FUNCTION now_ms() RETURNS BIGINT LANGUAGE sql VOLATILE AS $$ SELECT now FROM \(Engine.testClockTable) $$
             """)
-        publish = Mutex(Publication(connection: connection))
+        publish = Lock(Publication(connection: connection))
     }
 
     /// The time now: milliseconds since the epoch.

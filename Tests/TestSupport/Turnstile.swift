@@ -1,4 +1,4 @@
-internal import Synchronization
+internal import Locking
 
 /// Lets a limited number in; the others wait, in their order.
 ///
@@ -9,10 +9,10 @@ final class Turnstile: Sendable {
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
-    private let state: Mutex<State>
+    private let state: Lock<State>
 
     init(_ places: Int) {
-        state = Mutex(State(free: places))
+        state = Lock(State(free: places))
     }
 
     /// Takes a place, as soon as there is one.

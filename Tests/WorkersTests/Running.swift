@@ -1,6 +1,6 @@
+import Locking
 import Logging
 import ServiceLifecycle
-import Synchronization
 
 /// Runs services until `body` is done, then asks them to stop and waits until they have, or until the test's time is up.
 func running(_ services: [any Service], _ body: () async throws -> Void) async throws {
@@ -29,7 +29,7 @@ extension Logger {
 ///
 /// Threads: any task may log at any time.
 final class LogBook: Sendable {
-    private let entries = Mutex<[String]>([])
+    private let entries = Lock<[String]>([])
 
     /// Level and message of each entry, in order.
     var lines: [String] { entries.withLock { $0 } }

@@ -1,5 +1,5 @@
 import Crypto
-import Synchronization
+import Locking
 
 /// The signing keys of the day, derived from secrets, for those who have signed something correctly.
 ///
@@ -37,7 +37,7 @@ final class SigningKeyCache: Sendable {
         }
     }
 
-    private let generations = Mutex(Generations())
+    private let generations = Lock(Generations())
     private let capacity: Int
 
     /// - Parameter capacity: Entries per generation, at least 1.
