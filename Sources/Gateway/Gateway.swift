@@ -54,9 +54,11 @@ public struct Gateway: Sendable {
                     .serviceUnavailable, "Too many large answers are being read at once. Try again, or ask for smaller pages.")
             }
         } catch {
-            reply = Reply(status: error.code.status, body: error.body)
+            reply = Reply(status: error.code.status, body: error.body(in: exchange.operation?.api))
             reply.add(.errorType, error.code.rawValue)
-            if error.code == .methodNotAllowed { reply.add(.allow, "POST") }
+            if error.code == .methodNotAllowed, case .otherMethod(let allowed, _) = exchange.route {
+                reply.add(.allow, allowed.map(\.rawValue).joined(separator: ", "))
+            }
             exchange.error = error
         }
         defer { if exchange.error == nil, reply.isLarge { replyBudget.giveBack(reply.body.count) } }
@@ -80,22 +82,25 @@ public struct Gateway: Sendable {
         let body = try await read(&exchange)
         if let preflight = preflight(exchange.request.head) { return preflight }
         let caller = try await authenticate(&exchange, body)
-        let operation = try route(exchange.request.head, exchange.operation)
+        let operation = try route(exchange)
         let call = try body.withBytes { bytes throws(OperationError) in try controlPlane.prepare(operation, bytes, caller) }
         exchange.resourceName = call.resourceName
         try throttle.admit(operation, caller, resourceName: call.resourceName, now: clock.monotonicSeconds())
         return Reply(status: 200, body: try await call.perform())
     }
 
-    private func route(_ head: HTTPRequest, _ operation: OperationID?) throws(OperationError) -> OperationID {
-        guard let operation else {
+    private func route(_ exchange: Exchange) throws(OperationError) -> OperationID {
+        let head = exchange.request.head
+        switch exchange.route {
+        case .found(let operation): return operation
+        case .otherMethod(let allowed, let operation):
+            let methods = allowed.map(\.rawValue).joined(separator: " or ")
+            throw OperationError(
+                .methodNotAllowed, "\(operation.rawValue) is called by \(methods), not \(head.method.rawValue.shortened).")
+        case .unknown:
             let path = String(head.pathWithoutQuery).shortened
             throw OperationError(.unknownOperation, "There is no operation at \(path): paths are case-sensitive, as in /describeStream.")
         }
-        guard head.method == .post else {
-            throw OperationError(.methodNotAllowed, "\(operation.rawValue) is called by POST, not \(head.method.rawValue.shortened).")
-        }
-        return operation
     }
 
     private func note(_ exchange: Exchange, _ reply: Reply) {
@@ -115,6 +120,8 @@ struct Exchange {
     let requestID: String
     /// Seconds of the monotonic clock.
     let start: Double
+    /// What method and path name.
+    let route: Routes<OperationID>.Match
     /// What the path names, if anything.
     let operation: OperationID?
     /// Known once the signature is verified.
@@ -130,7 +137,12 @@ struct Exchange {
         self.request = request
         self.requestID = requestID
         self.start = start
-        operation = OperationID(path: String(request.head.pathWithoutQuery))
+        route = OperationID.routes.match(method: request.head.method.rawValue, path: request.head.pathWithoutQuery)
+        operation =
+            switch route {
+            case .found(let operation), .otherMethod(_, let operation): operation
+            case .unknown: nil
+            }
     }
 }
 

@@ -79,7 +79,7 @@ public final class Throttle: Sendable {
         switch rates.profile {
         case .relaxed: return
         case .aws:
-            let documented = operation.documentedRate
+            let documented = operation.contract.rate
             let account = Key(account: caller.account, region: caller.region, operation: operation, resource: nil)
             let share = Double(documented.perAccount) / Double(instances.load(ordering: .relaxed))
             guard take(account, rate: share, now) else {
