@@ -63,7 +63,8 @@ let package = Package(
         library(
             "Gateway",
             [
-                "Contract", "ControlPlane", "Locking", "Planes", "Prometheus", "Store", collections, coreMetrics, crypto, lifecycle, nioCore,
+                "Contract", "ControlPlane", "Locking", "Planes", "Prometheus", "Store", collections, coreMetrics, crypto, lifecycle,
+                nioCore,
                 nioExtras, nioHTTP1, nioPosix, nioSSL,
             ]),
         library("Planes", [nioCore]),

@@ -76,15 +76,18 @@ public struct ControlPlane: Sendable {
         _ operation: Operation.Type, _ body: UnsafeRawBufferPointer, _ caller: Caller
     ) throws(OperationError) -> PreparedCall {
         let input = try Operation.decode(body)
-        try caller.requireReach(of: Operation.contract.id)
-        let subject = try Operation.subject(of: input, caller)
-        let call = Call(plane: self, caller: caller, operation: Operation.contract.id)
+        let call = Call(plane: self, caller: caller, contract: Operation.contract)
+        try call.requireReach()
+        let subject = try Operation.subject(of: input, call)
         return PreparedCall(resourceName: subject.resourceName) { () async throws(OperationError) -> [UInt8] in
-            let isMutation = Operation.contract.id.isMutation
-            if isMutation { try outbox.admitChange() }
-            let output = try await Operation.answer(input, subject, call)
-            if isMutation { outbox.changed() }
-            return Operation.encode(output)
+            switch call.contract.effect {
+            case .reads: return Operation.encode(try await Operation.answer(input, subject, call))
+            case .changes:
+                try outbox.admitChange()
+                let output = try await Operation.answer(input, subject, call)
+                outbox.changed()
+                return Operation.encode(output)
+            }
         }
     }
 }
@@ -133,27 +136,29 @@ public struct Caller: Sendable {
     }
 }
 
-extension Caller {
-    /// Refuses an operation of the API that the caller has no part in. Which thing an agent speaks for is the matter of each operation.
-    fileprivate func requireReach(of operation: OperationID) throws(OperationError) {
-        switch (operation.api, reach) {
-        case (_, .anything), (.controlPlane, .account), (.edgeAgent, .thing): return
-        case (.controlPlane, .thing), (.edgeAgent, .account): throw .denied(self, operation, resource: "*")
-        }
-    }
-}
-
 /// What the rule of an operation works with.
 struct Call: Sendable {
     let plane: ControlPlane
     let caller: Caller
-    let operation: OperationID
+    let contract: OperationContract
+
+    /// Refuses an operation of an API that the caller has no part in, or that is not offered in the region. Which thing an agent speaks for is the
+    /// matter of each operation.
+    fileprivate func requireReach() throws(OperationError) {
+        switch (contract.api, caller.reach) {
+        case (_, .anything), (.controlPlane, .account), (.edgeAgent, .thing): break
+        case (.controlPlane, .thing), (.edgeAgent, .account): throw .denied(caller, contract, resource: "*")
+        }
+        guard contract.isOffered(in: caller.region) else {
+            throw OperationError(.accessDenied, "\(contract.name) is not available in the region \(caller.region).")
+        }
+    }
 
     /// This call as a change of the store, under a fresh token. Where the same call may be made twice and find its work done, it is not
     /// `repeatable` by its answer.
     func change(repeatable: Bool = true) -> Change {
         Change(
-            token: Token.random(), operation: operation.rawValue, keyID: caller.keyID, requestID: caller.requestID,
+            token: Token.random(), operation: contract.name, keyID: caller.keyID, requestID: caller.requestID,
             retry: repeatable ? caller.retry : nil)
     }
 }
@@ -163,19 +168,8 @@ protocol Rule: Operation {
     associatedtype Subject: CallSubject
 
     /// What the call is about. Refuses what the input alone shows to be wrong or not allowed.
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> Subject
+    static func subject(of input: Input, _ call: Call) throws(OperationError) -> Subject
 
     /// Does what the operation is for: at most one read and one batch unless it is refused.
     static func answer(_ input: Input, _ subject: Subject, _ call: Call) async throws(OperationError) -> Output
-}
-
-/// What a call is about.
-protocol CallSubject: Sendable {
-    /// The name of the one resource that it is about, or nil.
-    var resourceName: String? { get }
-}
-
-/// The caller's account and region as a whole.
-struct WholeAccount: CallSubject {
-    let resourceName: String? = nil
 }

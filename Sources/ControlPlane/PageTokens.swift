@@ -28,7 +28,7 @@ struct PageTokens: Sendable {
         else {
             throw OperationError(
                 .invalidArgument,
-                "NextToken is not valid for this call: pass the one that \(call.operation.rawValue) answered for the same filter, account and region."
+                "NextToken is not valid for this call: pass the one that \(call.contract.name) answered for the same filter, account and region."
             )
         }
         return last
@@ -40,7 +40,7 @@ struct PageTokens: Sendable {
 
     // No part can hold the separator, a control character.
     private func message(_ last: String, _ filter: String, _ call: Call) -> Data {
-        Data([call.operation.rawValue, call.caller.account, call.caller.region, filter, last].joined(separator: "\u{0}").utf8)
+        Data([call.contract.name, call.caller.account, call.caller.region, filter, last].joined(separator: "\u{0}").utf8)
     }
 }
 

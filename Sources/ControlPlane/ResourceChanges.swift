@@ -22,11 +22,11 @@ extension OperationError {
     }
 
     /// The caller may not do this. Does not tell whether the resource exists.
-    static func denied(_ caller: Caller, _ operation: OperationID, resource: String) -> OperationError {
+    static func denied(_ caller: Caller, _ operation: OperationContract, resource: String) -> OperationError {
         OperationError(
             .accessDenied,
             "User: arn:\(ResourceARN.partition(of: caller.region)):iam::\(caller.account):user/\(caller.keyID) is not authorized to perform: "
-                + "kinesisvideo:\(operation.rawValue) on resource: \(resource)")
+                + "kinesisvideo:\(operation.name) on resource: \(resource)")
     }
 
     /// What the store could not do. Nothing was changed, unless the outcome of a commit is unknown, which repeating the call settles.
@@ -52,10 +52,10 @@ extension Call {
     /// Makes a change that the resource's status, version and retention allow or forbid, and says why where they forbid it. `needsRetention` says
     /// what of the change needs media that is kept, if anything does.
     func change(
-        _ subject: ResourceSubject, _ event: StatusMachine.Event, expectedVersion: String? = nil, needsRetention what: String? = nil,
+        _ key: ResourceKey, _ event: StatusMachine.Event, expectedVersion: String? = nil, needsRetention what: String? = nil,
         _ make: (Change) async throws(DatabaseError) -> ResourceChange
     ) async throws(OperationError) {
-        let (key, name, kind) = (subject.key, subject.key.name, subject.key.kind)
+        let (name, kind) = (key.name, key.kind)
         // A resource that was not as the change needs it when it was tried, but is when it is looked at, is tried again.
         for _ in 1...3 {
             let outcome: ResourceChange
@@ -94,10 +94,10 @@ extension Call {
     }
 
     /// Deletes an ACTIVE resource, of the expected version if one is given, and sees to it that it goes.
-    func delete(_ subject: ResourceSubject, expectedVersion: String?) async throws(OperationError) {
-        try await change(subject, .deleteAccepted, expectedVersion: expectedVersion) { change throws(DatabaseError) in
+    func delete(_ key: ResourceKey, expectedVersion: String?) async throws(OperationError) {
+        try await change(key, .deleteAccepted, expectedVersion: expectedVersion) { change throws(DatabaseError) in
             try await plane.store.delete(
-                subject.key, expectedVersion: expectedVersion, removalDelay: plane.rules.minimumDurations.deleting, change)
+                key, expectedVersion: expectedVersion, removalDelay: plane.rules.minimumDurations.deleting, change)
         }
         plane.workIsWaiting()
     }

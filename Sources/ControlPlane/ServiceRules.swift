@@ -1,5 +1,3 @@
-public import Contract
-
 /// What an operator decides about the service: limits, how long transitions take at least, and which addresses are advertised.
 public struct ServiceRules: Sendable {
     /// Streams that an account may have in a region.
@@ -106,36 +104,6 @@ public enum LimitProfile: String, Sendable, CaseIterable {
         switch self {
         case .relaxed: .max
         case .aws: region == "us-east-1" || region == "us-west-2" ? 10_000 : 5_000
-        }
-    }
-}
-
-/// How often an operation may be called in a second.
-public struct RequestRate: Sendable, Hashable {
-    public let perAccount: Int
-    /// For each resource by itself; nil where only the account counts.
-    public let perResource: Int?
-}
-
-extension OperationID {
-    /// The documented rate. Developer guide, "Control plane API service quotas".
-    public var documentedRate: RequestRate {
-        switch self {
-        case .createStream, .listStreams, .createSignalingChannel, .listSignalingChannels, .listEdgeAgentConfigurations:
-            RequestRate(perAccount: 50, perResource: nil)
-        case .describeStream, .getDataEndpoint, .describeSignalingChannel: RequestRate(perAccount: 300, perResource: 5)
-        case .getSignalingChannelEndpoint: RequestRate(perAccount: 300, perResource: nil)
-        case .startEdgeConfigurationUpdate, .deleteEdgeConfiguration: RequestRate(perAccount: 10, perResource: 1)
-        case .updateMediaStorageConfiguration: RequestRate(perAccount: 10, perResource: 5)
-        case .deleteStream, .describeStreamStorageConfiguration, .listTagsForStream, .tagStream, .untagStream, .updateDataRetention,
-            .updateStream, .updateStreamStorageConfiguration, .updateSignalingChannel, .deleteSignalingChannel, .tagResource,
-            .untagResource, .listTagsForResource, .describeMediaStorageConfiguration, .describeMappedResourceConfiguration,
-            .describeEdgeConfiguration, .updateImageGenerationConfiguration, .describeImageGenerationConfiguration,
-            .updateNotificationConfiguration, .describeNotificationConfiguration:
-            RequestRate(perAccount: 50, perResource: 5)
-        // The service publishes no API for agents, so no rates for it: an agent asks once, and then as its streams change.
-        case .fetchEdgeConfigurations, .acknowledgeEdgeConfiguration, .reportEdgeConfigurationResult, .reportEdgeAgentStatus:
-            RequestRate(perAccount: 300, perResource: 5)
         }
     }
 }

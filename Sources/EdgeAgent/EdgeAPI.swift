@@ -44,12 +44,12 @@ struct EdgeAPI: Sendable {
         do throws(UnreadableAnswer) {
             return try Called.decodeOutput(answer.body)
         } catch {
-            throw .unavailable("The answer to \(Called.contract.id.rawValue) cannot be read: \(error.message)")
+            throw .unavailable("The answer to \(Called.contract.name) cannot be read: \(error.message)")
         }
     }
 
     private func request<Called: Operation>(_ operation: Called.Type, _ input: Called.Input) -> OutgoingRequest {
-        let path = endpoint.prefix + Called.contract.id.path
+        let path = endpoint.prefix + Called.contract.route.path
         let body = Called.encodeInput(input)
         let headers = [RequestSigner.Header("Host", endpoint.host), RequestSigner.Header("Content-Type", "application/json")]
         let signature = signer.headers(signing: headers, path: path, body: body, at: now())
@@ -60,7 +60,7 @@ struct EdgeAPI: Sendable {
     private static func failure<Called: Operation>(_ operation: Called.Type, _ answer: ReceivedAnswer) -> CallFailure {
         // The service proper appends a namespace to the name.
         let name = answer.errorType?.split(separator: ":").first.map(String.init) ?? "no error type"
-        let text = "\(Called.contract.id.rawValue): \(answer.status) \(name): \(message(answer.body))"
+        let text = "\(Called.contract.name): \(answer.status) \(name): \(message(answer.body))"
         let code = ErrorCode(rawValue: name)
         if answer.status >= 500 || [408, 429].contains(answer.status) || code == .throttling || code == .clientLimitExceeded {
             return .unavailable(text)

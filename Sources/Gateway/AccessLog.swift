@@ -46,7 +46,7 @@ public final class AccessLog: Service {
         let exchange = record.exchange
         var line = time(now)
         line += " request status=\(record.status) ms=\(Self.milliseconds(record.seconds)) request_id=\(exchange.requestID)"
-        if let route = exchange.route { line += " operation=\(route.name)" }
+        if let operation = exchange.pathOperation { line += " operation=\(operation.name)" }
         if let caller = exchange.caller { line += " account=\(caller.account) region=\(caller.region) key=\(caller.keyID)" }
         if let resource = exchange.resourceName { line += " resource=\(resource)" }
         line += " in=\(record.bytesIn) out=\(record.bytesOut)"

@@ -57,7 +57,8 @@ extension Gateway {
 
     /// The SDKs send the same invocation id with each attempt at one call. Calls that change nothing need no record.
     private func retry(_ exchange: Exchange, _ body: ByteBuffer?) -> Change.Retry? {
-        guard exchange.route?.isMutation == true, let body, let id = exchange.head.headers.first(name: "amz-sdk-invocation-id"), !id.isEmpty,
+        guard exchange.operation?.isMutation == true, let body, let id = exchange.head.headers.first(name: "amz-sdk-invocation-id"),
+            !id.isEmpty,
             id.utf8.count <= 128
         else { return nil }
         return Change.Retry(

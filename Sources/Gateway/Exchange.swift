@@ -8,9 +8,8 @@ struct Exchange: Sendable {
     let requestID: String
     /// Seconds of the gateway's clock, when the head was there.
     let start: Double
-    /// What there is at the path, and which of it the method asks for.
-    let routes: [Route]
-    let route: Route?
+    /// What method and path name.
+    let match: Routes<RoutedOperation>.Match
     let peer: Peer
     /// Known once the signature is verified.
     var caller: Caller?
@@ -19,13 +18,23 @@ struct Exchange: Sendable {
     var resourceName: String?
     var error: OperationError?
 
-    init(head: HTTPRequestHead, requestID: String, start: Double, routes: RouteTable, peer: Peer) {
+    init(head: HTTPRequestHead, requestID: String, start: Double, routes: Routes<RoutedOperation>, peer: Peer) {
         self.head = head
         self.requestID = requestID
         self.start = start
-        self.routes = routes[head.path]
-        route = self.routes.first { $0.method == head.method }
+        match = routes.match(method: head.method.rawValue, path: head.path)
         self.peer = peer
+    }
+
+    /// What method and path name, if anything.
+    var operation: RoutedOperation? { if case .found(let operation) = match { operation } else { nil } }
+
+    /// What the path names, by whatever method, if anything.
+    var pathOperation: RoutedOperation? {
+        switch match {
+        case .found(let operation), .otherMethod(_, let operation): operation
+        case .unknown: nil
+        }
     }
 }
 

@@ -10,7 +10,7 @@ import Planes
 /// not wait.
 public final class Gateway: Sendable {
     let configuration: GatewayConfiguration
-    let routes: RouteTable
+    let routes: Routes<RoutedOperation>
     let keyRing: KeyRing
     let verifier = SignatureVerifier()
     let throttle: Throttle
@@ -23,10 +23,10 @@ public final class Gateway: Sendable {
 
     /// A gateway to what the planes offer, for callers who sign with one of `keys`.
     public init(
-        routes: [Route], keys: AccessKeys, throttle: Throttle, metrics: Metrics, accessLog: AccessLog, readiness: Readiness,
+        operations: [RoutedOperation], keys: AccessKeys, throttle: Throttle, metrics: Metrics, accessLog: AccessLog, readiness: Readiness,
         configuration: GatewayConfiguration, clock: GatewayClock = GatewayClock()
     ) {
-        self.routes = RouteTable(routes)
+        routes = Routes(operations.map { ($0.route, $0) })
         keyRing = KeyRing(keys)
         self.configuration = configuration
         self.throttle = throttle
@@ -39,7 +39,7 @@ public final class Gateway: Sendable {
     /// What a request leads to.
     private enum Answer {
         case reply(Reply)
-        case stream(Route, RoutedCall.Answer)
+        case stream(RoutedOperation, RoutedCall.Answer)
     }
 
     /// The way of a request. Clients can observe the order, and a test pins it.
@@ -48,14 +48,14 @@ public final class Gateway: Sendable {
         let body = try await document(of: exchange, connection)
         if let preflight = preflight(exchange.head) { return .reply(preflight) }
         let caller = try await authenticate(&exchange, body)
-        let route = try route(of: exchange)
-        let call = try body.prepare(route, exchange.head, caller)
+        let operation = try operation(of: exchange)
+        let call = try body.prepare(operation, exchange.head, caller)
         exchange.resourceName = call.resourceName
-        try throttle.admit(route.operation, caller, resourceName: call.resourceName, now: clock.monotonicSeconds())
-        if route.waits { connection.waits() }
+        try throttle.admit(operation.id, caller, resourceName: call.resourceName, now: clock.monotonicSeconds())
+        if operation.waits { connection.waits() }
         switch call.answer {
         case .bytes(let perform): return .reply(Reply(status: 200, body: try await perform()))
-        case .stream, .exchange: return .stream(route, call.answer)
+        case .stream, .exchange: return .stream(operation, call.answer)
         }
     }
 
@@ -66,7 +66,7 @@ public final class Gateway: Sendable {
         do throws(OperationError) {
             switch try await answer(&exchange, connection) {
             case .reply(let reply): connection.send(try reserve(reply).with(commonHeaders(exchange.requestID, exchange.head)), exchange)
-            case .stream(let route, let call): try await stream(call, of: route, &exchange, connection)
+            case .stream(let operation, let call): try await stream(call, of: operation, &exchange, connection)
             }
         } catch {
             exchange.error = error
@@ -76,7 +76,7 @@ public final class Gateway: Sendable {
 
     /// Has a call stream its answer. Throws what the client can still be told; what comes too late for that cuts the connection.
     private func stream(
-        _ call: RoutedCall.Answer, of route: Route, _ exchange: inout Exchange, _ connection: Connection
+        _ call: RoutedCall.Answer, of operation: RoutedOperation, _ exchange: inout Exchange, _ connection: Connection
     ) async throws(OperationError) {
         let writer = connection.writer()
         do {
@@ -84,7 +84,7 @@ public final class Gateway: Sendable {
             case .bytes: return
             case .stream(let perform): try await perform(writer)
             case .exchange(let perform):
-                let silence: TimeAmount = if case .stream(let silence) = route.payload { silence } else { .zero }
+                let silence: TimeAmount = if case .stream(let silence) = operation.payload { silence } else { .zero }
                 try await perform(await connection.stream(silence: silence), writer)
             }
         } catch let error {
@@ -99,7 +99,7 @@ public final class Gateway: Sendable {
 
     /// The whole body where the route takes a document, or nothing is known of the path; nothing where it is streamed.
     private func document(of exchange: Exchange, _ connection: Connection) async throws(OperationError) -> ByteBuffer? {
-        if case .stream = exchange.route?.payload { return nil }
+        if case .stream = exchange.operation?.payload { return nil }
         let (outcome, body) = await connection.wholeBody(limit: configuration.bodyLimit)
         switch outcome {
         case .arrived: return body
@@ -112,15 +112,18 @@ public final class Gateway: Sendable {
         }
     }
 
-    /// The route that the request asks for.
-    private func route(of exchange: Exchange) throws(OperationError) -> Route {
-        if let route = exchange.route { return route }
-        let (method, path) = (exchange.head.method.rawValue, String(exchange.head.path))
-        guard let other = exchange.routes.first else {
+    /// The operation that the request asks for.
+    private func operation(of exchange: Exchange) throws(OperationError) -> RoutedOperation {
+        switch exchange.match {
+        case .found(let operation): return operation
+        case .otherMethod(let allowed, let operation):
+            let methods = allowed.map(\.rawValue).joined(separator: " or ")
             throw OperationError(
-                .unknownOperation, "There is no operation at \(path.shortened): paths are case-sensitive, as in /describeStream.")
+                .methodNotAllowed, "\(operation.name) is called by \(methods), not \(exchange.head.method.rawValue.shortened).")
+        case .unknown:
+            let path = String(exchange.head.path).shortened
+            throw OperationError(.unknownOperation, "There is no operation at \(path): paths are case-sensitive, as in /describeStream.")
         }
-        throw OperationError(.methodNotAllowed, "\(other.name) is called by \(other.method.rawValue), not \(method.shortened).")
     }
 
     /// Keeps account of large answers, over all connections.
@@ -133,9 +136,11 @@ public final class Gateway: Sendable {
 
     /// What a refusal is answered with.
     func reply(to error: OperationError, _ exchange: Exchange) -> Reply {
-        var reply = Reply(status: error.code.status, body: error.body)
+        var reply = Reply(status: error.code.status, body: error.body(in: exchange.pathOperation?.id?.api))
         reply.add("x-amzn-ErrorType", error.code.rawValue)
-        if error.code == .methodNotAllowed { reply.add("Allow", exchange.routes.map(\.method.rawValue).joined(separator: ", ")) }
+        if error.code == .methodNotAllowed, case .otherMethod(let allowed, _) = exchange.match {
+            reply.add("Allow", allowed.map(\.rawValue).joined(separator: ", "))
+        }
         return reply.with(commonHeaders(exchange.requestID, exchange.head))
     }
 
@@ -167,10 +172,12 @@ struct RequestRecord {
 
 extension ByteBuffer? {
     /// Has the route decode its input.
-    fileprivate func prepare(_ route: Route, _ head: HTTPRequestHead, _ caller: Caller) throws(OperationError) -> RoutedCall {
-        guard let self else { return try route.prepare(CallInput(head: head, body: UnsafeRawBufferPointer(start: nil, count: 0)), caller) }
+    fileprivate func prepare(_ operation: RoutedOperation, _ head: HTTPRequestHead, _ caller: Caller) throws(OperationError) -> RoutedCall {
+        guard let self else {
+            return try operation.prepare(CallInput(head: head, body: UnsafeRawBufferPointer(start: nil, count: 0)), caller)
+        }
         let outcome = self.withUnsafeReadableBytes { bytes in
-            Result { () throws(OperationError) in try route.prepare(CallInput(head: head, body: bytes), caller) }
+            Result { () throws(OperationError) in try operation.prepare(CallInput(head: head, body: bytes), caller) }
         }
         return try outcome.get()
     }

@@ -63,7 +63,7 @@ public final class Metrics: Sendable {
     /// Counts a request once it has ended: by the operation that its path named, or none, malformed ones included.
     func note(_ record: RequestRecord) {
         answeredRequests.wrappingAdd(1, ordering: .relaxed)
-        let metrics = operations[record.exchange.route?.operation?.place ?? OperationID.allCases.count]
+        let metrics = operations[record.exchange.pathOperation?.id?.place ?? OperationID.allCases.count]
         metrics.count(status: record.status)
         metrics.duration.record(record.seconds)
         metrics.firstByte.record(record.secondsToFirstByte)

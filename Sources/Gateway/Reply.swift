@@ -38,7 +38,8 @@ enum ResponseHead {
     enum Length { case bytes(Int), chunked, untilClose }
 
     static func write(
-        _ status: Int, contentType: String, _ headers: [(name: String, value: String)], _ length: Length, closes: Bool, keepAliveIsTold: Bool,
+        _ status: Int, contentType: String, _ headers: [(name: String, value: String)], _ length: Length, closes: Bool,
+        keepAliveIsTold: Bool,
         date: String, into buffer: inout ByteBuffer
     ) {
         if status == 200 {

@@ -9,13 +9,14 @@ extension Gateway {
             throw OperationError(
                 .serviceUnavailable, "This instance works in the background and takes no calls: call one that has the role api.")
         }
-        if exchange.routes.isEmpty { try refuseMedia(String(head.path)) }
+        if exchange.pathOperation == nil { try refuseMedia(String(head.path)) }
         if let encoding = head.headers.first(name: "content-encoding"), encoding.lowercased() != "identity" {
             throw OperationError(
                 .malformedHTTPRequest, "The request has a Content-Encoding, which is not undone here: send the body as it is.")
         }
         // The client holds the body back until it is told to go on, which it is not.
-        if head.headers.contains(name: "expect"), let length = head.announcedLength, length > configuration.bodyLimit, !exchange.isStreamed {
+        if head.headers.contains(name: "expect"), let length = head.announcedLength, length > configuration.bodyLimit, !exchange.isStreamed
+        {
             throw tooLarge
         }
     }
@@ -40,5 +41,5 @@ extension Gateway {
 
 extension Exchange {
     /// Whether the route takes its body as a stream.
-    var isStreamed: Bool { if case .stream = route?.payload { true } else { false } }
+    var isStreamed: Bool { if case .stream = operation?.payload { true } else { false } }
 }

@@ -81,7 +81,7 @@ public final class Throttle: Sendable {
         case .relaxed: return
         case .aws:
             guard let operation else { return }
-            let documented = operation.documentedRate
+            let documented = operation.contract.rate
             let account = Key(account: caller.account, region: caller.region, operation: operation, resource: nil)
             let share = Double(documented.perAccount) / Double(instances.load(ordering: .relaxed))
             guard take(account, rate: share, now) else {

@@ -66,7 +66,7 @@ struct Serve: AsyncParsableCommand {
             store: store, rules: configuration.rules, masterKey: masterKey, isStopping: { readiness.isDraining }, outbox: outbox,
             limits: limits, workIsWaiting: { signal.raise() })
         let gateway = Gateway(
-            routes: controlPlane.routes, keys: keys, throttle: throttle, metrics: metrics, accessLog: accessLog, readiness: readiness,
+            operations: controlPlane.operations, keys: keys, throttle: throttle, metrics: metrics, accessLog: accessLog, readiness: readiness,
             configuration: configuration.gateway)
         let membership = Membership(
             store: store, identity: configuration.identity,

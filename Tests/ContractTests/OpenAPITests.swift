@@ -17,7 +17,7 @@ import Testing
     @Test(arguments: API.allCases)
     func eachOperationIsInTheDocumentOfItsAPI(_ api: API) throws {
         let paths = try document(api)["paths"].keys
-        #expect(paths == OperationID.allCases.filter { $0.api == api }.map(\.path))
+        #expect(paths == OperationID.allCases.filter { $0.api == api }.map(\.contract.route.path))
     }
 
     /// A summary, a description that says more, an area that the document knows.
@@ -64,8 +64,8 @@ import Testing
     /// The value that a link takes from a request or answer is of the very shape that the next operation takes it as.
     @Test(arguments: OperationID.allCases)
     func linksFit(_ id: OperationID) throws {
-        #expect(Set(id.links.map(\.name)).count == id.links.count)
-        for link in id.links {
+        #expect(Set(id.contract.links.map(\.name)).count == id.contract.links.count)
+        for link in id.contract.links {
             #expect(link.target.api == id.api)
             #expect(!link.body.isEmpty)
             for (member, expression) in link.body {
@@ -83,7 +83,7 @@ import Testing
         var reached: Set<OperationID> = [.createStream, .createSignalingChannel, .listStreams, .listSignalingChannels]
         var waiting = Array(reached)
         while let next = waiting.popLast() {
-            for link in next.links where reached.insert(link.target).inserted { waiting.append(link.target) }
+            for link in next.contract.links where reached.insert(link.target).inserted { waiting.append(link.target) }
         }
         #expect(reached == Set(OperationID.allCases.filter { $0.api == .controlPlane }))
     }

@@ -27,7 +27,7 @@ import Testing
                 let error = try await plane.refusal(sample.operation, body, sample.caller)
                 #expect(error.code == code, "\(kind)")
                 #expect(code.status == (code == .serviceUnavailable ? 503 : 500))
-                let sent = error.publicMessage + String(decoding: error.body, as: UTF8.self)
+                let sent = error.publicMessage + String(decoding: error.body(in: .controlPlane), as: UTF8.self)
                 for secret in ["injected", "db-7", "secret_constraint", "outcomeUnknown", "mistake", "stream.", "channel.", "edge."] {
                     #expect(!sent.contains(secret))
                 }
@@ -47,7 +47,9 @@ import Testing
             _ = try await plane.active()
             plane.faults.inject(.failBefore(.unavailable), on: "stream.find")
             let error = try await plane.refusal(.describeStream, #"{"StreamName":"gate"}"#)
-            #expect(String(decoding: error.body, as: UTF8.self) == #"{"Message":"The service is temporarily unavailable. Try again."}"#)
+            #expect(
+                String(decoding: error.body(in: .controlPlane), as: UTF8.self)
+                    == #"{"Message":"The service is temporarily unavailable. Try again."}"#)
         }
     }
 

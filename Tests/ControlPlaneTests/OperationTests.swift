@@ -420,8 +420,8 @@ import Testing
     @Test func `limits are those that are documented, or none`() {
         #expect(LimitProfile.relaxed.streamQuota == .max)
         #expect(LimitProfile.aws.streamQuota == 10_000)
-        #expect(OperationID.listStreams.documentedRate == RequestRate(perAccount: 50, perResource: nil))
-        #expect(OperationID.getDataEndpoint.documentedRate == RequestRate(perAccount: 300, perResource: 5))
-        #expect(OperationID.updateStream.documentedRate == RequestRate(perAccount: 50, perResource: 5))
+        #expect(OperationID.listStreams.contract.rate == RequestRate(perAccount: 50, perResource: nil))
+        #expect(OperationID.getDataEndpoint.contract.rate == RequestRate(perAccount: 300, perResource: 5))
+        #expect(OperationID.updateStream.contract.rate == RequestRate(perAccount: 50, perResource: 5))
     }
 }

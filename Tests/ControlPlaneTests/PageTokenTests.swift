@@ -17,7 +17,7 @@ import Testing
 
     private static func withCall(_ body: (_ call: (OperationID, Caller) -> Call, _ tokens: PageTokens) throws -> Void) async throws {
         try await Plane.with { plane in
-            try body({ Call(plane: plane.control, caller: $1, operation: $0) }, plane.control.pageTokens)
+            try body({ Call(plane: plane.control, caller: $1, contract: $0.contract) }, plane.control.pageTokens)
         }
     }
 

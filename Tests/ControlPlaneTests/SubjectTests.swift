@@ -36,69 +36,79 @@ import Testing
     }
 }
 
-@Suite struct ResourceSubjectTests {
+@Suite struct ResourceKeyTests {
     private static let arn = "arn:aws:kinesisvideo:eu-west-1:111122223333:stream/gate/1705489836421"
 
-    private static func subject(
-        name: String? = nil, arn: String?, _ caller: Caller = .test(), wrongForm: ErrorCode = .invalidArgument
-    ) -> Result<ResourceSubject, OperationError> {
-        Result { () throws(OperationError) in try ResourceSubject(stream: name, arn: arn, caller, .describeStream, wrongForm: wrongForm) }
+    /// What a call of DescribeStream that names a stream so is about.
+    private static func key(name: String? = nil, arn: String? = nil) async throws -> ResourceKey {
+        var key: ResourceKey?
+        try await Plane.with { plane in
+            let call = Call(plane: plane.control, caller: .test(), contract: DescribeStream.contract)
+            key = try call.stream(named: name, arn: arn)
+        }
+        return try #require(key)
     }
 
+    /// Why a call that names a stream so is refused.
     private static func refusal(
-        name: String? = nil, arn: String?, _ caller: Caller = .test(), wrongForm: ErrorCode = .invalidArgument
-    ) -> OperationError? {
-        switch subject(name: name, arn: arn, caller, wrongForm: wrongForm) {
-        case .success: nil
-        case .failure(let error): error
+        _ operation: OperationID = .describeStream, name: String? = nil, arn: String? = nil
+    ) async throws -> OperationError {
+        var refusal: OperationError?
+        let members = [name.map { #""StreamName":"\#($0)""# }, arn.map { #""StreamARN":"\#($0)""# }].compactMap(\.self)
+        try await Plane.with { plane in
+            refusal = try await plane.refusal(operation, "{\(members.joined(separator: ","))}")
+            #expect(plane.callCount == 0)
+        }
+        return try #require(refusal)
+    }
+
+    @Test func `a name means any incarnation, an ARN means one`() async throws {
+        let byName = try await Self.key(name: "gate")
+        #expect(byName == .init(.stream, account: "111122223333", region: "eu-west-1", name: "gate"))
+        #expect(byName.resourceName == "gate")
+        let byARN = try await Self.key(arn: Self.arn)
+        #expect(byARN == .init(.stream, account: "111122223333", region: "eu-west-1", name: "gate", creationTime: 1_705_489_836_421))
+        #expect(try await Self.key(name: "gate", arn: Self.arn) == byARN)
+        #expect(try await Self.key(arn: "arn:aws:kinesisvideo:eu-west-1:111122223333:stream/gate/007").creationTime == -1)
+    }
+
+    @Test func `neither, or two streams, is refused`() async throws {
+        let neither = try await Self.refusal()
+        #expect(neither.code == .invalidArgument)
+        #expect(neither.publicMessage == "StreamName or StreamARN is required: name the stream by one of them.")
+        for operation in [OperationID.describeStream, .listTagsForStream] {
+            let two = try await Self.refusal(operation, name: "other", arn: Self.arn)
+            #expect(two.code == .invalidArgument)
+            #expect(two.publicMessage == "StreamName other and StreamARN \(Self.arn) mean different streams: give one of them.")
         }
     }
 
-    @Test func `a name means any incarnation, an ARN means one`() throws {
-        let byName = try Self.subject(name: "gate", arn: nil).get()
-        #expect(byName.key == .init(.stream, account: "111122223333", region: "eu-west-1", name: "gate"))
-        #expect(byName.resourceName == "gate")
-        let byARN = try Self.subject(arn: Self.arn).get()
-        #expect(byARN.key == .init(.stream, account: "111122223333", region: "eu-west-1", name: "gate", creationTime: 1_705_489_836_421))
-        #expect(try Self.subject(name: "gate", arn: Self.arn).get().key == byARN.key)
-        #expect(try Self.subject(arn: "arn:aws:kinesisvideo:eu-west-1:111122223333:stream/gate/007").get().key.creationTime == -1)
-    }
-
-    @Test func `neither, or two streams, is refused`() {
-        #expect(Self.refusal(arn: nil)?.code == .invalidArgument)
-        #expect(Self.refusal(arn: nil)?.publicMessage == "StreamName or StreamARN is required: name the stream by one of them.")
-        let two = Self.refusal(name: "other", arn: Self.arn)
-        #expect(two?.code == .invalidArgument)
-        #expect(two?.publicMessage == "StreamName other and StreamARN \(Self.arn) mean different streams: give one of them.")
-        #expect(Self.refusal(name: "other", arn: Self.arn, wrongForm: .invalidResourceFormat)?.code == .invalidArgument)
-    }
-
-    @Test(arguments: [ErrorCode.invalidArgument, .invalidResourceFormat]) func `an ARN of another type, region or partition is refused`(
-        _ code: ErrorCode
-    ) {
+    @Test(arguments: [(OperationID.describeStream, ErrorCode.invalidArgument), (.listTagsForStream, .invalidResourceFormat)])
+    func `an ARN of another type, region or partition is refused`(_ operation: OperationID, _ code: ErrorCode) async throws {
         for arn in [
             "arn:aws:kinesisvideo:eu-west-1:111122223333:channel/gate/1705489836421",
             "arn:aws:kinesisvideo:eu-west-2:111122223333:stream/gate/1705489836421",
             "arn:aws-cn:kinesisvideo:eu-west-1:111122223333:stream/gate/1705489836421",
         ] {
-            let refusal = Self.refusal(arn: arn, wrongForm: code)
-            #expect(refusal?.code == code)
-            #expect(refusal?.publicMessage.contains(arn) == true)
+            let refusal = try await Self.refusal(operation, arn: arn)
+            #expect(refusal.code == code)
+            #expect(refusal.publicMessage.contains(arn))
         }
     }
 
-    @Test func `an ARN of another account is denied, whatever else is wrong with it`() {
+    @Test(arguments: [OperationID.describeStream, .listTagsForStream])
+    func `an ARN of another account is denied, whatever else is wrong with it`(_ operation: OperationID) async throws {
         for arn in [
             "arn:aws:kinesisvideo:eu-west-1:999988887777:stream/gate/1705489836421",
             "arn:aws:kinesisvideo:eu-west-2:999988887777:stream/gate/1705489836421",
         ] {
             for name in [nil, "gate", "other"] {
-                let refusal = Self.refusal(name: name, arn: arn, wrongForm: .invalidResourceFormat)
-                #expect(refusal?.code == .accessDenied)
+                let refusal = try await Self.refusal(operation, name: name, arn: arn)
+                #expect(refusal.code == .accessDenied)
                 #expect(
-                    refusal?.publicMessage
-                        == "User: arn:aws:iam::111122223333:user/AKIATEST is not authorized to perform: kinesisvideo:DescribeStream on resource: \(arn)"
-                )
+                    refusal.publicMessage
+                        == "User: arn:aws:iam::111122223333:user/AKIATEST is not authorized to perform: "
+                        + "kinesisvideo:\(operation.rawValue) on resource: \(arn)")
             }
         }
     }

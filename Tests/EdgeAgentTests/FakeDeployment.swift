@@ -50,7 +50,7 @@ actor FakeDeployment: Exchange {
     }
 
     private func answer(to request: OutgoingRequest) async throws -> ReceivedAnswer {
-        guard let operation = OperationID.allCases.first(where: { request.url == "http://weir.test/prefix" + $0.path }),
+        guard let operation = OperationID.allCases.first(where: { request.url == "http://weir.test/prefix" + $0.contract.route.path }),
             request.headers.contains(where: { $0.name == "Authorization" && $0.value.contains("Credential=AKID/") })
         else { return Self.error(404, "UnknownOperationException") }
         calls.append(operation.rawValue)
@@ -61,7 +61,7 @@ actor FakeDeployment: Exchange {
         do throws(OperationError) {
             return ReceivedAnswer(status: 200, body: try await body(operation, request.body))
         } catch {
-            return ReceivedAnswer(status: error.code.status, errorType: error.code.rawValue, body: error.body)
+            return ReceivedAnswer(status: error.code.status, errorType: error.code.rawValue, body: error.body(in: .edgeAgent))
         }
     }
 

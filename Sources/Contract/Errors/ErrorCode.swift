@@ -55,8 +55,9 @@ public enum ErrorCode: String, Sendable, CaseIterable {
         }
     }
 
-    /// The member of the body that holds the message: the signature layer writes it with a small letter.
-    public var messageMember: String {
+    /// The member of the body that holds the message: the signature layer writes it with a small letter, an API as it always does. `api` is nil for a
+    /// request that reached none.
+    public func messageMember(in api: API?) -> String {
         switch self {
         case .missingAuthenticationToken, .incompleteSignature, .unrecognizedClient, .invalidSignature, .expiredToken: "message"
         case .accessDenied, .accountChannelLimitExceeded, .accountStreamLimitExceeded, .clientLimitExceeded, .deviceStreamLimitExceeded,
@@ -64,7 +65,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
             .streamEdgeConfigurationNotFound, .tagsPerResourceExceededLimit, .versionMismatch, .validation, .serialization, .throttling,
             .unknownOperation, .methodNotAllowed, .malformedHTTPRequest, .requestEntityTooLarge, .requestTimeout, .serviceUnavailable,
             .internalFailure:
-            "Message"
+            api?.messageMember ?? "Message"
         }
     }
 

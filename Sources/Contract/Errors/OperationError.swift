@@ -15,11 +15,11 @@ public struct OperationError: Error, Sendable {
         self.privateContext = privateContext
     }
 
-    /// The body of the answer.
-    public var body: [UInt8] {
+    /// The body of the answer, as clients of the API expect it; `api` is nil for a request that reached none.
+    public func body(in api: API?) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
-        writer.key(code.messageMember)
+        writer.key(code.messageMember(in: api))
         writer.string(publicMessage)
         writer.endObject()
         return writer.bytes

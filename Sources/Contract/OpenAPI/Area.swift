@@ -22,22 +22,3 @@ enum Area: String, CaseIterable {
         }
     }
 }
-
-extension OperationID {
-    var area: Area {
-        switch self {
-        case .createStream, .deleteStream, .describeStream, .describeStreamStorageConfiguration, .getDataEndpoint, .listStreams,
-            .updateDataRetention, .updateStream, .updateStreamStorageConfiguration:
-            .streams
-        case .createSignalingChannel, .deleteSignalingChannel, .describeSignalingChannel, .getSignalingChannelEndpoint,
-            .listSignalingChannels, .updateSignalingChannel:
-            .channels
-        case .listTagsForResource, .listTagsForStream, .tagResource, .tagStream, .untagResource, .untagStream: .tags
-        case .describeMappedResourceConfiguration, .describeMediaStorageConfiguration, .updateMediaStorageConfiguration: .mediaStorage
-        case .deleteEdgeConfiguration, .describeEdgeConfiguration, .listEdgeAgentConfigurations, .startEdgeConfigurationUpdate: .edge
-        case .describeImageGenerationConfiguration, .updateImageGenerationConfiguration: .images
-        case .describeNotificationConfiguration, .updateNotificationConfiguration: .notifications
-        case .acknowledgeEdgeConfiguration, .fetchEdgeConfigurations, .reportEdgeAgentStatus, .reportEdgeConfigurationResult: .edgeAgent
-        }
-    }
-}

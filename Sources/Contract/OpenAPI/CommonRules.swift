@@ -1,31 +1,10 @@
 /// Which statuses a resource may have for a call.
-private enum StatusNeed {
+enum StatusNeed: Sendable {
     /// The call is about no one resource, or makes it.
     case none
     case any
     case notDeleting
     case active
-}
-
-extension OperationID {
-    fileprivate var statusNeed: StatusNeed {
-        switch self {
-        case .createSignalingChannel, .createStream, .listEdgeAgentConfigurations, .listSignalingChannels, .listStreams,
-            .acknowledgeEdgeConfiguration, .fetchEdgeConfigurations, .reportEdgeAgentStatus, .reportEdgeConfigurationResult:
-            .none
-        case .describeEdgeConfiguration, .describeImageGenerationConfiguration, .describeMappedResourceConfiguration,
-            .describeMediaStorageConfiguration, .describeNotificationConfiguration, .describeSignalingChannel, .describeStream,
-            .describeStreamStorageConfiguration, .listTagsForResource, .listTagsForStream:
-            .any
-        case .deleteEdgeConfiguration, .getDataEndpoint, .getSignalingChannelEndpoint, .tagResource, .tagStream, .untagResource,
-            .untagStream:
-            .notDeleting
-        case .deleteSignalingChannel, .deleteStream, .startEdgeConfigurationUpdate, .updateDataRetention,
-            .updateImageGenerationConfiguration, .updateMediaStorageConfiguration, .updateNotificationConfiguration,
-            .updateSignalingChannel, .updateStream, .updateStreamStorageConfiguration:
-            .active
-        }
-    }
 }
 
 extension OperationContract {
@@ -39,15 +18,14 @@ extension OperationContract {
         }
         for (member, resource) in [("StreamARN", "stream"), ("ChannelARN", "channel"), ("ResourceARN", "stream or channel")]
         where has(member) {
-            let code = errors.contains(.invalidResourceFormat) ? ErrorCode.invalidResourceFormat : .invalidArgument
             rules.append(
-                "A \(member) of another region than the request is signed for, or of anything but a \(resource), is an \(code.rawValue); "
+                "A \(member) of another region than the request is signed for, or of anything but a \(resource), is an \(wrongARN.rawValue); "
                     + "one of another account is an AccessDeniedException.")
         }
-        if has("HubDeviceArn") || id.area == .edge {
+        if !isOffered(in: "af-south-1") {
             rules.append("In the region af-south-1 it is an AccessDeniedException: there are no edge configurations there.")
         }
-        switch id.api {
+        switch api {
         case .controlPlane:
             if has("HubDeviceArn") {
                 rules.append(
@@ -65,7 +43,7 @@ extension OperationContract {
                 rules.append("Another Revision than the present one is a VersionMismatchException. The status is looked at after it.")
             }
         }
-        switch id.statusNeed {
+        switch needs {
         case .none: break
         case .any: rules.append("Works in every status.")
         case .notDeleting: rules.append("Works in CREATING, ACTIVE and UPDATING; in DELETING it is a ResourceNotFoundException.")
@@ -89,8 +67,5 @@ extension OperationContract {
 
 extension Schema {
     /// Whether it is a structure with a member of this name.
-    func hasMember(_ name: String) -> Bool {
-        guard case .structure(_, let members) = kind else { return false }
-        return members.contains { $0.name == name }
-    }
+    func hasMember(_ name: String) -> Bool { members.contains { $0.name == name } }
 }

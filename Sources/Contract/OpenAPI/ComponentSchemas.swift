@@ -35,12 +35,12 @@ struct ComponentSchemas {
 
     private mutating func structure(_ members: [Schema.Member]) -> JSONValue {
         var properties: [(key: String, value: JSONValue)] = []
-        for member in members {
+        for member in members where member.place == .body {
             guard case .object(let schema) = reference(member.schema) else { continue }
-            let description = JSONValue.string(member.documentation + unit(of: member.schema))
+            let description = JSONValue.string(member.documentation + member.schema.unit)
             properties.append((member.name, .object(JSONObject([("description", description)] + schema.members))))
         }
-        let required = members.filter(\.isRequired).map { JSONValue.string($0.name) }
+        let required = members.filter { $0.isRequired && $0.place == .body }.map { JSONValue.string($0.name) }
         var object: [(key: String, value: JSONValue)] = [("type", "object")]
         if !required.isEmpty { object.append(("required", .array(required))) }
         object.append(("properties", .object(JSONObject(properties))))
@@ -62,10 +62,12 @@ struct ComponentSchemas {
         case .required: nil
         }
     }
+}
 
+extension Schema {
     /// What numbers of this kind count, as a sentence to be added.
-    private func unit(of schema: Schema) -> String {
-        switch schema.kind {
+    var unit: String {
+        switch kind {
         case .timestamp: " In seconds since the epoch, with up to three decimals."
         case .string, .boolean, .integer, .list, .map, .structure: ""
         }

@@ -3,18 +3,25 @@ public enum OpenAPIDocument {
     /// The document of an API as JSON, indented, with a line feed at its end; the same bytes each time.
     public static func text(of api: API) -> String {
         var writer = JSONWriter(layout: .pretty)
-        writer.value(document(api))
+        writer.value(document(of: api, OperationID.allCases.map(\.contract).filter { $0.api == api }))
         return String(decoding: writer.bytes, as: UTF8.self) + "\n"
     }
 
-    private static func document(_ api: API) -> JSONValue {
+    static func document(of api: API, _ operations: [OperationContract]) -> JSONValue {
         var schemas = ComponentSchemas()
-        let ids = OperationID.allCases.filter { $0.api == api }
-        let paths = ids.map { id in (key: id.path, value: JSONValue.object(["post": operation(id.contract, &schemas)])) }
-        for code in ErrorCode.allCases where ids.contains(where: { codes(of: $0.contract).contains(code) }) {
-            schemas.add(code.rawValue, errorSchema(code))
+        var paths: [(key: String, methods: [(key: String, value: JSONValue)])] = []
+        for contract in operations {
+            let method = (key: contract.route.method.rawValue.lowercased(), value: operation(contract, &schemas))
+            if let index = paths.firstIndex(where: { $0.key == contract.route.path }) {
+                paths[index].methods.append(method)
+            } else {
+                paths.append((contract.route.path, [method]))
+            }
         }
-        let areas = Area.allCases.filter { area in ids.contains { $0.area == area } }
+        for code in ErrorCode.allCases where operations.contains(where: { codes(of: $0).contains(code) }) {
+            schemas.add(code.rawValue, errorSchema(code, of: api))
+        }
+        let areas = Area.allCases.filter { area in operations.contains { $0.area == area } }
         return .object([
             "openapi": "3.1.0",
             "info": .object([
@@ -26,7 +33,7 @@ public enum OpenAPIDocument {
             "servers": .array([.object(["url": "http://127.0.0.1:7080", "description": "Weir as it starts by default"])]),
             "security": .array([.object(["sigv4": .array([])])]),
             "tags": .array(areas.map { .object(["name": .string($0.rawValue), "description": .string($0.documentation)]) }),
-            "paths": .object(JSONObject(paths)),
+            "paths": .object(JSONObject(paths.map { ($0.key, .object(JSONObject($0.methods))) })),
             "components": .object([
                 "schemas": schemas.json,
                 "headers": .object([requestID: requestIDHeader]),
@@ -68,22 +75,44 @@ public enum OpenAPIDocument {
         for status in Set(codes.map(\.status)).sorted() {
             responses.append((String(status), failure(codes.filter { $0.status == status })))
         }
+        var members: [(key: String, value: JSONValue)] = [
+            ("operationId", .string(contract.name)),
+            ("summary", .string(contract.summary)),
+            ("description", .string(description(of: contract))),
+            ("tags", .array([.string(contract.area.rawValue)])),
+        ]
+        if !contract.boundInput.isEmpty { members.append(("parameters", .array(contract.boundInput.map { parameter($0, &schemas) }))) }
+        switch contract.payload {
+        case .none: break
+        case .json: members.append(("requestBody", requestBody(contract.input, example: contract.exampleRequest, &schemas)))
+        case .stream: members.append(("requestBody", .object(["required": .bool(true), "content": stream])))
+        }
+        members.append(("responses", .object(JSONObject(responses))))
+        return .object(JSONObject(members))
+    }
+
+    private static func parameter(_ member: Schema.Member, _ schemas: inout ComponentSchemas) -> JSONValue {
+        let (place, name): (String, String)
+        switch member.place {
+        case .body: preconditionFailure("\(member.name) is a member of the body, and no parameter")
+        case .header(let header): (place, name) = ("header", header)
+        case .query(let parameter): (place, name) = ("query", parameter)
+        }
         return .object([
-            "operationId": .string(contract.id.rawValue),
-            "summary": .string(contract.summary),
-            "description": .string(description(of: contract)),
-            "tags": .array([.string(contract.id.area.rawValue)]),
-            "requestBody": .object([
-                "required": .bool(contract.input.hasRequiredMember),
-                "content": .object([
-                    "application/json": .object([
-                        "schema": schemas.reference(contract.input), "example": parsed(contract.exampleRequest),
-                    ])
-                ]),
-            ]),
-            "responses": .object(JSONObject(responses)),
+            "name": .string(name), "in": .string(place), "required": .bool(member.isRequired),
+            "description": .string(member.documentation + member.schema.unit), "schema": schemas.reference(member.schema),
         ])
     }
+
+    private static func requestBody(_ input: Schema, example: String, _ schemas: inout ComponentSchemas) -> JSONValue {
+        .object([
+            "required": .bool(input.hasRequiredMember),
+            "content": .object(["application/json": .object(["schema": schemas.reference(input), "example": parsed(example)])]),
+        ])
+    }
+
+    /// Bytes without a bound. OpenAPI 3.1 describes them by their media type alone.
+    private static let stream: JSONValue = .object(["application/octet-stream": .object([:])])
 
     /// The errors that the operation may answer. A path is only known by its POST, so the error of other methods is none of them.
     private static func codes(of contract: OperationContract) -> [ErrorCode] {
@@ -97,17 +126,29 @@ public enum OpenAPIDocument {
     }
 
     private static func success(_ contract: OperationContract, _ schemas: inout ComponentSchemas) -> JSONValue {
+        var headers: [(key: String, value: JSONValue)] = [(requestID, requestIDReference)]
+        for member in contract.output?.members ?? [] {
+            guard case .header(let name) = member.place else { continue }
+            let header: JSONValue = .object([
+                "description": .string(member.documentation + member.schema.unit), "required": .bool(member.isRequired),
+                "schema": schemas.reference(member.schema),
+            ])
+            headers.append((name, header))
+        }
         var members: [(key: String, value: JSONValue)] = [
-            ("description", contract.output == nil ? "Done. The body is empty." : "The answer."),
-            ("headers", .object([requestID: requestIDReference])),
+            ("description", contract.output == nil && contract.answer != .stream ? "Done. The body is empty." : "The answer."),
+            ("headers", .object(JSONObject(headers))),
         ]
-        if let output = contract.output {
+        switch (contract.answer, contract.output) {
+        case (.stream, _): members.append(("content", stream))
+        case (.json, let output?):
             let content: JSONValue = .object([
                 "schema": schemas.reference(output), "example": parsed(contract.exampleResponse),
             ])
             members.append(("content", .object(["application/json": content])))
+        case (.json, nil), (.none, _): break
         }
-        let links = contract.id.links
+        let links = contract.links
         if !links.isEmpty {
             members.append(("links", .object(JSONObject(links.map { (key: $0.name, value: json($0)) }))))
         }
@@ -145,15 +186,16 @@ public enum OpenAPIDocument {
         ])
     }
 
-    private static func errorSchema(_ code: ErrorCode) -> JSONValue {
+    private static func errorSchema(_ code: ErrorCode, of api: API) -> JSONValue {
+        let message = code.messageMember(in: api)
         var members: [(key: String, value: JSONValue)] = [
             ("type", "object"),
             ("description", .string("HTTP status \(code.status). \(code.documentation)")),
-            ("required", .array([.string(code.messageMember)])),
-            ("properties", .object([code.messageMember: .object(["type": "string", "description": "What is wrong, and what to do."])])),
+            ("required", .array([.string(message)])),
+            ("properties", .object([message: .object(["type": "string", "description": "What is wrong, and what to do."])])),
         ]
-        if let message = code.exampleMessage {
-            members.append(("examples", .array([.object([code.messageMember: .string(message)])])))
+        if let example = code.exampleMessage {
+            members.append(("examples", .array([.object([message: .string(example)])])))
         }
         return .object(JSONObject(members))
     }
@@ -168,11 +210,8 @@ public enum OpenAPIDocument {
 }
 
 extension Schema {
-    /// Whether an object without members would be refused.
-    var hasRequiredMember: Bool {
-        guard case .structure(_, let members) = kind else { return false }
-        return members.contains(where: \.isRequired)
-    }
+    /// Whether a body without members would be refused.
+    fileprivate var hasRequiredMember: Bool { members.contains { $0.isRequired && $0.place == .body } }
 }
 
 // The document is written as literals, which are values of JSON.

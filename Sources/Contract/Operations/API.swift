@@ -4,4 +4,11 @@ public enum API: String, Sendable, CaseIterable {
     case controlPlane = "control-plane"
     /// What a recorder on premises asks and tells: our own, as the service publishes none.
     case edgeAgent = "edge-agent"
+
+    /// The member of an error's body that holds the message.
+    var messageMember: String {
+        switch self {
+        case .controlPlane, .edgeAgent: "Message"
+        }
+    }
 }

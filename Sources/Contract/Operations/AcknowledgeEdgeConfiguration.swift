@@ -1,6 +1,6 @@
 /// Takes an edge agent's word that it has a configuration.
 public enum AcknowledgeEdgeConfiguration: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesEdgeConfiguration {
         public let hubDeviceArn: String
         public let revision: String
         public let streamARN: String
@@ -23,7 +23,8 @@ public enum AcknowledgeEdgeConfiguration: Operation {
         required("SyncStatus", .enumeration(SyncStatus.self), \.syncStatus, "The status now."))
 
     public static let contract = OperationContract(
-        .acknowledgeEdgeConfiguration, of: Self.self,
+        of: Self.self, .edgeAgent, .post("/edgeAgent/acknowledgeEdgeConfiguration"), .changes,
+        area: .edgeAgent, needs: .none, rate: .edgeAgent,
         summary: "Acknowledge an edge configuration",
         documentation: """
             Takes SYNCING to ACKNOWLEDGED and DELETING to DELETING_ACKNOWLEDGED. Repeated in ACKNOWLEDGED or DELETING_ACKNOWLEDGED, it \
@@ -32,6 +33,14 @@ public enum AcknowledgeEdgeConfiguration: Operation {
             """,
         errors: [
             .accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .streamEdgeConfigurationNotFound, .versionMismatch,
+        ],
+        links: [
+            Link(
+                .reportEdgeConfigurationResult,
+                [
+                    "HubDeviceArn": "$request.body#/HubDeviceArn", "StreamARN": "$request.body#/StreamARN",
+                    "Revision": "$request.body#/Revision",
+                ])
         ],
         exampleRequest: """
             {"HubDeviceArn":"arn:aws:iot:us-east-1:123456789012:thing/hub-1","Revision":"hC4jW8vYd1RgPs6MxNi0",\

@@ -28,7 +28,8 @@ public enum CreateSignalingChannel: Operation {
         required("ChannelARN", .resourceARN, \.channelARN, "The ARN of the new channel."))
 
     public static let contract = OperationContract(
-        .createSignalingChannel, of: Self.self,
+        of: Self.self, .controlPlane, .post("/createSignalingChannel"), .changes,
+        area: .channels, needs: .none, rate: RequestRate(perAccount: 50),
         summary: "Create a signaling channel",
         documentation: """
             Creates a channel with a name that no other channel of the account and region has. The answer comes while the channel is \
@@ -40,6 +41,8 @@ public enum CreateSignalingChannel: Operation {
             .accessDenied, .accountChannelLimitExceeded, .clientLimitExceeded, .invalidArgument, .resourceInUse,
             .tagsPerResourceExceededLimit,
         ],
+        links: Link.toAll(on: "ChannelARN", ["ChannelARN": "$response.body#/ChannelARN", "ChannelName": "$request.body#/ChannelName"])
+            + Link.toAll(on: "ResourceARN", ["ResourceARN": "$response.body#/ChannelARN"]),
         exampleRequest: """
             {"ChannelName":"door-2","SingleMasterConfiguration":{"MessageTtlSeconds":60},"Tags":[{"Key":"site","Value":"north"}]}
             """,

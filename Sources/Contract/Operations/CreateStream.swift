@@ -34,7 +34,7 @@ public enum CreateStream: Operation {
         required("StreamARN", .resourceARN, \.streamARN, "The ARN of the new stream."))
 
     public static let contract = OperationContract(
-        .createStream, of: Self.self,
+        of: Self.self, .controlPlane, .post("/createStream"), .changes, area: .streams, needs: .none, rate: RequestRate(perAccount: 50),
         summary: "Create a stream",
         documentation: """
             Creates a stream with a name that no other stream of the account and region has. The answer comes while the stream is \
@@ -47,6 +47,8 @@ public enum CreateStream: Operation {
             .accountStreamLimitExceeded, .clientLimitExceeded, .deviceStreamLimitExceeded, .invalidArgument, .invalidDevice, .resourceInUse,
             .tagsPerResourceExceededLimit,
         ],
+        links: Link.toAll(on: "StreamARN", ["StreamARN": "$response.body#/StreamARN", "StreamName": "$request.body#/StreamName"])
+            + Link.toAll(on: "ResourceARN", ["ResourceARN": "$response.body#/StreamARN"]),
         exampleRequest: #"{"StreamName":"gate-7","DataRetentionInHours":24,"MediaType":"video/h264","Tags":{"site":"north"}}"#,
         exampleResponse: #"{"StreamARN":"arn:aws:kinesisvideo:us-east-1:123456789012:stream/gate-7/1705489836421"}"#)
 }

@@ -1,6 +1,6 @@
 /// Deletes a stream's edge configuration, and its media from the device.
 public enum DeleteEdgeConfiguration: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let streamARN: String?
         public let streamName: String?
     }
@@ -13,7 +13,8 @@ public enum DeleteEdgeConfiguration: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .deleteEdgeConfiguration, of: Self.self,
+        of: Self.self, .controlPlane, .post("/deleteEdgeConfiguration"), .changes,
+        area: .edge, needs: .notDeleting, rate: RequestRate(perAccount: 10, perResource: 1),
         summary: "Delete a stream's edge configuration",
         documentation: """
             Asks the agent to stop the stream's jobs and to delete its media from the device. From the answer on the configuration is \

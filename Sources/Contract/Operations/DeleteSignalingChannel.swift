@@ -1,6 +1,6 @@
 /// Deletes a signaling channel.
 public enum DeleteSignalingChannel: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesChannelByARN {
         public let channelARN: String
         public let currentVersion: String?
     }
@@ -15,7 +15,8 @@ public enum DeleteSignalingChannel: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .deleteSignalingChannel, of: Self.self,
+        of: Self.self, .controlPlane, .post("/deleteSignalingChannel"), .changes,
+        area: .channels, needs: .active, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Delete a signaling channel",
         documentation: """
             Marks a channel for deletion: from the answer on it is DELETING, is still described and listed, and its name stays in use \

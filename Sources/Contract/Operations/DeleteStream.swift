@@ -15,7 +15,8 @@ public enum DeleteStream: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .deleteStream, of: Self.self,
+        of: Self.self, .controlPlane, .post("/deleteStream"), .changes,
+        area: .streams, needs: .active, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Delete a stream",
         documentation: """
             Marks a stream for deletion: from the answer on it is DELETING, is still described and listed, and its name stays in use \

@@ -1,6 +1,6 @@
 /// Describes a stream's edge configuration.
 public enum DescribeEdgeConfiguration: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let streamARN: String?
         public let streamName: String?
     }
@@ -49,7 +49,8 @@ public enum DescribeEdgeConfiguration: Operation {
         optional("SyncStatus", .enumeration(SyncStatus.self), \.syncStatus, Text.syncStatus))
 
     public static let contract = OperationContract(
-        .describeEdgeConfiguration, of: Self.self,
+        of: Self.self, .controlPlane, .post("/describeEdgeConfiguration"), .reads,
+        area: .edge, needs: .any, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Describe a stream's edge configuration",
         documentation: """
             Answers the edge configuration of a stream, how far it has come and what the agent has reported of its jobs. A stream \

@@ -1,6 +1,6 @@
 /// Describes how images are made from a stream's media.
 public enum DescribeImageGenerationConfiguration: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let streamARN: String?
         public let streamName: String?
     }
@@ -25,7 +25,8 @@ public enum DescribeImageGenerationConfiguration: Operation {
             "The configuration; absent where the stream has none."))
 
     public static let contract = OperationContract(
-        .describeImageGenerationConfiguration, of: Self.self,
+        of: Self.self, .controlPlane, .post("/describeImageGenerationConfiguration"), .reads,
+        area: .images, needs: .any, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Describe a stream's image generation",
         documentation: """
             Answers the image generation configuration of a stream; `{}` where it has none.

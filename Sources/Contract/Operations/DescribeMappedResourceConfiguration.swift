@@ -1,6 +1,6 @@
 /// Describes which channel stores its media in a stream.
 public enum DescribeMappedResourceConfiguration: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let maxResults: Int?
         public let nextToken: String?
         public let streamARN: String?
@@ -33,13 +33,15 @@ public enum DescribeMappedResourceConfiguration: Operation {
         optional("NextToken", .nextToken, \.nextToken, "Never sent: one page holds all there can be."))
 
     public static let contract = OperationContract(
-        .describeMappedResourceConfiguration, of: Self.self,
+        of: Self.self, .controlPlane, .post("/describeMappedResourceConfiguration"), .reads,
+        area: .mediaStorage, needs: .any, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Describe the channel that a stream is mapped to",
         documentation: """
             Answers which channel stores its media in a stream: one, of the type CHANNEL, or none. As no page follows, no NextToken but \
             the empty one is ever valid.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound],
+        links: [Link(.describeMediaStorageConfiguration, ["ChannelARN": "$response.body#/MappedResourceConfigurationList/0/ARN"])],
         exampleRequest: #"{"StreamName":"gate-7"}"#,
         exampleResponse: """
             {"MappedResourceConfigurationList":[{"Type":"CHANNEL",\

@@ -1,6 +1,6 @@
 /// Describes how marked fragments of a stream are announced.
 public enum DescribeNotificationConfiguration: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let streamARN: String?
         public let streamName: String?
     }
@@ -23,7 +23,8 @@ public enum DescribeNotificationConfiguration: Operation {
             "The configuration; absent where the stream has none."))
 
     public static let contract = OperationContract(
-        .describeNotificationConfiguration, of: Self.self,
+        of: Self.self, .controlPlane, .post("/describeNotificationConfiguration"), .reads,
+        area: .notifications, needs: .any, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Describe a stream's notifications",
         documentation: """
             Answers the notification configuration of a stream; `{}` where it has none.

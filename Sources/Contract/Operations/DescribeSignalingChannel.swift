@@ -1,6 +1,6 @@
 /// Describes a signaling channel.
 public enum DescribeSignalingChannel: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesChannel {
         public let channelARN: String?
         public let channelName: String?
     }
@@ -21,12 +21,18 @@ public enum DescribeSignalingChannel: Operation {
         required("ChannelInfo", ChannelInfo.shape, \.channelInfo, "The channel as it is now."))
 
     public static let contract = OperationContract(
-        .describeSignalingChannel, of: Self.self,
+        of: Self.self, .controlPlane, .post("/describeSignalingChannel"), .reads,
+        area: .channels, needs: .any, rate: RequestRate(perAccount: 300, perResource: 5),
         summary: "Describe a signaling channel",
         documentation: """
             Answers a channel. Every acknowledged change is visible at once, on every instance.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound],
+        links: Link.toAll(
+            on: "ChannelARN",
+            [
+                "ChannelARN": "$response.body#/ChannelInfo/ChannelARN", "CurrentVersion": "$response.body#/ChannelInfo/Version",
+            ]),
         exampleRequest: #"{"ChannelName":"door-2"}"#,
         exampleResponse: """
             {"ChannelInfo":{"ChannelARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421",\

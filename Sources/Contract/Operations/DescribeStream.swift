@@ -1,6 +1,6 @@
 /// Describes a stream.
 public enum DescribeStream: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let streamARN: String?
         public let streamName: String?
     }
@@ -21,12 +21,19 @@ public enum DescribeStream: Operation {
         required("StreamInfo", StreamInfo.shape, \.streamInfo, "The stream as it is now."))
 
     public static let contract = OperationContract(
-        .describeStream, of: Self.self,
+        of: Self.self, .controlPlane, .post("/describeStream"), .reads,
+        area: .streams, needs: .any, rate: RequestRate(perAccount: 300, perResource: 5),
         summary: "Describe a stream",
         documentation: """
             Answers a stream. Every acknowledged change is visible at once, on every instance.
             """,
         errors: [.clientLimitExceeded, .invalidArgument, .notAuthorized, .resourceNotFound],
+        links: Link.toAll(
+            on: "StreamARN",
+            [
+                "StreamARN": "$response.body#/StreamInfo/StreamARN", "StreamName": "$response.body#/StreamInfo/StreamName",
+                "CurrentVersion": "$response.body#/StreamInfo/Version",
+            ]),
         exampleRequest: #"{"StreamName":"gate-7"}"#,
         exampleResponse: """
             {"StreamInfo":{"CreationTime":1705489836.421,"DataRetentionInHours":24,\

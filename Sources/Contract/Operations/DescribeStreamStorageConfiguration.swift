@@ -1,6 +1,6 @@
 /// Describes how a stream's media is stored.
 public enum DescribeStreamStorageConfiguration: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let streamARN: String?
         public let streamName: String?
     }
@@ -31,7 +31,8 @@ public enum DescribeStreamStorageConfiguration: Operation {
     )
 
     public static let contract = OperationContract(
-        .describeStreamStorageConfiguration, of: Self.self,
+        of: Self.self, .controlPlane, .post("/describeStreamStorageConfiguration"), .reads,
+        area: .streams, needs: .any, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Describe a stream's storage configuration",
         documentation: """
             Answers the storage configuration of a stream.

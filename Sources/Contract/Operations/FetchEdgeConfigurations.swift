@@ -37,7 +37,7 @@ public enum FetchEdgeConfigurations: Operation {
         ))
 
     public static let contract = OperationContract(
-        .fetchEdgeConfigurations, of: Self.self,
+        of: Self.self, .edgeAgent, .post("/edgeAgent/fetchEdgeConfigurations"), .reads, area: .edgeAgent, needs: .none, rate: .edgeAgent,
         summary: "Fetch what an edge agent has to do",
         documentation: """
             Answers every configuration of the device that is SYNCING or ACKNOWLEDGED (apply it), DELETING or DELETING_ACKNOWLEDGED \
@@ -47,6 +47,17 @@ public enum FetchEdgeConfigurations: Operation {
             stream of the call's region is an InvalidArgumentException.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument],
+        links: [
+            Link(
+                .acknowledgeEdgeConfiguration,
+                [
+                    "HubDeviceArn": "$request.body#/HubDeviceArn", "StreamARN": "$response.body#/EdgeConfigurations/0/StreamARN",
+                    "Revision": "$response.body#/EdgeConfigurations/0/Revision",
+                ]),
+            Link(
+                .reportEdgeAgentStatus,
+                ["HubDeviceArn": "$request.body#/HubDeviceArn", "StreamARN": "$response.body#/EdgeConfigurations/0/StreamARN"]),
+        ],
         exampleRequest: """
             {"HeldConfigurations":[{"Revision":"pX7nB2mK9wQeLr5TzUa3",\
             "StreamARN":"arn:aws:kinesisvideo:us-east-1:123456789012:stream/gate-6/1705489836421"}],\

@@ -12,7 +12,7 @@ public enum APIName: String, Sendable, CaseIterable {
 
 /// Answers where a stream's media is written to or read from.
 public enum GetDataEndpoint: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let apiName: APIName
         public let streamARN: String?
         public let streamName: String?
@@ -36,7 +36,8 @@ public enum GetDataEndpoint: Operation {
             "DataEndpoint", .string(), \.dataEndpoint, "A URL without path or trailing slash; the caller appends the operation's path."))
 
     public static let contract = OperationContract(
-        .getDataEndpoint, of: Self.self,
+        of: Self.self, .controlPlane, .post("/getDataEndpoint"), .reads,
+        area: .streams, needs: .notDeleting, rate: RequestRate(perAccount: 300, perResource: 5),
         summary: "Get the endpoint for a stream's media",
         documentation: """
             Answers the address that this deployment advertises for the kind of operation (media, or archived media), or the address at \

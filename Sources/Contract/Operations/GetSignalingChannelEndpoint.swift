@@ -1,6 +1,6 @@
 /// Answers where a channel's signaling is reached.
 public enum GetSignalingChannelEndpoint: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesChannelByARN {
         public let channelARN: String
         public let singleMasterChannelEndpointConfiguration: SingleMasterChannelEndpointConfiguration?
     }
@@ -26,7 +26,8 @@ public enum GetSignalingChannelEndpoint: Operation {
             "An endpoint for each protocol that was asked for."))
 
     public static let contract = OperationContract(
-        .getSignalingChannelEndpoint, of: Self.self,
+        of: Self.self, .controlPlane, .post("/getSignalingChannelEndpoint"), .reads,
+        area: .channels, needs: .notDeleting, rate: RequestRate(perAccount: 300),
         summary: "Get the endpoints of a signaling channel",
         documentation: """
             Answers, once for each protocol that is asked for, the address that this deployment advertises, or the address at which the \

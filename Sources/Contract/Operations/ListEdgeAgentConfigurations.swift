@@ -32,13 +32,22 @@ public enum ListEdgeAgentConfigurations: Operation {
         optional("NextToken", .nextToken, \.nextToken, Text.nextTokenOut))
 
     public static let contract = OperationContract(
-        .listEdgeAgentConfigurations, of: Self.self,
+        of: Self.self, .controlPlane, .post("/listEdgeAgentConfigurations"), .reads,
+        area: .edge, needs: .none, rate: RequestRate(perAccount: 50),
         summary: "List a device's edge configurations",
         documentation: """
             Lists the edge configurations of a device in the byte order of their streams' names, whatever their status. A device that no \
             configuration names has none.
             """,
         errors: [.clientLimitExceeded, .invalidArgument, .notAuthorized],
+        links: [
+            Link(
+                .listEdgeAgentConfigurations, named: "NextPage",
+                ["NextToken": "$response.body#/NextToken", "HubDeviceArn": "$request.body#/HubDeviceArn"]),
+            Link(
+                .describeEdgeConfiguration,
+                ["StreamARN": "$response.body#/EdgeConfigs/0/StreamARN", "StreamName": "$response.body#/EdgeConfigs/0/StreamName"]),
+        ],
         exampleRequest: #"{"HubDeviceArn":"arn:aws:iot:us-east-1:123456789012:thing/hub-1","MaxResults":5}"#,
         exampleResponse: """
             {"EdgeConfigs":[{"CreationTime":1705489840.25,\

@@ -31,13 +31,25 @@ public enum ListSignalingChannels: Operation {
         optional("NextToken", .nextToken, \.nextToken, Text.nextTokenOut))
 
     public static let contract = OperationContract(
-        .listSignalingChannels, of: Self.self,
+        of: Self.self, .controlPlane, .post("/listSignalingChannels"), .reads,
+        area: .channels, needs: .none, rate: RequestRate(perAccount: 50),
         summary: "List signaling channels",
         documentation: """
             Lists the channels of the account and region in the byte order of their names, in any status. A page resumes after the last \
             name of the page before, so channels that are created and deleted meanwhile neither repeat nor hide others.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument],
+        links: [
+            Link(
+                .listSignalingChannels, named: "NextPage",
+                ["NextToken": "$response.body#/NextToken", "ChannelNameCondition": "$request.body#/ChannelNameCondition"]),
+            Link(
+                .describeSignalingChannel,
+                [
+                    "ChannelARN": "$response.body#/ChannelInfoList/0/ChannelARN",
+                    "ChannelName": "$response.body#/ChannelInfoList/0/ChannelName",
+                ]),
+        ],
         exampleRequest: #"{"ChannelNameCondition":{"ComparisonOperator":"BEGINS_WITH","ComparisonValue":"door-"},"MaxResults":1}"#,
         exampleResponse: """
             {"ChannelInfoList":[{"ChannelARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421",\

@@ -42,13 +42,24 @@ public enum ListStreams: Operation {
         required("StreamInfoList", .list(StreamInfo.shape), \.streamInfoList, "The streams of the page, by name in byte order."))
 
     public static let contract = OperationContract(
-        .listStreams, of: Self.self,
+        of: Self.self, .controlPlane, .post("/listStreams"), .reads, area: .streams, needs: .none, rate: RequestRate(perAccount: 50),
         summary: "List streams",
         documentation: """
             Lists the streams of the account and region in the byte order of their names, in any status. A page resumes after the last \
             name of the page before, so streams that are created and deleted meanwhile neither repeat nor hide others.
             """,
         errors: [.clientLimitExceeded, .invalidArgument],
+        links: [
+            Link(
+                .listStreams, named: "NextPage",
+                ["NextToken": "$response.body#/NextToken", "StreamNameCondition": "$request.body#/StreamNameCondition"]),
+            Link(
+                .describeStream,
+                [
+                    "StreamARN": "$response.body#/StreamInfoList/0/StreamARN",
+                    "StreamName": "$response.body#/StreamInfoList/0/StreamName",
+                ]),
+        ],
         exampleRequest: #"{"MaxResults":1,"StreamNameCondition":{"ComparisonOperator":"BEGINS_WITH","ComparisonValue":"gate-"}}"#,
         exampleResponse: """
             {"StreamInfoList":[{"CreationTime":1705489836.421,"DataRetentionInHours":24,\

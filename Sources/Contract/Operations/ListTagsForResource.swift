@@ -1,6 +1,6 @@
 /// Lists the tags of a channel or stream.
 public enum ListTagsForResource: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesResourceByARN {
         public let nextToken: String?
         public let resourceARN: String
     }
@@ -26,7 +26,8 @@ public enum ListTagsForResource: Operation {
         required("Tags", .map(.tagKey, .tagValue, count: 0...50), \.tags, "All tags of the resource; `{}` where it has none."))
 
     public static let contract = OperationContract(
-        .listTagsForResource, of: Self.self,
+        of: Self.self, .controlPlane, .post("/ListTagsForResource"), .reads,
+        area: .tags, needs: .any, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "List the tags of a channel or stream",
         documentation: """
             Answers all tags of a channel or stream, at most 50, in one page. As none follows, no NextToken but the empty one is ever \

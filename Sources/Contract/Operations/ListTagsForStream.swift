@@ -1,6 +1,6 @@
 /// Lists the tags of a stream.
 public enum ListTagsForStream: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let nextToken: String?
         public let streamARN: String?
         public let streamName: String?
@@ -28,7 +28,8 @@ public enum ListTagsForStream: Operation {
         required("Tags", .map(.tagKey, .tagValue, count: 0...50), \.tags, "All tags of the stream; `{}` where it has none."))
 
     public static let contract = OperationContract(
-        .listTagsForStream, of: Self.self,
+        of: Self.self, .controlPlane, .post("/listTagsForStream"), .reads,
+        area: .tags, needs: .any, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "List the tags of a stream",
         documentation: """
             Answers all tags of a stream, at most 50, in one page. As none follows, no NextToken but the empty one is ever valid.

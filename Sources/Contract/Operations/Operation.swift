@@ -1,4 +1,4 @@
-/// An operation of the API: what goes in, what comes out, and everything the documentation says of it.
+/// An operation of an API: what goes in, what comes out, and everything else that is known of it.
 public protocol Operation: Sendable {
     associatedtype Input: Sendable
     associatedtype Output: Sendable
@@ -9,50 +9,61 @@ public protocol Operation: Sendable {
     static var contract: OperationContract { get }
 }
 
-/// What the documentation says of an operation.
-public struct OperationContract: Sendable {
-    public let id: OperationID
-    /// The operation in a few words.
-    public let summary: String
-    /// What it does, and the rules that a schema cannot state, in our own words.
-    public let documentation: String
-    public let input: Schema
-    public let output: Schema?
-    /// The modelled errors, besides those common to all operations.
-    public let errors: [ErrorCode]
-    /// A body that is accepted, as JSON.
-    public let exampleRequest: String
-    /// What it is answered with, as JSON; empty for an empty body.
-    public let exampleResponse: String
-
-    init<Of: Operation>(
-        _ id: OperationID, of operation: Of.Type, summary: String, documentation: String, errors: [ErrorCode], exampleRequest: String,
-        exampleResponse: String = ""
-    ) {
-        self.id = id
-        self.summary = summary
-        self.documentation = documentation
-        input = Of.input.schema
-        output = Of.output?.schema
-        self.errors = errors
-        self.exampleRequest = exampleRequest
-        self.exampleResponse = exampleResponse
-    }
+/// Where the members of an input are that are not in the body.
+public protocol RequestHead {
+    /// The value of the header with this name, in whatever case; nil where there is none.
+    func header(_ name: String) -> String?
+    /// The value of the parameter of the query with exactly this name, decoded; nil where there is none.
+    func query(_ name: String) -> String?
 }
 
 extension Operation {
-    /// Reads a request body: every broken constraint at once, or the first wrong type. An empty body means `{}`.
+    /// Reads a request all of whose input is in its JSON body: every broken constraint at once, or the first wrong type. An empty body means `{}`.
     public static func decode(_ body: UnsafeRawBufferPointer) throws(OperationError) -> Input {
         var decoding = Decoding()
         if let decoded = try read(body, &decoding), decoding.violations.isEmpty { return decoded }
         throw .validation(decoding.violations)
     }
 
+    /// Reads a request: the members that are bound to headers and the query from `head`, by the same shapes as those of the body. `body` is looked at
+    /// only where the operation's payload is JSON.
+    public static func decode(_ body: UnsafeRawBufferPointer, _ head: some RequestHead) throws(OperationError) -> Input {
+        let contract = contract
+        guard !contract.boundInput.isEmpty || contract.payload != .json else { return try decode(body) }
+        var decoding = Decoding()
+        let decoded = try refusing { () throws in
+            var members: [(key: String, value: JSONValue)] = []
+            if contract.payload == .json, !body.isEmpty {
+                let json = try JSONParser.parse(body)
+                guard case .object(let object) = json else { throw decoding.wrongType("an object", json) }
+                // What is bound elsewhere is unknown to the body.
+                members = object.members.filter { member in !contract.boundInput.contains { $0.name.hasSameScalars(as: member.key) } }
+            }
+            for member in contract.boundInput {
+                let text =
+                    switch member.place {
+                    case .body: String?.none
+                    case .header(let name): head.header(name)
+                    case .query(let name): head.query(name)
+                    }
+                if let text { members.append((member.name, JSONValue(text: text, of: member.schema.kind))) }
+            }
+            return try input.decode(.object(JSONObject(members)), &decoding)
+        }
+        if let decoded, decoding.violations.isEmpty { return decoded }
+        throw .validation(decoding.violations)
+    }
+
     /// Reads a request body; `decoding` then holds what is broken, and the result is nil if anything is.
     static func read(_ body: UnsafeRawBufferPointer, _ decoding: inout Decoding) throws(OperationError) -> Input? {
+        try refusing { () throws in
+            try input.decode(body.isEmpty ? .object(JSONObject([])) : JSONParser.parse(body), &decoding)
+        }
+    }
+
+    private static func refusing<Value>(_ read: () throws -> Value) throws(OperationError) -> Value {
         do {
-            let json = body.isEmpty ? .object(JSONObject([])) : try JSONParser.parse(body)
-            return try input.decode(json, &decoding)
+            return try read()
         } catch let error as JSONError {
             throw OperationError(.serialization, "The request body is not valid JSON: \(error.message).")
         } catch let error as SerializationError {
@@ -62,12 +73,35 @@ extension Operation {
         }
     }
 
-    /// The body of a successful answer.
+    /// The JSON body of a successful answer.
     public static func encode(_ value: Output) -> [UInt8] {
         guard let output else { return [] }
-        var writer = JSONWriter()
+        var writer = JSONWriter(capacity: 512)
         output.encode(value, &writer)
         return writer.bytes
+    }
+
+    /// The headers of a successful answer that members of the output are bound to, but for those that have no value. A text of the output stands
+    /// there as it is: whoever writes the head refuses what no header may hold.
+    public static func headers(of value: Output) -> [(name: String, value: String)] {
+        output?.headers?(value) ?? []
+    }
+}
+
+extension JSONValue {
+    /// What a header or a parameter of the query says, as the value that JSON would have for a member of this kind. A text that is no such value
+    /// stays a string, which has the wrong type then.
+    fileprivate init(text: String, of kind: Schema.Kind) {
+        self = .string(text)
+        switch kind {
+        case .string, .list, .map, .structure: return
+        case .boolean, .integer, .timestamp:
+            guard let parsed = try? JSONParser.parse(Array(text.utf8)) else { return }
+            switch parsed {
+            case .bool, .integer, .number: self = parsed
+            case .null, .string, .array, .object: return
+            }
+        }
     }
 }
 

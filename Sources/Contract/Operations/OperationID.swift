@@ -1,4 +1,4 @@
-/// The operations that this version answers. A switch over it without a default is how the compiler asks for what a new one needs.
+/// The operations that this version serves. A switch over it without a default is how the compiler asks for what a new one needs.
 public enum OperationID: String, Sendable, CaseIterable {
     // The control plane.
     case createSignalingChannel = "CreateSignalingChannel"
@@ -39,83 +39,7 @@ public enum OperationID: String, Sendable, CaseIterable {
     case reportEdgeConfigurationResult = "ReportEdgeConfigurationResult"
     case reportEdgeAgentStatus = "ReportEdgeAgentStatus"
 
-    /// Where the operation is posted to. Written out: the real paths do not all follow from the names.
-    public var path: String {
-        switch self {
-        case .createSignalingChannel: "/createSignalingChannel"
-        case .createStream: "/createStream"
-        case .deleteEdgeConfiguration: "/deleteEdgeConfiguration"
-        case .deleteSignalingChannel: "/deleteSignalingChannel"
-        case .deleteStream: "/deleteStream"
-        case .describeEdgeConfiguration: "/describeEdgeConfiguration"
-        case .describeImageGenerationConfiguration: "/describeImageGenerationConfiguration"
-        case .describeMappedResourceConfiguration: "/describeMappedResourceConfiguration"
-        case .describeMediaStorageConfiguration: "/describeMediaStorageConfiguration"
-        case .describeNotificationConfiguration: "/describeNotificationConfiguration"
-        case .describeSignalingChannel: "/describeSignalingChannel"
-        case .describeStream: "/describeStream"
-        case .describeStreamStorageConfiguration: "/describeStreamStorageConfiguration"
-        case .getDataEndpoint: "/getDataEndpoint"
-        case .getSignalingChannelEndpoint: "/getSignalingChannelEndpoint"
-        case .listEdgeAgentConfigurations: "/listEdgeAgentConfigurations"
-        case .listSignalingChannels: "/listSignalingChannels"
-        case .listStreams: "/listStreams"
-        case .listTagsForResource: "/ListTagsForResource"
-        case .listTagsForStream: "/listTagsForStream"
-        case .startEdgeConfigurationUpdate: "/startEdgeConfigurationUpdate"
-        case .tagResource: "/TagResource"
-        case .tagStream: "/tagStream"
-        case .untagResource: "/UntagResource"
-        case .untagStream: "/untagStream"
-        case .updateDataRetention: "/updateDataRetention"
-        case .updateImageGenerationConfiguration: "/updateImageGenerationConfiguration"
-        case .updateMediaStorageConfiguration: "/updateMediaStorageConfiguration"
-        case .updateNotificationConfiguration: "/updateNotificationConfiguration"
-        case .updateSignalingChannel: "/updateSignalingChannel"
-        case .updateStream: "/updateStream"
-        case .updateStreamStorageConfiguration: "/updateStreamStorageConfiguration"
-        case .fetchEdgeConfigurations: "/edgeAgent/fetchEdgeConfigurations"
-        case .acknowledgeEdgeConfiguration: "/edgeAgent/acknowledgeEdgeConfiguration"
-        case .reportEdgeConfigurationResult: "/edgeAgent/reportEdgeConfigurationResult"
-        case .reportEdgeAgentStatus: "/edgeAgent/reportEdgeAgentStatus"
-        }
-    }
-
-    /// The API that the operation belongs to.
-    public var api: API {
-        switch self {
-        case .createSignalingChannel, .createStream, .deleteEdgeConfiguration, .deleteSignalingChannel, .deleteStream,
-            .describeEdgeConfiguration, .describeImageGenerationConfiguration, .describeMappedResourceConfiguration,
-            .describeMediaStorageConfiguration, .describeNotificationConfiguration, .describeSignalingChannel, .describeStream,
-            .describeStreamStorageConfiguration, .getDataEndpoint, .getSignalingChannelEndpoint, .listEdgeAgentConfigurations,
-            .listSignalingChannels, .listStreams, .listTagsForResource, .listTagsForStream, .startEdgeConfigurationUpdate, .tagResource,
-            .tagStream, .untagResource, .untagStream, .updateDataRetention, .updateImageGenerationConfiguration,
-            .updateMediaStorageConfiguration, .updateNotificationConfiguration, .updateSignalingChannel, .updateStream,
-            .updateStreamStorageConfiguration:
-            .controlPlane
-        case .fetchEdgeConfigurations, .acknowledgeEdgeConfiguration, .reportEdgeConfigurationResult, .reportEdgeAgentStatus:
-            .edgeAgent
-        }
-    }
-
-    /// Whether it changes anything.
-    public var isMutation: Bool {
-        switch self {
-        case .createSignalingChannel, .createStream, .deleteEdgeConfiguration, .deleteSignalingChannel, .deleteStream,
-            .startEdgeConfigurationUpdate, .tagResource, .tagStream, .untagResource, .untagStream, .updateDataRetention,
-            .updateImageGenerationConfiguration, .updateMediaStorageConfiguration, .updateNotificationConfiguration,
-            .updateSignalingChannel, .updateStream, .updateStreamStorageConfiguration, .acknowledgeEdgeConfiguration,
-            .reportEdgeConfigurationResult, .reportEdgeAgentStatus:
-            true
-        case .describeEdgeConfiguration, .describeImageGenerationConfiguration, .describeMappedResourceConfiguration,
-            .describeMediaStorageConfiguration, .describeNotificationConfiguration, .describeSignalingChannel, .describeStream,
-            .describeStreamStorageConfiguration, .getDataEndpoint, .getSignalingChannelEndpoint, .listEdgeAgentConfigurations,
-            .listSignalingChannels, .listStreams, .listTagsForResource, .listTagsForStream, .fetchEdgeConfigurations:
-            false
-        }
-    }
-
-    /// What goes in, what comes out, and what the documentation says.
+    /// What goes in, what comes out, and everything that is known of it: it is declared in its own file.
     public var operation: any Operation.Type {
         switch self {
         case .createSignalingChannel: CreateSignalingChannel.self
@@ -157,14 +81,15 @@ public enum OperationID: String, Sendable, CaseIterable {
         }
     }
 
-    /// What the documentation says of it.
+    /// What is known of the operation.
     public var contract: OperationContract { operation.contract }
 
-    private static let byPath = Dictionary(uniqueKeysWithValues: allCases.map { ($0.path, $0) })
+    /// The API that the operation belongs to.
+    public var api: API { contract.api }
 
-    /// The operation posted to exactly this path; paths are case-sensitive.
-    public init?(path: String) {
-        guard let id = Self.byPath[path] else { return nil }
-        self = id
-    }
+    /// Whether it changes anything.
+    public var isMutation: Bool { contract.effect == .changes }
+
+    /// Which operation answers a request.
+    public static let routes = Routes(allCases.map { ($0.contract.route, $0) })
 }

@@ -1,6 +1,6 @@
 /// Takes an edge agent's word on how its jobs went.
 public enum ReportEdgeAgentStatus: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesEdgeConfiguration {
         public let hubDeviceArn: String
         public let recorderStatus: AgentJobStatus?
         public let streamARN: String
@@ -17,7 +17,7 @@ public enum ReportEdgeAgentStatus: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .reportEdgeAgentStatus, of: Self.self,
+        of: Self.self, .edgeAgent, .post("/edgeAgent/reportEdgeAgentStatus"), .changes, area: .edgeAgent, needs: .none, rate: .edgeAgent,
         summary: "Report how an edge agent's jobs went",
         documentation: """
             Keeps what DescribeEdgeConfiguration shows as EdgeAgentStatus, whatever the status of the configuration. RecorderStatus, \

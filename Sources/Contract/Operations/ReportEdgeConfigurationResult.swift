@@ -1,6 +1,6 @@
 /// Takes an edge agent's word on how applying or deleting a configuration went.
 public enum ReportEdgeConfigurationResult: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesEdgeConfiguration {
         public let failedStatusDetails: String?
         public let hubDeviceArn: String
         public let result: EdgeConfigurationResult
@@ -27,7 +27,8 @@ public enum ReportEdgeConfigurationResult: Operation {
         optional("SyncStatus", .enumeration(SyncStatus.self), \.syncStatus, "The status now; absent where the configuration is gone."))
 
     public static let contract = OperationContract(
-        .reportEdgeConfigurationResult, of: Self.self,
+        of: Self.self, .edgeAgent, .post("/edgeAgent/reportEdgeConfigurationResult"), .changes,
+        area: .edgeAgent, needs: .none, rate: .edgeAgent,
         summary: "Report how an edge configuration went",
         documentation: """
             SUCCEEDED takes ACKNOWLEDGED to IN_SYNC, and removes a configuration that is DELETING_ACKNOWLEDGED. FAILED takes SYNCING and \

@@ -1,6 +1,6 @@
 /// Gives a stream an edge configuration, or a new one.
 public enum StartEdgeConfigurationUpdate: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let edgeConfig: EdgeConfig
         public let streamARN: String?
         public let streamName: String?
@@ -47,7 +47,8 @@ public enum StartEdgeConfigurationUpdate: Operation {
         optional("SyncStatus", .enumeration(SyncStatus.self), \.syncStatus, Text.syncStatus))
 
     public static let contract = OperationContract(
-        .startEdgeConfigurationUpdate, of: Self.self,
+        of: Self.self, .controlPlane, .post("/startEdgeConfigurationUpdate"), .changes,
+        area: .edge, needs: .active, rate: RequestRate(perAccount: 10, perResource: 1),
         summary: "Set a stream's edge configuration",
         documentation: """
             Sets the edge configuration of a stream whose retention is above 0 (NoDataRetentionException otherwise). The answer comes \
@@ -58,6 +59,10 @@ public enum StartEdgeConfigurationUpdate: Operation {
             the call. Schedules are parsed: one that is no Quartz cron expression is an InvalidArgumentException.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .noDataRetention, .resourceInUse, .resourceNotFound],
+        links: [Link(.listEdgeAgentConfigurations, ["HubDeviceArn": "$response.body#/EdgeConfig/HubDeviceArn"])]
+            + [.describeEdgeConfiguration, .deleteEdgeConfiguration].map {
+                Link($0, ["StreamARN": "$response.body#/StreamARN", "StreamName": "$response.body#/StreamName"])
+            },
         exampleRequest: """
             {"EdgeConfig":{"HubDeviceArn":"arn:aws:iot:us-east-1:123456789012:thing/hub-1",\
             "RecorderConfig":{"MediaSourceConfig":{"MediaUriSecretArn":"arn:aws:secretsmanager:us-east-1:123456789012:secret:gate-7-camera",\

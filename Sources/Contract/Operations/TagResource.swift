@@ -1,6 +1,6 @@
 /// Adds tags to a channel or stream, or gives them new values.
 public enum TagResource: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesResourceByARN {
         public let resourceARN: String
         public let tags: [Tag]
     }
@@ -13,7 +13,8 @@ public enum TagResource: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .tagResource, of: Self.self,
+        of: Self.self, .controlPlane, .post("/TagResource"), .changes,
+        area: .tags, needs: .notDeleting, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Tag a channel or stream",
         documentation: """
             Sets all of the tags or none. A key that the resource has already gets the new value. More than 50 tags after the change are \
@@ -21,6 +22,7 @@ public enum TagResource: Operation {
             an InvalidArgumentException. The version does not change.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceNotFound, .tagsPerResourceExceededLimit],
+        links: [Link(.listTagsForResource, ["ResourceARN": "$request.body#/ResourceARN"])],
         exampleRequest: """
             {"ResourceARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421","Tags":[{"Key":"site",\
             "Value":"north"}]}

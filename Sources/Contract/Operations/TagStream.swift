@@ -1,6 +1,6 @@
 /// Adds tags to a stream, or gives them new values.
 public enum TagStream: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let streamARN: String?
         public let streamName: String?
         public let tags: [MapEntry<String>]
@@ -15,7 +15,8 @@ public enum TagStream: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .tagStream, of: Self.self,
+        of: Self.self, .controlPlane, .post("/tagStream"), .changes,
+        area: .tags, needs: .notDeleting, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Tag a stream",
         documentation: """
             Sets all of the tags or none. A key that the stream has already gets the new value. More than 50 tags after the change are a \

@@ -1,6 +1,6 @@
 /// Removes tags from a stream.
 public enum UntagStream: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let streamARN: String?
         public let streamName: String?
         public let tagKeyList: [String]
@@ -15,7 +15,8 @@ public enum UntagStream: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .untagStream, of: Self.self,
+        of: Self.self, .controlPlane, .post("/untagStream"), .changes,
+        area: .tags, needs: .notDeleting, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Remove tags from a stream",
         documentation: """
             Removes the tags with these keys; one that is named twice, or not there, is no error. The version does not change.

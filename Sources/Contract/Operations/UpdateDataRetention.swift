@@ -6,7 +6,7 @@ public enum UpdateDataRetentionOperation: String, Sendable, CaseIterable {
 
 /// Changes how long a stream's media is kept.
 public enum UpdateDataRetention: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let currentVersion: String
         public let dataRetentionChangeInHours: Int
         public let operation: UpdateDataRetentionOperation
@@ -27,7 +27,8 @@ public enum UpdateDataRetention: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .updateDataRetention, of: Self.self,
+        of: Self.self, .controlPlane, .post("/updateDataRetention"), .changes,
+        area: .streams, needs: .active, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Change a stream's retention",
         documentation: """
             Adds to or takes from the retention of a stream, which must stay within 0 to 87600 hours (InvalidArgumentException \

@@ -1,6 +1,6 @@
 /// Sets how images are made from a stream's media.
 public enum UpdateImageGenerationConfiguration: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let imageGenerationConfiguration: ImageGenerationConfiguration?
         public let streamARN: String?
         public let streamName: String?
@@ -17,7 +17,8 @@ public enum UpdateImageGenerationConfiguration: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .updateImageGenerationConfiguration, of: Self.self,
+        of: Self.self, .controlPlane, .post("/updateImageGenerationConfiguration"), .changes,
+        area: .images, needs: .active, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Set a stream's image generation",
         documentation: """
             Sets, or deletes, the image generation configuration of a stream. A SamplingInterval below 200, a JPEGQuality that is not a \

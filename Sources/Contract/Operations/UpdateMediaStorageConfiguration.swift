@@ -1,6 +1,6 @@
 /// Sets whether, and in which stream, a channel's media is stored.
 public enum UpdateMediaStorageConfiguration: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesChannelByARN {
         public let channelARN: String
         public let mediaStorageConfiguration: MediaStorageConfiguration
     }
@@ -13,7 +13,8 @@ public enum UpdateMediaStorageConfiguration: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .updateMediaStorageConfiguration, of: Self.self,
+        of: Self.self, .controlPlane, .post("/updateMediaStorageConfiguration"), .changes,
+        area: .mediaStorage, needs: .active, rate: RequestRate(perAccount: 10, perResource: 5),
         summary: "Map a channel to a stream, or undo it",
         documentation: """
             Sets in which stream the media of a channel is stored, or that it is not stored. ENABLED needs StreamARN \
@@ -23,6 +24,7 @@ public enum UpdateMediaStorageConfiguration: Operation {
             Neither resource changes its status or version.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .noDataRetention, .resourceInUse, .resourceNotFound],
+        links: [Link(.describeMediaStorageConfiguration, ["ChannelARN": "$request.body#/ChannelARN"])],
         exampleRequest: """
             {"ChannelARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421",\
             "MediaStorageConfiguration":{"StreamARN":"arn:aws:kinesisvideo:us-east-1:123456789012:stream/gate-7/1705489836421",\

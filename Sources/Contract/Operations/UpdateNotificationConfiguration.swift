@@ -1,6 +1,6 @@
 /// Sets how marked fragments of a stream are announced.
 public enum UpdateNotificationConfiguration: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let notificationConfiguration: NotificationConfiguration?
         public let streamARN: String?
         public let streamName: String?
@@ -17,7 +17,8 @@ public enum UpdateNotificationConfiguration: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .updateNotificationConfiguration, of: Self.self,
+        of: Self.self, .controlPlane, .post("/updateNotificationConfiguration"), .changes,
+        area: .notifications, needs: .active, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Set a stream's notifications",
         documentation: """
             Sets, or deletes, the notification configuration of a stream. ENABLED on a stream whose retention is 0 is a \

@@ -1,6 +1,6 @@
 /// Changes the configuration of a signaling channel.
 public enum UpdateSignalingChannel: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesChannelByARN {
         public let channelARN: String
         public let currentVersion: String
         public let singleMasterConfiguration: SingleMasterConfiguration?
@@ -17,7 +17,8 @@ public enum UpdateSignalingChannel: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .updateSignalingChannel, of: Self.self,
+        of: Self.self, .controlPlane, .post("/updateSignalingChannel"), .changes,
+        area: .channels, needs: .active, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Update a signaling channel",
         documentation: """
             Changes how long a channel keeps messages, from the next message on. SingleMasterConfiguration with MessageTtlSeconds is \
@@ -25,6 +26,7 @@ public enum UpdateSignalingChannel: Operation {
             the change is done.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound, .versionMismatch],
+        links: [Link(.describeSignalingChannel, ["ChannelARN": "$request.body#/ChannelARN"])],
         exampleRequest: """
             {"ChannelARN":"arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421",\
             "CurrentVersion":"kQ2vT8sLw0ZyRb4NcXe1","SingleMasterConfiguration":{"MessageTtlSeconds":90}}

@@ -1,6 +1,6 @@
 /// Changes the metadata of a stream.
 public enum UpdateStream: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let currentVersion: String
         public let deviceName: String?
         public let mediaType: String?
@@ -19,7 +19,8 @@ public enum UpdateStream: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .updateStream, of: Self.self,
+        of: Self.self, .controlPlane, .post("/updateStream"), .changes,
+        area: .streams, needs: .active, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Update a stream",
         documentation: """
             Changes the metadata of a stream, which gets a new version and is UPDATING until the change is done. A call that changes \

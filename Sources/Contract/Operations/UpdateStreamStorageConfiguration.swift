@@ -1,6 +1,6 @@
 /// Changes how a stream's media is stored.
 public enum UpdateStreamStorageConfiguration: Operation {
-    public struct Input: Sendable {
+    public struct Input: Sendable, NamesStream {
         public let currentVersion: String
         public let streamARN: String?
         public let streamName: String?
@@ -17,7 +17,8 @@ public enum UpdateStreamStorageConfiguration: Operation {
     public static let output: Shape<Void>? = nil
 
     public static let contract = OperationContract(
-        .updateStreamStorageConfiguration, of: Self.self,
+        of: Self.self, .controlPlane, .post("/updateStreamStorageConfiguration"), .changes,
+        area: .streams, needs: .active, rate: RequestRate(perAccount: 50, perResource: 5),
         summary: "Change a stream's storage configuration",
         documentation: """
             Changes the storage tier of a stream, which gets a new version and is UPDATING until the change is done.

@@ -9,6 +9,8 @@ public struct JSONWriter {
         case compact
         /// One member or element a line, two spaces a level, no line break at the end.
         case pretty
+        /// One value by itself, as a header says it: a string without quotation marks and escapes.
+        case bare
     }
 
     /// What was written last, which decides what the next item needs in front of it.
@@ -58,13 +60,19 @@ public struct JSONWriter {
 
     /// A string. Quotation mark, backslash and the characters below U+0020 are escaped, nothing else.
     public mutating func string(_ value: String) {
+        guard layout != .bare else { return raw(value) }
         separate()
         quote(value)
         last = .value
     }
 
     /// An integer.
-    public mutating func integer(_ value: Int64) { raw(String(value)) }
+    public mutating func integer(_ value: Int64) {
+        separate()
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        digits(value.magnitude)
+        last = .value
+    }
 
     /// A finite number, in the fewest digits that read back as the same double, and always with a fraction or an exponent, so that
     /// it is never taken for an integer.
@@ -82,19 +90,21 @@ public struct JSONWriter {
     /// An instant as seconds since the epoch, with up to three digits for the milliseconds: 1705489836421 is `1705489836.421`.
     /// Exact: no floating point takes part.
     public mutating func milliseconds(_ epochMilliseconds: Int64) {
+        separate()
+        if epochMilliseconds < 0 { bytes.append(UInt8(ascii: "-")) }
         let (seconds, milliseconds) = epochMilliseconds.magnitude.quotientAndRemainder(dividingBy: 1000)
-        var text = epochMilliseconds < 0 ? "-\(seconds)" : "\(seconds)"
+        digits(seconds)
         if milliseconds > 0 {
-            text += "."
+            bytes.append(UInt8(ascii: "."))
             var rest = milliseconds
             var unit: UInt64 = 100
             while rest > 0 {
-                text += String(rest / unit)
+                digits(rest / unit)
                 rest %= unit
                 unit /= 10
             }
         }
-        raw(text)
+        last = .value
     }
 
     /// A whole value, its members in their order.
@@ -133,6 +143,12 @@ public struct JSONWriter {
         if last == .value { breakLine() }
         bytes.append(bracket)
         last = .value
+    }
+
+    /// Writes a number in decimal digits.
+    private mutating func digits(_ value: UInt64) {
+        if value >= 10 { digits(value / 10) }
+        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
     }
 
     /// Writes a value that needs no escaping.

@@ -13,14 +13,30 @@ public struct Schema: Sendable {
         case structure(name: String, members: [Member])
     }
 
+    /// Where a request or an answer has a member.
+    public enum Place: Sendable, Hashable {
+        case body
+        /// A header of this name.
+        case header(String)
+        /// A parameter of the query, of exactly this name.
+        case query(String)
+    }
+
     /// A member of a structure.
     public struct Member: Sendable {
-        /// As on the wire.
+        /// As in the body, and in violations wherever the member is.
         public let name: String
         public let isRequired: Bool
         public let schema: Schema
         /// For people, in our own words.
         public let documentation: String
+        public var place = Place.body
+    }
+
+    /// The members of a structure; empty for any other kind.
+    public var members: [Member] {
+        guard case .structure(_, let members) = kind else { return [] }
+        return members
     }
 
     public let kind: Kind

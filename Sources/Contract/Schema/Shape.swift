@@ -7,6 +7,8 @@ public struct Shape<Value: Sendable>: Sendable {
     let encode: @Sendable (Value, inout JSONWriter) -> Void
     /// The shape, described.
     public let schema: Schema
+    /// The members that are bound to headers, each with its name there; nil where none is.
+    var headers: (@Sendable (Value) -> [(name: String, value: String)])?
 }
 
 extension Shape where Value == String {

@@ -2,8 +2,9 @@
 struct Member<Owner: Sendable, Value: Sendable>: Sendable {
     /// Nil where a constraint was broken.
     let decode: @Sendable (JSONObject, inout Decoding) throws(SerializationError) -> Value?
-    let encode: @Sendable (Owner, inout JSONWriter) -> Void
-    let schema: Schema.Member
+    /// Writes the value, after its name where `isNamed`; nothing where there is no value to send.
+    let encode: @Sendable (Owner, _ isNamed: Bool, inout JSONWriter) -> Void
+    var schema: Schema.Member
 }
 
 /// A member that must be there.
@@ -15,8 +16,8 @@ func required<Owner, Value>(
         decode: { object, decoding throws(SerializationError) in
             try decoding.at(pathName) { decoding throws(SerializationError) in try decoding.present(object[name] ?? .null, shape) }
         },
-        encode: { owner, writer in
-            writer.key(name)
+        encode: { owner, isNamed, writer in
+            if isNamed { writer.key(name) }
             shape.encode(get(owner), &writer)
         },
         schema: Schema.Member(name: name, isRequired: true, schema: shape.schema, documentation: documentation))
@@ -38,15 +39,40 @@ func optional<Owner, Value>(
                 }
             }
         },
-        encode: { owner, writer in
+        encode: { owner, isNamed, writer in
             guard let value = get(owner) else { return }
-            writer.key(name)
+            if isNamed { writer.key(name) }
             shape.encode(value, &writer)
         },
         schema: Schema.Member(name: name, isRequired: false, schema: shape.schema, documentation: documentation))
 }
 
-/// A JSON object with these members in this order; members it does not know are ignored.
+/// A member that is no part of the body, but the header `name` of a request or an answer.
+func header<Owner, Value>(_ name: String, _ member: Member<Owner, Value>) -> Member<Owner, Value> { member.bound(to: .header(name)) }
+
+/// A member that is no part of the body, but the parameter `name` of the query of a request.
+func query<Owner, Value>(_ name: String, _ member: Member<Owner, Value>) -> Member<Owner, Value> { member.bound(to: .query(name)) }
+
+extension Member {
+    fileprivate func bound(to place: Schema.Place) -> Member {
+        switch schema.schema.kind {
+        case .string, .boolean, .integer, .timestamp: break
+        case .list, .map, .structure: preconditionFailure("\(schema.name) is no single value, and can be bound to the body only")
+        }
+        var member = self
+        member.schema.place = place
+        return member
+    }
+
+    /// The value as a header says it; nil where there is none to send, or an empty one.
+    fileprivate func text(of owner: Owner) -> String? {
+        var writer = JSONWriter(layout: .bare)
+        encode(owner, false, &writer)
+        return writer.bytes.isEmpty ? nil : String(decoding: writer.bytes, as: UTF8.self)
+    }
+}
+
+/// A JSON object with these members in this order, but for those that are bound elsewhere; members it does not know are ignored.
 ///
 /// This is the only function with a parameter pack: overloads of fixed arity could replace it without touching a call.
 func structure<Value, each Part: Sendable>(
@@ -54,6 +80,18 @@ func structure<Value, each Part: Sendable>(
 ) -> Shape<Value> {
     var described: [Schema.Member] = []
     for member in repeat each members { described.append(member.schema) }
+    // What is written one after the other needs no types.
+    var inBody: [@Sendable (Value, Bool, inout JSONWriter) -> Void] = []
+    var inHead: [@Sendable (Value) -> (name: String, value: String)?] = []
+    for member in repeat each members {
+        switch member.schema.place {
+        case .body: inBody.append(member.encode)
+        case .header(let name): inHead.append { owner in member.text(of: owner).map { (name, $0) } }
+        case .query: break
+        }
+    }
+    var headers: (@Sendable (Value) -> [(name: String, value: String)])?
+    if !inHead.isEmpty { headers = { [inHead] owner in inHead.compactMap { $0(owner) } } }
     return Shape(
         decode: { value, decoding throws(SerializationError) in
             guard case .object(let object) = value else { throw decoding.wrongType("an object", value) }
@@ -63,12 +101,13 @@ func structure<Value, each Part: Sendable>(
             }
             return make(repeat certain(each parts))
         },
-        encode: { owner, writer in
+        encode: { [inBody] owner, writer in
             writer.beginObject()
-            for member in repeat each members { member.encode(owner, &writer) }
+            for encode in inBody { encode(owner, true, &writer) }
             writer.endObject()
         },
-        schema: Schema(.structure(name: name, members: described)))
+        schema: Schema(.structure(name: name, members: described)),
+        headers: headers)
 }
 
 /// The part, which the caller has just seen to be there.

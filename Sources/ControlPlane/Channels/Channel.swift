@@ -16,8 +16,8 @@ extension ChannelRecord {
 
 extension Call {
     /// The channel in whatever status.
-    func channel(_ subject: ResourceSubject) async throws(OperationError) -> ChannelRecord {
-        guard let found = try await plane.ask({ store throws(DatabaseError) in try await store.channel(subject.key) }) else {
+    func channel(_ key: ResourceKey) async throws(OperationError) -> ChannelRecord {
+        guard let found = try await plane.ask({ store throws(DatabaseError) in try await store.channel(key) }) else {
             throw .channelNotFound
         }
         return found

@@ -3,11 +3,11 @@ import SQL
 import Store
 
 extension CreateSignalingChannel: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
-        try ResourceSubject(channel: input.channelName, arn: nil, caller, .createSignalingChannel)
+    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
+        try call.channel(named: input.channelName)
     }
 
-    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) -> Output {
+    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {
         let type = input.channelType ?? .singleMaster
         switch type {
         case .singleMaster: break
@@ -15,7 +15,7 @@ extension CreateSignalingChannel: Rule {
             throw OperationError(.invalidArgument, "ChannelType is FULL_MESH: SINGLE_MASTER is the only type that is supported.")
         }
         let new = NewChannel(
-            key: subject.key, arnPrefix: call.caller.arnPrefix(.channel, name: input.channelName), version: Token.random(),
+            key: key, arnPrefix: call.caller.arnPrefix(.channel, name: input.channelName), version: Token.random(),
             channelType: type.rawValue, messageTtlSeconds: Int64(input.singleMasterConfiguration?.messageTtlSeconds ?? 60),
             tags: try TagRecord.records((input.tags ?? []).map { ($0.key, $0.value) }))
         let rules = call.plane.rules
@@ -23,6 +23,6 @@ extension CreateSignalingChannel: Rule {
         let creation = try await call.plane.ask { store throws(DatabaseError) in
             try await store.createChannel(new, quota: quota, activationDelay: rules.minimumDurations.creating, call.change())
         }
-        return Output(channelARN: try call.created(creation, subject.key, quota: quota))
+        return Output(channelARN: try call.created(creation, key, quota: quota))
     }
 }

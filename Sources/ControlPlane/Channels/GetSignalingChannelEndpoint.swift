@@ -2,12 +2,8 @@ import Contract
 import Store
 
 extension GetSignalingChannelEndpoint: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
-        try ResourceSubject(channel: nil, arn: input.channelARN, caller, .getSignalingChannelEndpoint)
-    }
-
-    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) -> Output {
-        let channel = try await call.channel(subject)
+    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {
+        let channel = try await call.channel(key)
         guard !channel.isDeleting else { throw .channelNotFound }
         // Each protocol once. The role does not matter here: masters and viewers find this deployment at the same addresses.
         let asked = Set(input.singleMasterChannelEndpointConfiguration?.protocols ?? [.wss, .https])

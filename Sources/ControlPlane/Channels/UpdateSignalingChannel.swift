@@ -3,11 +3,7 @@ import SQL
 import Store
 
 extension UpdateSignalingChannel: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
-        try ResourceSubject(channel: nil, arn: input.channelARN, caller, .updateSignalingChannel)
-    }
-
-    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) {
+    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) {
         guard let seconds = input.singleMasterConfiguration?.messageTtlSeconds else {
             throw OperationError(
                 .invalidArgument, "SingleMasterConfiguration.MessageTtlSeconds is required: it is all that can be changed of a channel.")
@@ -15,9 +11,9 @@ extension UpdateSignalingChannel: Rule {
         let update = ChannelUpdate(
             expectedVersion: input.currentVersion, newVersion: Token.random(), messageTtlSeconds: Int64(seconds))
         let plane = call.plane
-        try await call.change(subject, .updateAccepted, expectedVersion: input.currentVersion) { change throws(DatabaseError) in
+        try await call.change(key, .updateAccepted, expectedVersion: input.currentVersion) { change throws(DatabaseError) in
             try await plane.store.updateChannel(
-                subject.key, update, activationDelay: plane.rules.minimumDurations.updating, change)
+                key, update, activationDelay: plane.rules.minimumDurations.updating, change)
         }
         plane.workIsWaiting()
     }

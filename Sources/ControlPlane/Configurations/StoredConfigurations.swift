@@ -4,8 +4,8 @@ import Store
 
 extension Call {
     /// The configurations of a stream in whatever status.
-    func configurations(_ subject: ResourceSubject) async throws(OperationError) -> StreamConfigurations {
-        guard let found = try await plane.ask({ store throws(DatabaseError) in try await store.configurations(subject.key) }) else {
+    func configurations(_ key: ResourceKey) async throws(OperationError) -> StreamConfigurations {
+        guard let found = try await plane.ask({ store throws(DatabaseError) in try await store.configurations(key) }) else {
             throw .streamNotFound
         }
         return found

@@ -3,17 +3,13 @@ import SQL
 import Store
 
 extension UpdateImageGenerationConfiguration: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
-        try ResourceSubject(stream: input.streamName, arn: input.streamARN, caller, .updateImageGenerationConfiguration)
-    }
-
-    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) {
+    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) {
         let configuration = input.imageGenerationConfiguration
         try configuration?.check(region: call.caller.region)
         let isEnabled = configuration?.status == .enabled
-        try await call.change(subject, .configured, needsRetention: isEnabled ? "image generation" : nil) { change throws(DatabaseError) in
+        try await call.change(key, .configured, needsRetention: isEnabled ? "image generation" : nil) { change throws(DatabaseError) in
             try await call.plane.store.setImageGeneration(
-                subject.key, configuration.map(ImageGenerationConfiguration.text), needsRetention: isEnabled, change)
+                key, configuration.map(ImageGenerationConfiguration.text), needsRetention: isEnabled, change)
         }
     }
 }

@@ -3,11 +3,7 @@ import SQL
 import Store
 
 extension UpdateNotificationConfiguration: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
-        try ResourceSubject(stream: input.streamName, arn: input.streamARN, caller, .updateNotificationConfiguration)
-    }
-
-    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) {
+    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) {
         let configuration = input.notificationConfiguration
         let rules = call.plane.rules.notifications
         let target = try configuration.map { config throws(OperationError) in
@@ -16,9 +12,9 @@ extension UpdateNotificationConfiguration: Rule {
         let isEnabled = configuration?.status == .enabled
         // Topics have consumers that expect fragments, not what happens to the stream: those are told of it only where the operator says so.
         let isTold = isEnabled && (target?.kind != .sns || rules.tellsTopicsOfLifecycle)
-        try await call.change(subject, .configured, needsRetention: isEnabled ? "a notification" : nil) { change throws(DatabaseError) in
+        try await call.change(key, .configured, needsRetention: isEnabled ? "a notification" : nil) { change throws(DatabaseError) in
             try await call.plane.store.setNotification(
-                subject.key, configuration.map(NotificationConfiguration.text), destination: isTold ? target : nil,
+                key, configuration.map(NotificationConfiguration.text), destination: isTold ? target : nil,
                 needsRetention: isEnabled, change)
         }
     }

@@ -3,12 +3,8 @@ import SQL
 import Store
 
 extension DeleteEdgeConfiguration: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
-        try ResourceSubject(edgeStream: input.streamName, arn: input.streamARN, caller, .deleteEdgeConfiguration)
-    }
-
-    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) {
-        let (plane, key) = (call.plane, subject.key)
+    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) {
+        let plane = call.plane
         // What was not as it has to be when it was tried, but is when it is looked at, is tried again.
         for _ in 1...3 {
             let outcome = try await plane.ask { store throws(DatabaseError) in

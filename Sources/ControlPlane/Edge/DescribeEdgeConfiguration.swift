@@ -2,12 +2,8 @@ import Contract
 import Store
 
 extension DescribeEdgeConfiguration: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
-        try ResourceSubject(edgeStream: input.streamName, arn: input.streamARN, caller, .describeEdgeConfiguration)
-    }
-
-    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) -> Output {
-        let found = try await call.edgeConfiguration(subject)
+    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {
+        let found = try await call.edgeConfiguration(key)
         return Output(
             creationTime: Timestamp(millisecondsSinceEpoch: found.creationTime), edgeAgentStatus: found.agentStatus,
             edgeConfig: try found.edgeConfig(), failedStatusDetails: found.failedStatusDetails,

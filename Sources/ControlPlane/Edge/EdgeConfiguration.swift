@@ -2,29 +2,14 @@ import Contract
 import SQL
 import Store
 
-extension ResourceSubject {
-    /// The stream whose edge configuration a call is about. There is none in the region af-south-1: reference, StartEdgeConfigurationUpdate.
-    init(edgeStream name: String?, arn: String?, _ caller: Caller, _ operation: OperationID) throws(OperationError) {
-        try caller.requireEdge(operation)
-        try self.init(stream: name, arn: arn, caller, operation)
-    }
-}
-
-extension Caller {
-    /// Refuses the region where edge configurations are not offered.
-    func requireEdge(_ operation: OperationID) throws(OperationError) {
-        guard region != "af-south-1" else {
-            throw OperationError(.accessDenied, "\(operation.rawValue) is not available in the region af-south-1.")
-        }
-    }
-
+extension Call {
     /// Refuses a thing of another account, which no agent of this one could be, or of another region.
-    func requireOwn(hubDeviceARN arn: String, _ operation: OperationID) throws(OperationError) {
+    func requireOwn(hubDeviceARN arn: String) throws(OperationError) {
         let parts = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
-        guard parts.count == 6, parts[4] == account else { throw .denied(self, operation, resource: arn) }
-        guard parts[3] == region else {
+        guard parts.count == 6, parts[4] == caller.account else { throw .denied(caller, contract, resource: arn) }
+        guard parts[3] == caller.region else {
             throw OperationError(
-                .invalidArgument, "HubDeviceArn \(arn) is not of the region \(region), which the request was signed for.")
+                .invalidArgument, "HubDeviceArn \(arn) is not of the region \(caller.region), which the request was signed for.")
         }
     }
 }
@@ -74,10 +59,10 @@ extension Timestamp {
 
 extension Call {
     /// The edge configuration of a stream in whatever status.
-    func edgeConfiguration(_ subject: ResourceSubject) async throws(OperationError) -> EdgeRecord {
-        let stream = try await stream(subject)
+    func edgeConfiguration(_ key: ResourceKey) async throws(OperationError) -> EdgeRecord {
+        let stream = try await stream(key)
         let found = try await plane.ask { store throws(DatabaseError) in
-            try await store.edgeConfiguration(subject.key, streamARN: stream.arn)
+            try await store.edgeConfiguration(key, streamARN: stream.arn)
         }
         guard let found else { throw .edgeConfigurationNotFound(stream.name) }
         return found

@@ -6,9 +6,8 @@ extension ListEdgeAgentConfigurations: Rule {
     /// What a page holds at most unless the call says less. Reference, ListEdgeAgentConfigurations, MaxResults.
     private static let defaultPage = 5
 
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> WholeAccount {
-        try caller.requireEdge(.listEdgeAgentConfigurations)
-        try caller.requireOwn(hubDeviceARN: input.hubDeviceArn, .listEdgeAgentConfigurations)
+    static func subject(of input: Input, _ call: Call) throws(OperationError) -> WholeAccount {
+        try call.requireOwn(hubDeviceARN: input.hubDeviceArn)
         return WholeAccount()
     }
 

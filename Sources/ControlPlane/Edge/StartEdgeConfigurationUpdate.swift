@@ -3,20 +3,20 @@ import SQL
 import Store
 
 extension StartEdgeConfigurationUpdate: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
-        let subject = try ResourceSubject(edgeStream: input.streamName, arn: input.streamARN, caller, .startEdgeConfigurationUpdate)
-        try caller.requireOwn(hubDeviceARN: input.edgeConfig.hubDeviceArn, .startEdgeConfigurationUpdate)
-        return subject
+    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
+        let key = try call.stream(named: input.streamName, arn: input.streamARN)
+        try call.requireOwn(hubDeviceARN: input.edgeConfig.hubDeviceArn)
+        return key
     }
 
-    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) -> Output {
+    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {
         let wanted = input.edgeConfig
         try wanted.recorderConfig.scheduleConfig?.check("RecorderConfig")
         try wanted.uploaderConfig?.scheduleConfig.check("UploaderConfig")
-        try await start(wanted, subject, call)
-        let stream = try await call.stream(subject)
+        try await start(wanted, key, call)
+        let stream = try await call.stream(key)
         let found = try await call.plane.ask { store throws(DatabaseError) in
-            try await store.edgeConfiguration(subject.key, streamARN: stream.arn)
+            try await store.edgeConfiguration(key, streamARN: stream.arn)
         }
         // What this call has set, whatever the agent has said since. Where the call is repeated, others may have replaced or deleted it.
         return Output(
@@ -25,8 +25,8 @@ extension StartEdgeConfigurationUpdate: Rule {
             streamName: stream.name, syncStatus: .syncing)
     }
 
-    private static func start(_ wanted: EdgeConfig, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) {
-        let (plane, key, configuration) = (call.plane, subject.key, EdgeConfig.text(of: wanted))
+    private static func start(_ wanted: EdgeConfig, _ key: ResourceKey, _ call: Call) async throws(OperationError) {
+        let (plane, configuration) = (call.plane, EdgeConfig.text(of: wanted))
         // What was not as it has to be when it was tried, but is when it is looked at, is tried again.
         for _ in 1...3 {
             let outcome = try await plane.ask { store throws(DatabaseError) in

@@ -9,27 +9,26 @@ struct EdgeAgentSubject: CallSubject {
     let hubDeviceARN: String
 
     var resourceName: String? { key.name }
+}
 
-    /// From the ARN of the stream; the caller must be the agent of the thing.
-    init(streamARN: String, hubDeviceARN: String, _ caller: Caller, _ operation: OperationID) throws(OperationError) {
-        try caller.requireThing(hubDeviceARN, operation)
-        key = try ResourceSubject(edgeStream: nil, arn: streamARN, caller, operation).key
-        self.streamARN = streamARN
-        self.hubDeviceARN = hubDeviceARN
+extension Rule where Subject == EdgeAgentSubject, Input: NamesEdgeConfiguration {
+    /// The caller must be the agent of the thing.
+    static func subject(of input: Input, _ call: Call) throws(OperationError) -> EdgeAgentSubject {
+        try call.requireThing(input.hubDeviceArn)
+        return EdgeAgentSubject(key: try call.stream(arn: input.streamARN), streamARN: input.streamARN, hubDeviceARN: input.hubDeviceArn)
     }
 }
 
-extension Caller {
+extension Call {
     /// Refuses whoever does not speak for this thing.
-    func requireThing(_ hubDeviceARN: String, _ operation: OperationID) throws(OperationError) {
-        try requireEdge(operation)
-        switch reach {
+    func requireThing(_ hubDeviceARN: String) throws(OperationError) {
+        switch caller.reach {
         case .anything: break
         case .thing(let own):
-            guard own == hubDeviceARN else { throw .denied(self, operation, resource: hubDeviceARN) }
-        case .account: throw .denied(self, operation, resource: hubDeviceARN)
+            guard own == hubDeviceARN else { throw .denied(caller, contract, resource: hubDeviceARN) }
+        case .account: throw .denied(caller, contract, resource: hubDeviceARN)
         }
-        try requireOwn(hubDeviceARN: hubDeviceARN, operation)
+        try requireOwn(hubDeviceARN: hubDeviceARN)
     }
 }
 

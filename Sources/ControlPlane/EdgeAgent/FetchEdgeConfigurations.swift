@@ -6,10 +6,10 @@ extension FetchEdgeConfigurations: Rule {
     /// How many configurations are read from the store, and answered, at once.
     private static let pageLimit = 1000
 
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> WholeAccount {
-        try caller.requireThing(input.hubDeviceArn, .fetchEdgeConfigurations)
+    static func subject(of input: Input, _ call: Call) throws(OperationError) -> WholeAccount {
+        try call.requireThing(input.hubDeviceArn)
         for held in input.heldConfigurations ?? [] {
-            _ = try ResourceSubject(edgeStream: nil, arn: held.streamARN, caller, .fetchEdgeConfigurations)
+            _ = try call.stream(arn: held.streamARN)
         }
         return WholeAccount()
     }

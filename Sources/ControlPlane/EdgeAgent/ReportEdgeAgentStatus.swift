@@ -3,10 +3,6 @@ import SQL
 import Store
 
 extension ReportEdgeAgentStatus: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> EdgeAgentSubject {
-        try EdgeAgentSubject(streamARN: input.streamARN, hubDeviceARN: input.hubDeviceArn, caller, .reportEdgeAgentStatus)
-    }
-
     static func answer(_ input: Input, _ subject: EdgeAgentSubject, _ call: Call) async throws(OperationError) {
         guard input.recorderStatus != nil || input.uploaderStatus != nil else {
             throw OperationError(.invalidArgument, "RecorderStatus or UploaderStatus is required: report at least one.")

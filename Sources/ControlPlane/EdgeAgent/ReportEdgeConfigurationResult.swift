@@ -1,11 +1,6 @@
 import Contract
 
 extension ReportEdgeConfigurationResult: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> EdgeAgentSubject {
-        try EdgeAgentSubject(
-            streamARN: input.streamARN, hubDeviceARN: input.hubDeviceArn, caller, .reportEdgeConfigurationResult)
-    }
-
     static func answer(_ input: Input, _ subject: EdgeAgentSubject, _ call: Call) async throws(OperationError) -> Output {
         try requireStorable(input.failedStatusDetails, "FailedStatusDetails")
         let event: EdgeStatusMachine.Event

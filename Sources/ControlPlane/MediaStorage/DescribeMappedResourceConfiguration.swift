@@ -3,14 +3,10 @@ import SQL
 import Store
 
 extension DescribeMappedResourceConfiguration: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
-        try ResourceSubject(stream: input.streamName, arn: input.streamARN, caller, .describeMappedResourceConfiguration)
-    }
-
-    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) -> Output {
+    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {
         // A stream has one channel at most, so no token was ever given out.
-        _ = try call.plane.pageTokens.last(in: input.nextToken, filter: subject.key.name, call)
-        let stream = try await call.stream(subject)
+        _ = try call.plane.pageTokens.last(in: input.nextToken, filter: key.name, call)
+        let stream = try await call.stream(key)
         let channelARN = try await call.plane.ask { store throws(DatabaseError) in try await store.mappedChannel(streamARN: stream.arn) }
         return Output(
             mappedResourceConfigurationList: channelARN.map { [MappedResourceConfigurationListItem(type: "CHANNEL", arn: $0)] } ?? [],

@@ -3,20 +3,13 @@ import SQL
 import Store
 
 extension UpdateMediaStorageConfiguration: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
-        try ResourceSubject(channel: nil, arn: input.channelARN, caller, .updateMediaStorageConfiguration)
-    }
-
-    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) {
+    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) {
         let configuration = input.mediaStorageConfiguration
-        var stream: ResourceSubject?
-        if let arn = configuration.streamARN {
-            stream = try ResourceSubject(stream: nil, arn: arn, call.caller, .updateMediaStorageConfiguration)
-        }
+        let stream = try configuration.streamARN.map { arn throws(OperationError) in (arn: arn, key: try call.stream(arn: arn)) }
         switch configuration.status {
         case .disabled:
-            try await call.change(subject, .configured) { change throws(DatabaseError) in
-                try await call.plane.store.disableMediaStorage(subject.key, change)
+            try await call.change(key, .configured) { change throws(DatabaseError) in
+                try await call.plane.store.disableMediaStorage(key, change)
             }
         case .enabled:
             guard let stream else {
@@ -24,18 +17,19 @@ extension UpdateMediaStorageConfiguration: Rule {
                     .invalidArgument,
                     "MediaStorageConfiguration.StreamARN is required: name the stream that is to hold the channel's media.")
             }
-            try await call.enableMediaStorage(subject, stream)
+            try await call.enableMediaStorage(key, stream.key, streamARN: stream.arn)
         }
     }
 }
 
 extension Call {
-    fileprivate func enableMediaStorage(_ channel: ResourceSubject, _ stream: ResourceSubject) async throws(OperationError) {
-        let streamARN = stream.arn ?? ""
+    fileprivate func enableMediaStorage(
+        _ channel: ResourceKey, _ stream: ResourceKey, streamARN: String
+    ) async throws(OperationError) {
         // What was not as it has to be when it was tried, but is when it is looked at, is tried again.
         for _ in 1...3 {
             let outcome = try await plane.ask { store throws(DatabaseError) in
-                try await store.enableMediaStorage(channel.key, stream: stream.key, streamARN: streamARN, change())
+                try await store.enableMediaStorage(channel, stream: stream, streamARN: streamARN, change())
             }
             switch outcome {
             case .accepted: return
@@ -46,11 +40,11 @@ extension Call {
                     .resourceInUse, "The stream \(streamARN) holds the media of the channel \(other) already: disable that first.")
             case .streamInUse(nil): continue
             case .refused(let found, let foundStream):
-                guard found.status == StreamStatus.active.rawValue else { throw .notActive(channel.key, status: found.status) }
+                guard found.status == StreamStatus.active.rawValue else { throw .notActive(channel, status: found.status) }
                 guard foundStream.status == StreamStatus.active.rawValue else {
-                    throw .notActive(stream.key, status: foundStream.status)
+                    throw .notActive(stream, status: foundStream.status)
                 }
-                guard foundStream.dataRetentionInHours > 0 else { throw .noDataRetention(stream.key.name, "media storage") }
+                guard foundStream.dataRetentionInHours > 0 else { throw .noDataRetention(stream.name, "media storage") }
                 if let other = found.mediaStorageStreamARN, other != streamARN {
                     throw OperationError(
                         .resourceInUse,
@@ -58,6 +52,6 @@ extension Call {
                 }
             }
         }
-        throw OperationError(.resourceInUse, "The channel \(channel.key.name) or its stream is being changed by others: try again.")
+        throw OperationError(.resourceInUse, "The channel \(channel.name) or its stream is being changed by others: try again.")
     }
 }

@@ -3,11 +3,11 @@ import SQL
 import Store
 
 extension CreateStream: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
-        try ResourceSubject(stream: input.streamName, arn: nil, caller, .createStream)
+    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
+        try call.stream(named: input.streamName)
     }
 
-    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) -> Output {
+    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {
         let retention = input.dataRetentionInHours ?? 0
         guard retention <= 87_600 else {
             throw OperationError(
@@ -18,7 +18,7 @@ extension CreateStream: Rule {
         }
         let caller = call.caller
         let new = NewStream(
-            key: subject.key, arnPrefix: caller.arnPrefix(.stream, name: input.streamName), version: Token.random(),
+            key: key, arnPrefix: caller.arnPrefix(.stream, name: input.streamName), version: Token.random(),
             deviceName: input.deviceName, mediaType: input.mediaType,
             kmsKeyID: input.kmsKeyID
                 ?? "arn:\(ResourceARN.partition(of: caller.region)):kms:\(caller.region):\(caller.account):alias/aws/kinesisvideo",
@@ -30,6 +30,6 @@ extension CreateStream: Rule {
             try await store.createStream(
                 new, quota: rules.streamQuota, activationDelay: rules.minimumDurations.creating, call.change())
         }
-        return Output(streamARN: try call.created(creation, subject.key, quota: rules.streamQuota))
+        return Output(streamARN: try call.created(creation, key, quota: rules.streamQuota))
     }
 }

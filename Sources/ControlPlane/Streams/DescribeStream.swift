@@ -1,11 +1,8 @@
 import Contract
+import Store
 
 extension DescribeStream: Rule {
-    static func subject(of input: Input, _ caller: Caller) throws(OperationError) -> ResourceSubject {
-        try ResourceSubject(stream: input.streamName, arn: input.streamARN, caller, .describeStream)
-    }
-
-    static func answer(_ input: Input, _ subject: ResourceSubject, _ call: Call) async throws(OperationError) -> Output {
-        Output(streamInfo: try await call.stream(subject).info)
+    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {
+        Output(streamInfo: try await call.stream(key).info)
     }
 }

@@ -16,8 +16,8 @@ extension StreamRecord {
 
 extension Call {
     /// The stream in whatever status.
-    func stream(_ subject: ResourceSubject) async throws(OperationError) -> StreamRecord {
-        guard let found = try await plane.ask({ store throws(DatabaseError) in try await store.stream(subject.key) }) else {
+    func stream(_ key: ResourceKey) async throws(OperationError) -> StreamRecord {
+        guard let found = try await plane.ask({ store throws(DatabaseError) in try await store.stream(key) }) else {
             throw .streamNotFound
         }
         return found

@@ -23,23 +23,23 @@ extension TagRecord {
 
 extension Call {
     /// All tags of the resource, in whatever status it is. They fit one page, so no token was ever given out.
-    func tags(_ subject: ResourceSubject, nextToken: String?) async throws(OperationError) -> [MapEntry<String>] {
-        _ = try plane.pageTokens.last(in: nextToken, filter: subject.key.name, self)
-        let found = try await plane.ask { store throws(DatabaseError) in TagList(try await store.tags(subject.key)?.tags) }
-        guard let tags = found.tags else { throw .notFound(subject.key.kind) }
+    func tags(_ key: ResourceKey, nextToken: String?) async throws(OperationError) -> [MapEntry<String>] {
+        _ = try plane.pageTokens.last(in: nextToken, filter: key.name, self)
+        let found = try await plane.ask { store throws(DatabaseError) in TagList(try await store.tags(key)?.tags) }
+        guard let tags = found.tags else { throw .notFound(key.kind) }
         return tags.map { MapEntry(key: $0.key, value: $0.value) }
     }
 
-    func setTags(_ subject: ResourceSubject, _ tags: [(key: String, value: String)]) async throws(OperationError) {
+    func setTags(_ key: ResourceKey, _ tags: [(key: String, value: String)]) async throws(OperationError) {
         let records = try TagRecord.records(tags)
-        try await change(subject, .tagsChanged) { change throws(DatabaseError) in
-            try await plane.store.setTags(subject.key, records, change)
+        try await change(key, .tagsChanged) { change throws(DatabaseError) in
+            try await plane.store.setTags(key, records, change)
         }
     }
 
-    func removeTags(_ subject: ResourceSubject, keys: [String]) async throws(OperationError) {
-        try await change(subject, .tagsChanged) { change throws(DatabaseError) in
-            try await plane.store.removeTags(subject.key, keys: keys, change)
+    func removeTags(_ key: ResourceKey, keys: [String]) async throws(OperationError) {
+        try await change(key, .tagsChanged) { change throws(DatabaseError) in
+            try await plane.store.removeTags(key, keys: keys, change)
         }
     }
 }

@@ -162,7 +162,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         case .head(let head):
             start = gateway.clock.monotonicSeconds()
             self.head = head
-            perform(machine.head(keepsAlive: head.isKeepAlive && !head.headers.contains(name: "upgrade"), awaitsContinue: head.expectsContinue))
+            perform(
+                machine.head(keepsAlive: head.isKeepAlive && !head.headers.contains(name: "upgrade"), awaitsContinue: head.expectsContinue))
         case .body(let bytes):
             bytesIn += bytes.readableBytes
             latest = bytes

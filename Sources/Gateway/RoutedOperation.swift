@@ -4,8 +4,8 @@ public import NIOCore
 public import NIOHTTP1
 public import Planes
 
-/// A method and a path that calls may have, and what becomes of such a call. Each plane lists its own.
-public final class Route: Sendable {
+/// An operation as the gateway offers it: where it is called, and what becomes of a call. Each plane lists its own.
+public final class RoutedOperation: Sendable {
     /// What the body of a request is to the call.
     public enum Payload: Sendable {
         /// A small document that is there as a whole before the call begins, and is part of what is signed.
@@ -14,12 +14,11 @@ public final class Route: Sendable {
         case stream(silence: TimeAmount)
     }
 
-    public let method: HTTPMethod
-    public let path: String
-    /// How the log and the metrics call it.
+    public let route: Route
+    /// How the log calls it.
     public let name: String
     /// The operation of the contract, for rates and metrics; nil where it is none.
-    public let operation: OperationID?
+    public let id: OperationID?
     public let payload: Payload
     /// Whether a call changes anything, so that one that is repeated under its invocation id is made once.
     public let isMutation: Bool
@@ -29,13 +28,12 @@ public final class Route: Sendable {
     let prepare: @Sendable (CallInput, Caller) throws(OperationError) -> RoutedCall
 
     public init(
-        _ method: HTTPMethod, _ path: String, name: String, operation: OperationID?, payload: Payload, isMutation: Bool, waits: Bool = false,
+        _ route: Route, name: String, id: OperationID?, payload: Payload, isMutation: Bool, waits: Bool = false,
         prepare: @escaping @Sendable (CallInput, Caller) throws(OperationError) -> RoutedCall
     ) {
-        self.method = method
-        self.path = path
+        self.route = route
         self.name = name
-        self.operation = operation
+        self.id = id
         self.payload = payload
         self.isMutation = isMutation
         self.waits = waits
@@ -73,29 +71,15 @@ public struct RoutedCall: Sendable {
     }
 }
 
-/// Finds the route of a request.
-struct RouteTable: Sendable {
-    private let routes: [String: [Route]]
-
-    /// Throws away nothing: two routes of one method and path are a mistake of the program.
-    init(_ routes: [Route]) {
-        self.routes = Dictionary(grouping: routes, by: \.path)
-        precondition(self.routes.values.allSatisfy { Set($0.map(\.method.rawValue)).count == $0.count }, "a method and path have two routes")
-    }
-
-    /// What there is at a path: routes of different methods, or nothing.
-    subscript(path: Substring) -> [Route] { routes[String(path)] ?? [] }
-}
-
 extension ControlPlane {
     /// The operations of the control plane and of the edge agents.
-    public var routes: [Route] {
-        OperationID.allCases.map { operation in
-            Route(
-                .POST, operation.path, name: operation.rawValue, operation: operation, payload: .document, isMutation: operation.isMutation,
-                waits: operation == .fetchEdgeConfigurations
+    public var operations: [RoutedOperation] {
+        OperationID.allCases.map { id in
+            RoutedOperation(
+                id.contract.route, name: id.rawValue, id: id, payload: .document, isMutation: id.isMutation,
+                waits: id == .fetchEdgeConfigurations
             ) { input, caller throws(OperationError) in
-                let call = try prepare(operation, input.body, caller)
+                let call = try prepare(id, input.body, caller)
                 return RoutedCall(resourceName: call.resourceName, answer: .bytes(call.perform))
             }
         }

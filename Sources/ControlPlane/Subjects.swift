@@ -1,0 +1,110 @@
+import Contract
+import Store
+
+/// What a call is about.
+protocol CallSubject: Sendable {
+    /// The name of the one resource that it is about, or nil.
+    var resourceName: String? { get }
+}
+
+/// The caller's account and region as a whole.
+struct WholeAccount: CallSubject {
+    let resourceName: String? = nil
+}
+
+/// The stream or channel that a call is about.
+extension ResourceKey: CallSubject {
+    var resourceName: String? { name }
+}
+
+// Operations whose input says what it names need no word of their own on their subject.
+
+extension Rule where Subject == ResourceKey, Input: NamesStream {
+    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
+        try call.stream(named: input.streamName, arn: input.streamARN)
+    }
+}
+
+extension Rule where Subject == ResourceKey, Input: NamesChannel {
+    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
+        try call.channel(named: input.channelName, arn: input.channelARN)
+    }
+}
+
+extension Rule where Subject == ResourceKey, Input: NamesChannelByARN {
+    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
+        try call.channel(arn: input.channelARN)
+    }
+}
+
+extension Rule where Subject == ResourceKey, Input: NamesResourceByARN {
+    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
+        try call.resource(input.resourceARN, of: ResourceKind.allCases, member: "ResourceARN")
+    }
+}
+
+extension Call {
+    /// A stream, from a name, an ARN, or both, which must then mean the same one. An ARN of another account is denied, whether or not there is
+    /// such a stream.
+    func stream(named name: String? = nil, arn: String? = nil) throws(OperationError) -> ResourceKey {
+        try resource(.stream, name: name, arn: arn)
+    }
+
+    /// A channel, from a name, an ARN, or both, which must then mean the same one.
+    func channel(named name: String? = nil, arn: String? = nil) throws(OperationError) -> ResourceKey {
+        try resource(.channel, name: name, arn: arn)
+    }
+
+    private func resource(_ kind: ResourceKind, name: String?, arn: String?) throws(OperationError) -> ResourceKey {
+        let prefix = kind.memberPrefix
+        guard let arn else {
+            guard let name else {
+                throw OperationError(
+                    .invalidArgument, "\(prefix)Name or \(prefix)ARN is required: name the \(kind.rawValue) by one of them.")
+            }
+            return ResourceKey(kind, account: caller.account, region: caller.region, name: name)
+        }
+        let key = try resource(arn, of: [kind], member: "\(prefix)ARN")
+        if let name, name != key.name {
+            throw OperationError(
+                .invalidArgument,
+                "\(prefix)Name \(name) and \(prefix)ARN \(arn) mean different \(kind.rawValue)s: give one of them.")
+        }
+        return key
+    }
+
+    /// What an ARN means, which must be of one of these kinds. `member` is what holds it, for messages.
+    func resource(_ arn: String, of kinds: [ResourceKind], member: String) throws(OperationError) -> ResourceKey {
+        guard let parts = ResourceARN(arn), let kind = kinds.first(where: { $0.rawValue == parts.type }) else {
+            let names = kinds.map { "a \($0.rawValue)" }.joined(separator: " or ")
+            throw OperationError(contract.wrongARN, "\(member) \(arn) is not the ARN of \(names).")
+        }
+        guard parts.account == caller.account else { throw .denied(caller, contract, resource: arn) }
+        guard parts.region == caller.region, parts.partition == ResourceARN.partition(of: caller.region) else {
+            throw OperationError(
+                contract.wrongARN,
+                "\(member) \(arn) is not of the region \(caller.region), which the request was signed for: call the \(kind.rawValue)'s own region."
+            )
+        }
+        // A time that no ARN of ours has matches no resource.
+        return ResourceKey(
+            kind, account: caller.account, region: caller.region, name: parts.name, creationTime: parts.creationTime ?? -1)
+    }
+}
+
+extension ResourceKind {
+    /// How the members that name it begin: `StreamName`.
+    fileprivate var memberPrefix: String {
+        switch self {
+        case .stream: "Stream"
+        case .channel: "Channel"
+        }
+    }
+}
+
+extension Caller {
+    /// The ARN of a new resource of this name, up to its creation time.
+    func arnPrefix(_ kind: ResourceKind, name: String) -> String {
+        "arn:\(ResourceARN.partition(of: region)):kinesisvideo:\(region):\(account):\(kind.rawValue)/\(name)/"
+    }
+}
