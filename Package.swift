@@ -94,7 +94,13 @@ let package = Package(
             ]),
         tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
         tests("SigningTests", ["Contract", "Signing", crypto]),
-        tests("GatewayTests", ["Contract", "ControlPlane", "Gateway", "Prometheus", "SQL", "Store", "TestSupport", coreMetrics, crypto]),
+        tests(
+            "GatewayTests",
+            [
+                "Contract", "ControlPlane", "Gateway", "Locking", "Planes", "Prometheus", "SQL", "Signing", "Store", "TestSupport", crypto,
+                lifecycle,
+                logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+            ]),
         tests("SQLiteDriverTests", ["Locking", "Prometheus", "SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["Locking", "Prometheus", "SQL", "PostgresDriver", logging]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),

@@ -60,17 +60,37 @@ public final class Metrics: Sendable {
         operations = (OperationID.allCases.map(\.rawValue) + ["none"]).map { OperationMetrics($0, registry) }
     }
 
-    /// Counts a request once it has ended: by the operation that its path named, or none, malformed ones included.
+    /// Counts what became of a request, by what its path named.
     func note(_ record: RequestRecord) {
+        let code = record.exchange.error?.code
+        answered(
+            record.exchange.pathOperation?.id, status: record.status, secondsToFirstByte: record.secondsToFirstByte,
+            secondsToLastByte: record.seconds, bytesIn: record.bytesIn, bytesOut: record.bytesOut,
+            isThrottled: code == .throttling || code == .clientLimitExceeded, clientLeft: !record.isWhole)
+    }
+
+    /// Counts a request once it has ended.
+    ///
+    /// - Parameters:
+    ///   - operation: what the path named; nil for a request that reached no operation, malformed ones included.
+    ///   - status: of the answer, as far as it was written.
+    ///   - secondsToFirstByte, secondsToLastByte: since the head of the request.
+    ///   - bytesIn, bytesOut: of the two bodies, as far as they came and went.
+    ///   - isThrottled: refused because of a rate.
+    ///   - clientLeft: the connection ended before the last byte of the answer.
+    func answered(
+        _ operation: OperationID?, status: Int, secondsToFirstByte: Double, secondsToLastByte: Double, bytesIn: Int, bytesOut: Int,
+        isThrottled: Bool, clientLeft: Bool
+    ) {
         answeredRequests.wrappingAdd(1, ordering: .relaxed)
-        let metrics = operations[record.exchange.pathOperation?.id?.place ?? OperationID.allCases.count]
-        metrics.count(status: record.status)
-        metrics.duration.record(record.seconds)
-        metrics.firstByte.record(record.secondsToFirstByte)
-        if record.bytesIn > 0 { metrics.received.increment(by: record.bytesIn) }
-        if record.bytesOut > 0 { metrics.sent.increment(by: record.bytesOut) }
-        if let code = record.exchange.error?.code, code == .throttling || code == .clientLimitExceeded { metrics.throttled.increment() }
-        if !record.isWhole { metrics.abandoned.increment() }
+        let metrics = operations[operation?.place ?? OperationID.allCases.count]
+        metrics.count(status: status)
+        metrics.duration.record(secondsToLastByte)
+        metrics.firstByte.record(secondsToFirstByte)
+        if bytesIn > 0 { metrics.received.increment(by: bytesIn) }
+        if bytesOut > 0 { metrics.sent.increment(by: bytesOut) }
+        if isThrottled { metrics.throttled.increment() }
+        if clientLeft { metrics.abandoned.increment() }
     }
 
     /// Shows how many connections are accepted.

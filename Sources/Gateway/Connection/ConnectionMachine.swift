@@ -327,6 +327,10 @@ struct ConnectionMachine {
         guard case .request(var request) = state else { return [.endStream(.clientLeft)] }
         request.streams = true
         defer { state = .request(request) }
+        if isDraining {
+            request.input = .abandoned
+            return [.endStream(.draining)]
+        }
         switch request.input {
         case .ended: return [.passOn, .endStream(.complete)]
         case .held:

@@ -1,0 +1,195 @@
+import Contract
+import ControlPlane
+import Foundation
+import Locking
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Planes
+import SQL
+import ServiceLifecycle
+import Store
+import TestSupport
+
+@testable import Gateway
+
+/// A gateway that listens on loopback in this process, in front of the control plane on SQLite and of two operations that exist only here.
+struct LoopbackGateway: Sendable {
+    let port: Int
+    let store: Store
+    let key: AccessKey
+    let gateway: Gateway
+    /// The lines of the access log so far.
+    let log: Lines
+    /// What the streams have done.
+    let streams: Streams
+    private let stop: @Sendable () async -> Void
+
+    /// Asks the gateway to stop, and returns at once.
+    func drain() async { await stop() }
+
+    final class Lines: Sendable {
+        private let lines = Lock<[String]>([])
+        func add(_ bytes: [UInt8]) {
+            let new = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+            lines.withLock { $0 += new }
+        }
+        var all: [String] { lines.withLock { $0 } }
+    }
+
+    final class Streams: Sendable {
+        struct State {
+            var bytes = 0
+            var began = 0
+            var ends: [String] = []
+            var isToldDraining = false
+        }
+        let state = Lock(State())
+        var bytes: Int { state.withLock { $0.bytes } }
+        var began: Int { state.withLock { $0.began } }
+        var ends: [String] { state.withLock { $0.ends } }
+    }
+
+    /// How the gateway is set up.
+    struct Setup {
+        var authentication: GatewayConfiguration.Authentication?
+        var corsOrigins: [String] = []
+        var servesAPI = true
+        var profile = LimitProfile.relaxed
+        var protective: Int?
+        var bodyLimit = 1 << 20
+        var limits = GatewayConfiguration.Limits()
+        var isTLS = false
+        /// How long the body of an echo may be silent.
+        var silence = TimeAmount.seconds(30)
+    }
+
+    static func with(_ setup: Setup = Setup(), _ body: (LoopbackGateway) async throws -> Void) async throws {
+        try await TestDatabase.with(.sqlite) { database in
+            let store = Store(database.database)
+            guard let masterKey = MasterKey(Array(0..<32)) else { return }
+            let keys = AccessKeys(store: store, masterKey: masterKey)
+            let key = try await keys.create(account: Fixture.account, description: "test")
+            let control = ControlPlane(
+                store: store,
+                rules: ServiceRules(
+                    streamQuota: .max, channelQuota: { _ in .max }, minimumDurations: MinimumDurations(),
+                    edgeTimeout: ServiceRules.documentedEdgeTimeout, endpoints: AdvertisedEndpoints()),
+                masterKey: masterKey, workIsWaiting: {})
+            let (log, streams) = (Lines(), Streams())
+            let accessLog = AccessLog(write: log.add)
+            let gateway = Gateway(
+                operations: control.operations + [echo(streams, setup.silence), source(streams), failing(streams)], keys: keys,
+                throttle: Throttle(Throttle.Rates(profile: setup.profile, protective: setup.protective)), metrics: Metrics(),
+                accessLog: accessLog, readiness: Readiness { nil },
+                configuration: GatewayConfiguration(
+                    authentication: setup.authentication ?? .none(account: Fixture.account, region: Fixture.region),
+                    corsOrigins: setup.corsOrigins, isTLS: setup.isTLS, servesAPI: setup.servesAPI, bodyLimit: setup.bodyLimit,
+                    limits: setup.limits))
+            let (ports, port) = AsyncStream.makeStream(of: Int.self)
+            let tls = setup.isTLS ? try NIOSSLContext(configuration: serverTLS()) : nil
+            let server = GatewayServer(
+                gateway, host: "127.0.0.1", port: 0, tls: tls.map { context in { @Sendable in context } }, isListening: { port.yield($0) })
+            let group = ServiceGroup(services: [accessLog, server], logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try await group.run() }
+                guard let port = await ports.first(where: { _ in true }) else { return }
+                do {
+                    try await body(
+                        LoopbackGateway(
+                            port: port, store: store, key: key, gateway: gateway, log: log, streams: streams,
+                            stop: { await group.triggerGracefulShutdown() }))
+                } catch {
+                    await group.triggerGracefulShutdown()
+                    throw error
+                }
+                await group.triggerGracefulShutdown()
+                try await tasks.waitForAll()
+            }
+        }
+    }
+
+    /// Sends back what it gets, as it gets it.
+    private static func echo(_ streams: Streams, _ silence: TimeAmount) -> RoutedOperation {
+        RoutedOperation(.post("/echo"), name: "Echo", id: nil, payload: .stream(silence: silence), isMutation: false) { _, _ in
+            RoutedCall(
+                resourceName: nil,
+                answer: .exchange { body, writer in
+                    streams.state.withLock { $0.began += 1 }
+                    do {
+                        writer.whenDraining { streams.state.withLock { $0.isToldDraining = true } }
+                        try await writer.start(contentType: "application/x-echo", headers: [(name: "x-echo", value: "yes")])
+                        for try await bytes in body {
+                            streams.state.withLock { $0.bytes += bytes.readableBytes }
+                            try await writer.write(bytes)
+                        }
+                        streams.state.withLock { $0.ends.append("whole") }
+                    } catch {
+                        streams.state.withLock { $0.ends.append("\(error)") }
+                        // A client that is told to go can still be told why.
+                        guard error as? RequestBody.Interruption == .draining else { throw error }
+                        try await writer.write(ByteBuffer(string: "draining"))
+                    }
+                })
+        }
+    }
+
+    /// Sends as many bytes as the query says, or without end, as fast as they are taken.
+    private static func source(_ streams: Streams) -> RoutedOperation {
+        RoutedOperation(.get("/source"), name: "Source", id: nil, payload: .document, isMutation: false) { input, _ in
+            let query = input.head.query.map { String($0) } ?? ""
+            let count = query.hasPrefix("bytes=") ? Int(query.dropFirst(6)) : nil
+            return RoutedCall(
+                resourceName: nil,
+                answer: .stream { writer in
+                    streams.state.withLock { $0.began += 1 }
+                    var left = count ?? .max
+                    let piece = ByteBuffer(repeating: UInt8(ascii: "s"), count: 65_536)
+                    do {
+                        while left > 0 {
+                            let next = piece.getSlice(at: 0, length: min(left, piece.readableBytes)) ?? piece
+                            try await writer.write(next)
+                            left -= next.readableBytes
+                            streams.state.withLock { $0.bytes += next.readableBytes }
+                        }
+                        streams.state.withLock { $0.ends.append("whole") }
+                    } catch {
+                        streams.state.withLock { $0.ends.append("\(type(of: error))") }
+                        throw error
+                    }
+                })
+        }
+    }
+
+    /// Refuses with `?early`, and breaks off in the middle without.
+    private static func failing(_ streams: Streams) -> RoutedOperation {
+        RoutedOperation(.get("/failing"), name: "Failing", id: nil, payload: .document, isMutation: false) { input, _ in
+            let isEarly = input.head.query == "early"
+            return RoutedCall(
+                resourceName: nil,
+                answer: .stream { writer in
+                    if !isEarly { try await writer.write(ByteBuffer(string: "half")) }
+                    throw OperationError(.resourceNotFound, "There is nothing to stream.")
+                })
+        }
+    }
+
+    // MARK: TLS
+
+    private static func file(_ name: String) -> String {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Vectors/tls/\(name)").path
+    }
+
+    private static func serverTLS() throws -> TLSConfiguration {
+        TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMFile(file("address.pem")).map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(file: file("address.key"), format: .pem)))
+    }
+
+    static func clientTLS() throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.certificateVerification = .none
+        return try NIOSSLContext(configuration: configuration)
+    }
+}
