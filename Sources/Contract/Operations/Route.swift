@@ -15,19 +15,19 @@ public struct Route: Sendable, Hashable {
 }
 
 /// A table of routes, each of which leads to a target.
-public struct Routes<Target: Sendable>: Sendable {
+@frozen public struct Routes<Target: Sendable>: Sendable {
     /// What a request finds.
-    public enum Match: Sendable {
+    @frozen public enum Match: Sendable {
         case found(Target)
         /// The path is called by other methods: these, in the order in which they were declared. `target` is what the first of them leads to.
         case otherMethod(allowed: [Route.Method], target: Target)
         case unknown
     }
 
-    private let byPath: [Substring: [(method: Route.Method, target: Target)]]
+    @usableFromInline let byPath: [Substring: [(method: Route.Method, target: Target)]]
 
     /// A table of these routes, which are distinct.
-    public init(_ routes: [(Route, Target)]) {
+    @inlinable public init(_ routes: [(Route, Target)]) {
         var byPath: [Substring: [(method: Route.Method, target: Target)]] = [:]
         for (route, target) in routes {
             let path = route.path[...]
@@ -39,10 +39,10 @@ public struct Routes<Target: Sendable>: Sendable {
     }
 
     /// What a request with this method and path, without its query, is for. Both are compared byte by byte.
-    public func match(method: String, path: Substring) -> Match {
+    @inlinable public func match(method: String, path: Substring) -> Match {
         // Equal strings may still be spelt with other bytes.
-        guard let index = byPath.index(forKey: path), byPath[index].key.utf8.elementsEqual(path.utf8) else { return .unknown }
-        let entries = byPath[index].value
+        guard let index = byPath.index(forKey: path), byPath.keys[index].utf8.elementsEqual(path.utf8) else { return .unknown }
+        let entries = byPath.values[index]
         for entry in entries where entry.method.rawValue.utf8.elementsEqual(method.utf8) { return .found(entry.target) }
         return .otherMethod(allowed: entries.map(\.method), target: entries[0].target)
     }
