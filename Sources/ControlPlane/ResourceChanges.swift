@@ -1,4 +1,5 @@
 import Contract
+import Identity
 import SQL
 import Store
 
@@ -19,25 +20,6 @@ extension OperationError {
         OperationError(
             .noDataRetention,
             "The stream \(streamName) has a retention of 0 hours, and \(what) needs media that is kept: raise it with UpdateDataRetention.")
-    }
-
-    /// The caller may not do this. Does not tell whether the resource exists.
-    static func denied(_ caller: Caller, _ operation: OperationContract, resource: String) -> OperationError {
-        OperationError(
-            .accessDenied,
-            "User: arn:\(ResourceARN.partition(of: caller.region)):iam::\(caller.account):user/\(caller.keyID) is not authorized to perform: "
-                + "kinesisvideo:\(operation.name) on resource: \(resource)")
-    }
-
-    /// What the store could not do. Nothing was changed, unless the outcome of a commit is unknown, which repeating the call settles.
-    init(_ error: DatabaseError) {
-        switch error.kind {
-        case .unavailable, .overloaded, .conflict, .outcomeUnknown:
-            self.init(.serviceUnavailable, "The service is temporarily unavailable. Try again.", privateContext: error.description)
-        case .constraint, .mistake:
-            self.init(
-                .internalFailure, "The request cannot be processed because of an internal failure.", privateContext: error.description)
-        }
     }
 }
 

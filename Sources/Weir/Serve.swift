@@ -3,6 +3,7 @@ import ControlPlane
 import Delivery
 import FoundationEssentials
 import Gateway
+import Identity
 import Logging
 import Migrations
 import NIOCore
@@ -174,7 +175,7 @@ extension ServerConfiguration {
     var gateway: GatewayConfiguration {
         GatewayConfiguration(
             authentication: isSigned ? .signature(regions: allowedRegions) : .none(account: account, region: region),
-            corsOrigins: corsOrigins, isTLS: tls != nil, servesAPI: roles.contains(.api))
+            corsOrigins: corsOrigins, isTLS: tls != nil, serves: roles.reduce(into: []) { $0.formUnion($1.apis) })
     }
 
     /// What TLS is served with; nil where it is not.

@@ -1,10 +1,12 @@
 import Contract
+import Identity
 import SQL
 import Store
 
 extension CreateSignalingChannel: Rule {
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
-        try call.channel(named: input.channelName)
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
+        call.access.tags = (input.tags ?? []).map { MapEntry(key: $0.key, value: $0.value) }
+        return try call.channel(named: input.channelName)
     }
 
     static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {

@@ -1,4 +1,5 @@
 import Contract
+import Identity
 import SQL
 import Store
 
@@ -6,7 +7,7 @@ extension ListSignalingChannels: Rule {
     /// What a page holds at most unless the call says less. Reference, ListSignalingChannels, MaxResults.
     private static let defaultPage = 500
 
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> WholeAccount { WholeAccount() }
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> WholeAccount { WholeAccount() }
 
     static func answer(_ input: Input, _ subject: WholeAccount, _ call: Call) async throws(OperationError) -> Output {
         let prefix = input.channelNameCondition?.comparisonValue ?? ""

@@ -1,13 +1,14 @@
 import Contract
+import Identity
 import SQL
 import Store
 
 extension Call {
-    /// Refuses a thing of another account, which no agent of this one could be, or of another region.
-    func requireOwn(hubDeviceARN arn: String) throws(OperationError) {
+    /// Has the caller need to be allowed to reach a thing, and refuses one of another region.
+    mutating func reach(hubDeviceARN arn: String) throws(OperationError) {
+        access.resources.append(.thing(arn))
         let parts = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
-        guard parts.count == 6, parts[4] == caller.account else { throw .denied(caller, contract, resource: arn) }
-        guard parts[3] == caller.region else {
+        guard parts.count == 6, parts[3] == caller.region else {
             throw OperationError(
                 .invalidArgument, "HubDeviceArn \(arn) is not of the region \(caller.region), which the request was signed for.")
         }

@@ -1,4 +1,5 @@
 import Contract
+import Identity
 import SQL
 import Store
 
@@ -6,8 +7,8 @@ extension ListEdgeAgentConfigurations: Rule {
     /// What a page holds at most unless the call says less. Reference, ListEdgeAgentConfigurations, MaxResults.
     private static let defaultPage = 5
 
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> WholeAccount {
-        try call.requireOwn(hubDeviceARN: input.hubDeviceArn)
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> WholeAccount {
+        try call.reach(hubDeviceARN: input.hubDeviceArn)
         return WholeAccount()
     }
 

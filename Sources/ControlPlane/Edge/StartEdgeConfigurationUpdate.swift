@@ -3,9 +3,9 @@ import SQL
 import Store
 
 extension StartEdgeConfigurationUpdate: Rule {
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
         let key = try call.stream(named: input.streamName, arn: input.streamARN)
-        try call.requireOwn(hubDeviceARN: input.edgeConfig.hubDeviceArn)
+        try call.reach(hubDeviceARN: input.edgeConfig.hubDeviceArn)
         return key
     }
 

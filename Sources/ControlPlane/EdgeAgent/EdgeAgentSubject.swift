@@ -12,23 +12,9 @@ struct EdgeAgentSubject: CallSubject {
 }
 
 extension Rule where Subject == EdgeAgentSubject, Input: NamesEdgeConfiguration {
-    /// The caller must be the agent of the thing.
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> EdgeAgentSubject {
-        try call.requireThing(input.hubDeviceArn)
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> EdgeAgentSubject {
+        try call.reach(hubDeviceARN: input.hubDeviceArn)
         return EdgeAgentSubject(key: try call.stream(arn: input.streamARN), streamARN: input.streamARN, hubDeviceARN: input.hubDeviceArn)
-    }
-}
-
-extension Call {
-    /// Refuses whoever does not speak for this thing.
-    func requireThing(_ hubDeviceARN: String) throws(OperationError) {
-        switch caller.reach {
-        case .anything: break
-        case .thing(let own):
-            guard own == hubDeviceARN else { throw .denied(caller, contract, resource: hubDeviceARN) }
-        case .account: throw .denied(caller, contract, resource: hubDeviceARN)
-        }
-        try requireOwn(hubDeviceARN: hubDeviceARN)
     }
 }
 

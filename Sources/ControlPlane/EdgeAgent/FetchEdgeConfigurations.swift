@@ -1,4 +1,5 @@
 import Contract
+import Identity
 import SQL
 import Store
 
@@ -6,8 +7,8 @@ extension FetchEdgeConfigurations: Rule {
     /// How many configurations are read from the store, and answered, at once.
     private static let pageLimit = 1000
 
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> WholeAccount {
-        try call.requireThing(input.hubDeviceArn)
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> WholeAccount {
+        try call.reach(hubDeviceARN: input.hubDeviceArn)
         for held in input.heldConfigurations ?? [] {
             _ = try call.stream(arn: held.streamARN)
         }

@@ -3,21 +3,34 @@ import SQL
 import Store
 
 extension UpdateMediaStorageConfiguration: Rule {
-    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) {
+    struct Subject: CallSubject {
+        let channel: ResourceKey
+        /// Where the media is to be stored; nil where the call does not say.
+        let stream: ResourceKey?
+
+        var resourceName: String? { channel.name }
+    }
+
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> Subject {
+        let channel = try call.channel(arn: input.channelARN)
+        guard let streamARN = input.mediaStorageConfiguration.streamARN else { return Subject(channel: channel, stream: nil) }
+        return Subject(channel: channel, stream: try call.stream(arn: streamARN))
+    }
+
+    static func answer(_ input: Input, _ subject: Subject, _ call: Call) async throws(OperationError) {
         let configuration = input.mediaStorageConfiguration
-        let stream = try configuration.streamARN.map { arn throws(OperationError) in (arn: arn, key: try call.stream(arn: arn)) }
         switch configuration.status {
         case .disabled:
-            try await call.change(key, .configured) { change throws(DatabaseError) in
-                try await call.plane.store.disableMediaStorage(key, change)
+            try await call.change(subject.channel, .configured) { change throws(DatabaseError) in
+                try await call.plane.store.disableMediaStorage(subject.channel, change)
             }
         case .enabled:
-            guard let stream else {
+            guard let stream = subject.stream, let streamARN = configuration.streamARN else {
                 throw OperationError(
                     .invalidArgument,
                     "MediaStorageConfiguration.StreamARN is required: name the stream that is to hold the channel's media.")
             }
-            try await call.enableMediaStorage(key, stream.key, streamARN: stream.arn)
+            try await call.enableMediaStorage(subject.channel, stream, streamARN: streamARN)
         }
     }
 }

@@ -1,10 +1,12 @@
 import Contract
+import Identity
 import SQL
 import Store
 
 extension CreateStream: Rule {
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
-        try call.stream(named: input.streamName)
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
+        call.access.tags = input.tags ?? []
+        return try call.stream(named: input.streamName)
     }
 
     static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {
@@ -21,7 +23,7 @@ extension CreateStream: Rule {
             key: key, arnPrefix: caller.arnPrefix(.stream, name: input.streamName), version: Token.random(),
             deviceName: input.deviceName, mediaType: input.mediaType,
             kmsKeyID: input.kmsKeyID
-                ?? "arn:\(ResourceARN.partition(of: caller.region)):kms:\(caller.region):\(caller.account):alias/aws/kinesisvideo",
+                ?? "arn:\(Partition.of(caller.region)):kms:\(caller.region):\(caller.account):alias/aws/kinesisvideo",
             dataRetentionInHours: Int64(retention),
             defaultStorageTier: (input.streamStorageConfiguration?.defaultStorageTier ?? .hot).rawValue,
             tags: try TagRecord.records((input.tags ?? []).map { ($0.key, $0.value) }))
