@@ -24,26 +24,38 @@ public struct Route: Sendable, Hashable {
         case unknown
     }
 
-    @usableFromInline let byPath: [Substring: [(method: Route.Method, target: Target)]]
+    @usableFromInline struct Entry: Sendable {
+        @usableFromInline let route: Route
+        @usableFromInline let target: Target
+
+        @usableFromInline init(_ route: Route, _ target: Target) {
+            self.route = route
+            self.target = target
+        }
+    }
+
+    /// By a hash of the path's bytes: hashing a string would look at more than its bytes.
+    @usableFromInline let byHash: [UInt64: [Entry]]
 
     /// A table of these routes, which are distinct.
     @inlinable public init(_ routes: [(Route, Target)]) {
-        var byPath: [Substring: [(method: Route.Method, target: Target)]] = [:]
-        for (route, target) in routes {
-            let path = route.path[...]
-            let isNew = byPath[path]?.contains { $0.method == route.method } != true
-            precondition(isNew, "\(route.method.rawValue) \(path) has two targets")
-            byPath[path, default: []].append((route.method, target))
-        }
-        self.byPath = byPath
+        precondition(Set(routes.map(\.0)).count == routes.count, "a route leads to two targets")
+        byHash = Dictionary(grouping: routes.map { Entry($0, $1) }) { Self.hash($0.route.path.utf8) }
     }
 
     /// What a request with this method and path, without its query, is for. Both are compared byte by byte.
     @inlinable public func match(method: String, path: Substring) -> Match {
-        // Equal strings may still be spelt with other bytes.
-        guard let index = byPath.index(forKey: path), byPath.keys[index].utf8.elementsEqual(path.utf8) else { return .unknown }
-        let entries = byPath.values[index]
-        for entry in entries where entry.method.rawValue.utf8.elementsEqual(method.utf8) { return .found(entry.target) }
-        return .otherMethod(allowed: entries.map(\.method), target: entries[0].target)
+        guard let entries = byHash[Self.hash(path.utf8)] else { return .unknown }
+        for entry in entries where entry.route.method.rawValue == method && entry.route.path.utf8.elementsEqual(path.utf8) {
+            return .found(entry.target)
+        }
+        let others = entries.filter { $0.route.path.utf8.elementsEqual(path.utf8) }
+        guard let first = others.first else { return .unknown }
+        return .otherMethod(allowed: others.map(\.route.method), target: first.target)
+    }
+
+    /// FNV-1a. Paths that clients make up may collide as they like: only those of the table are kept.
+    @inlinable static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
+        bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 }
