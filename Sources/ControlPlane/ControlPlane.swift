@@ -15,6 +15,8 @@ public struct ControlPlane: Sendable {
     let isStopping: @Sendable () -> Bool
     let outbox: Outbox
     let limits: LimitEvents
+    /// How long a change waits for a passing status to end: a little longer than it takes a worker of another instance to notice.
+    var patience = Duration.milliseconds(1500)
 
     /// The rules on top of a store. `masterKey` authenticates page tokens: instances that share clients share it.
     public init(
@@ -144,7 +146,7 @@ struct Call: Sendable {
 
     /// This call as a change of the store, under a fresh token. Where the same call may be made twice and find its work done, it is not
     /// `repeatable` by its answer.
-    func change(repeatable: Bool = true) -> Change {
+    func newChange(repeatable: Bool = true) -> Change {
         Change(
             token: Token.random(), operation: contract.name, keyID: caller.keyID, requestID: caller.requestID,
             retry: repeatable ? caller.invocation.map { Change.Retry(invocationID: $0.id, bodyHash: $0.bodyHash) } : nil)

@@ -25,19 +25,20 @@ struct Plane {
 
     static func with(
         _ engine: Engine = .sqlite, quota: Int64 = .max, durations: MinimumDurations = .init(), endpoints: AdvertisedEndpoints = .init(),
-        notifications: NotificationRules = .init(), _ body: (Plane) async throws -> Void
+        notifications: NotificationRules = .init(), patience: Duration = .zero, _ body: (Plane) async throws -> Void
     ) async throws {
         try await TestDatabase.with(engine) { database in
             let faults = FaultInjectingDatabase(database.database)
             let store = Store(faults)
             let hints = Hints()
-            let control = ControlPlane(
+            var control = ControlPlane(
                 store: store,
                 rules: ServiceRules(
                     streamQuota: quota, channelQuota: { _ in quota }, minimumDurations: durations,
                     edgeTimeout: ServiceRules.documentedEdgeTimeout, endpoints: endpoints, notifications: notifications),
                 masterKey: try #require(MasterKey(masterKey)), isStopping: { hints.isStopping.load(ordering: .relaxed) },
                 workIsWaiting: { hints.count.add(1, ordering: .relaxed) })
+            control.patience = patience
             try await body(Plane(database: database, faults: faults, store: store, control: control, hints: hints))
         }
     }

@@ -1,6 +1,5 @@
 import Contract
 import Identity
-import SQL
 import Store
 
 extension CreateSignalingChannel: Rule {
@@ -22,8 +21,8 @@ extension CreateSignalingChannel: Rule {
             tags: try TagRecord.records((input.tags ?? []).map { ($0.key, $0.value) }))
         let rules = call.plane.rules
         let quota = rules.channelQuota(call.caller.region)
-        let creation = try await call.plane.ask { store throws(DatabaseError) in
-            try await store.createChannel(new, quota: quota, activationDelay: rules.minimumDurations.creating, call.change())
+        let creation = try await call.plane.ask { store throws(Store.Failure) in
+            try await store.createChannel(new, quota: quota, activationDelay: rules.minimumDurations.creating, call.newChange())
         }
         return Output(channelARN: try call.created(creation, key, quota: quota))
     }

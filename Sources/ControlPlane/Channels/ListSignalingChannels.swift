@@ -1,6 +1,5 @@
 import Contract
 import Identity
-import SQL
 import Store
 
 extension ListSignalingChannels: Rule {
@@ -13,7 +12,7 @@ extension ListSignalingChannels: Rule {
         let prefix = input.channelNameCondition?.comparisonValue ?? ""
         let page = try await call.page(
             input.maxResults ?? defaultPage, nextToken: input.nextToken, filter: prefix, name: \.name
-        ) { store, after, limit throws(DatabaseError) in
+        ) { store, after, limit throws(Store.Failure) in
             try await store.channels(
                 account: call.caller.account, region: call.caller.region, prefix: prefix, after: after, limit: limit)
         }

@@ -1,6 +1,5 @@
 import Contract
 import Identity
-import SQL
 import Store
 
 extension Call {
@@ -62,7 +61,7 @@ extension Call {
     /// The edge configuration of a stream in whatever status.
     func edgeConfiguration(_ key: ResourceKey) async throws(OperationError) -> EdgeRecord {
         let stream = try await stream(key)
-        let found = try await plane.ask { store throws(DatabaseError) in
+        let found = try await plane.ask { store throws(Store.Failure) in
             try await store.edgeConfiguration(key, streamARN: stream.arn)
         }
         guard let found else { throw .edgeConfigurationNotFound(stream.name) }

@@ -1,6 +1,5 @@
 import Contract
 import Identity
-import SQL
 import Store
 
 extension ListEdgeAgentConfigurations: Rule {
@@ -15,7 +14,7 @@ extension ListEdgeAgentConfigurations: Rule {
     static func answer(_ input: Input, _ subject: WholeAccount, _ call: Call) async throws(OperationError) -> Output {
         let page = try await call.page(
             input.maxResults ?? defaultPage, nextToken: input.nextToken, filter: input.hubDeviceArn, name: \EdgeRecord.key.name
-        ) { store, after, limit throws(DatabaseError) in
+        ) { store, after, limit throws(Store.Failure) in
             try await store.edgeConfigurations(
                 account: call.caller.account, region: call.caller.region, hubDeviceARN: input.hubDeviceArn, after: after, limit: limit)
         }

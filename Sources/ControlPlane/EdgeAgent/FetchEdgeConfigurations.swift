@@ -1,6 +1,5 @@
 import Contract
 import Identity
-import SQL
 import Store
 
 extension FetchEdgeConfigurations: Rule {
@@ -39,7 +38,7 @@ extension FetchEdgeConfigurations: Rule {
         var last: String?
         repeat {
             let after = last
-            let found = try await call.plane.ask { store throws(DatabaseError) in
+            let found = try await call.plane.ask { store throws(Store.Failure) in
                 try await store.edgeConfigurations(
                     account: call.caller.account, region: call.caller.region, hubDeviceARN: input.hubDeviceArn, after: after,
                     limit: pageLimit)

@@ -1,5 +1,4 @@
 import Contract
-import SQL
 import Store
 
 extension UpdateMediaStorageConfiguration: Rule {
@@ -21,7 +20,7 @@ extension UpdateMediaStorageConfiguration: Rule {
         let configuration = input.mediaStorageConfiguration
         switch configuration.status {
         case .disabled:
-            try await call.change(subject.channel, .configured) { change throws(DatabaseError) in
+            try await call.commit(subject.channel, .configured) { change throws(Store.Failure) in
                 try await call.plane.store.disableMediaStorage(subject.channel, change)
             }
         case .enabled:
@@ -39,32 +38,29 @@ extension Call {
     fileprivate func enableMediaStorage(
         _ channel: ResourceKey, _ stream: ResourceKey, streamARN: String
     ) async throws(OperationError) {
-        // What was not as it has to be when it was tried, but is when it is looked at, is tried again.
-        for _ in 1...3 {
-            let outcome = try await plane.ask { store throws(DatabaseError) in
-                try await store.enableMediaStorage(channel, stream: stream, streamARN: streamARN, change())
+        try await attempt("The channel \(channel.name) or its stream") { () async throws(OperationError) -> Attempt<Void> in
+            let outcome = try await plane.ask { store throws(Store.Failure) in
+                try await store.enableMediaStorage(channel, stream: stream, streamARN: streamARN, newChange())
             }
             switch outcome {
-            case .accepted: return
+            case .accepted: return .done(())
             case .channelNotFound: throw .channelNotFound
             case .streamNotFound: throw .streamNotFound
             case .streamInUse(let other?):
                 throw OperationError(
                     .resourceInUse, "The stream \(streamARN) holds the media of the channel \(other) already: disable that first.")
-            case .streamInUse(nil): continue
+            case .streamInUse(nil): return .overtaken
             case .refused(let found, let foundStream):
-                guard found.status == StreamStatus.active.rawValue else { throw .notActive(channel, status: found.status) }
-                guard foundStream.status == StreamStatus.active.rawValue else {
-                    throw .notActive(stream, status: foundStream.status)
-                }
+                guard found.status == StreamStatus.active.rawValue else { return .hindered(channel, status: found.status) }
+                guard foundStream.status == StreamStatus.active.rawValue else { return .hindered(stream, status: foundStream.status) }
                 guard foundStream.dataRetentionInHours > 0 else { throw .noDataRetention(stream.name, "media storage") }
                 if let other = found.mediaStorageStreamARN, other != streamARN {
                     throw OperationError(
                         .resourceInUse,
                         "The channel \(found.name) stores its media in the stream \(other) already: disable that first.")
                 }
+                return .overtaken
             }
         }
-        throw OperationError(.resourceInUse, "The channel \(channel.name) or its stream is being changed by others: try again.")
     }
 }

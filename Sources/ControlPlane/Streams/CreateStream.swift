@@ -1,6 +1,5 @@
 import Contract
 import Identity
-import SQL
 import Store
 
 extension CreateStream: Rule {
@@ -28,9 +27,9 @@ extension CreateStream: Rule {
             defaultStorageTier: (input.streamStorageConfiguration?.defaultStorageTier ?? .hot).rawValue,
             tags: try TagRecord.records((input.tags ?? []).map { ($0.key, $0.value) }))
         let rules = call.plane.rules
-        let creation = try await call.plane.ask { store throws(DatabaseError) in
+        let creation = try await call.plane.ask { store throws(Store.Failure) in
             try await store.createStream(
-                new, quota: rules.streamQuota, activationDelay: rules.minimumDurations.creating, call.change())
+                new, quota: rules.streamQuota, activationDelay: rules.minimumDurations.creating, call.newChange())
         }
         return Output(streamARN: try call.created(creation, key, quota: rules.streamQuota))
     }
