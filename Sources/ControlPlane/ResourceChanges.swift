@@ -63,6 +63,10 @@ extension Call {
                         "The \(kind.rawValue) \(name) does not have the version \(expectedVersion) any more: describe it and use its present version."
                     )
                 }
+                if event == .deleteAccepted, found.isMapped {
+                    // The real service's text.
+                    throw OperationError(.resourceInUse, "Disable MediaStorageConfiguration to delete the \(kind.rawValue)")
+                }
                 if let what, found.dataRetentionInHours == 0 { throw .noDataRetention(name, what) }
                 return .overtaken
             }

@@ -129,6 +129,9 @@ class Workload:
                 if told.code == "ResourceNotFoundException" or self._stop.is_set():
                     break
                 if told.is_ok and status_of(told.body[member]) == "ACTIVE":
+                    if prefix == "Channel":
+                        self._call(client, cell, "UpdateMediaStorageConfiguration", {
+                            "ChannelARN": told.body[member]["ChannelARN"], "MediaStorageConfiguration": {"Status": "DISABLED"}})
                     self._call(client, cell, f"Delete{kind}", {f"{prefix}ARN": told.body[member][f"{prefix}ARN"]})
                 time.sleep(0.1)
 
