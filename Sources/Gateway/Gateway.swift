@@ -178,7 +178,9 @@ struct RequestRecord {
 
 extension ByteBuffer? {
     /// Has the route decode its input.
-    fileprivate func prepare(_ operation: RoutedOperation, _ head: HTTPRequestHead, _ caller: Caller) throws(OperationError) -> RequestedCall {
+    fileprivate func prepare(
+        _ operation: RoutedOperation, _ head: HTTPRequestHead, _ caller: Caller
+    ) throws(OperationError) -> RequestedCall {
         guard let self else {
             return try operation.prepare(CallInput(head: head, body: UnsafeRawBufferPointer(start: nil, count: 0)), caller)
         }

@@ -67,8 +67,8 @@ struct Serve: AsyncParsableCommand {
             store: store, rules: configuration.rules, masterKey: masterKey, isStopping: { readiness.isDraining }, outbox: outbox,
             limits: limits, workIsWaiting: { signal.raise() })
         let gateway = Gateway(
-            operations: controlPlane.operations, keys: keys, throttle: throttle, metrics: metrics, accessLog: accessLog, readiness: readiness,
-            configuration: configuration.gateway)
+            operations: controlPlane.operations, keys: keys, throttle: throttle, metrics: metrics, accessLog: accessLog,
+            readiness: readiness, configuration: configuration.gateway)
         let membership = Membership(
             store: store, identity: configuration.identity,
             condition: {
