@@ -26,10 +26,13 @@ public struct Route: Sendable, Hashable {
 
     @usableFromInline struct Entry: Sendable {
         @usableFromInline let route: Route
+        /// Of the path.
+        @usableFromInline let bytes: [UInt8]
         @usableFromInline let target: Target
 
         @usableFromInline init(_ route: Route, _ target: Target) {
             self.route = route
+            bytes = Array(route.path.utf8)
             self.target = target
         }
     }
@@ -40,16 +43,18 @@ public struct Route: Sendable, Hashable {
     /// A table of these routes, which are distinct.
     @inlinable public init(_ routes: [(Route, Target)]) {
         precondition(Set(routes.map(\.0)).count == routes.count, "a route leads to two targets")
-        byHash = Dictionary(grouping: routes.map { Entry($0, $1) }) { Self.hash($0.route.path.utf8) }
+        byHash = Dictionary(grouping: routes.map { Entry($0, $1) }) { Self.hash($0.bytes) }
     }
 
     /// What a request with this method and path, without its query, is for. Both are compared byte by byte.
     @inlinable public func match(method: String, path: Substring) -> Match {
-        guard let entries = byHash[Self.hash(path.utf8)] else { return .unknown }
-        for entry in entries where entry.route.method.rawValue == method && entry.route.path.utf8.elementsEqual(path.utf8) {
-            return .found(entry.target)
-        }
-        let others = entries.filter { $0.route.path.utf8.elementsEqual(path.utf8) }
+        path.utf8.withContiguousStorageIfAvailable { match(method, $0) } ?? match(method, Array(path.utf8))
+    }
+
+    @inlinable func match(_ method: String, _ path: some Collection<UInt8>) -> Match {
+        guard let entries = byHash[Self.hash(path)] else { return .unknown }
+        for entry in entries where entry.route.method.rawValue == method && entry.bytes.elementsEqual(path) { return .found(entry.target) }
+        let others = entries.filter { $0.bytes.elementsEqual(path) }
         guard let first = others.first else { return .unknown }
         return .otherMethod(allowed: others.map(\.route.method), target: first.target)
     }
