@@ -51,8 +51,8 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Gateway", "Locking", "Migrations", "PostgresDriver",
-                "Prometheus", "SQL", "SQLiteDriver", "Store", "Workers",
+                "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Gateway", "Identity", "Locking", "Migrations",
+                "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Store", "Workers",
                 lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -63,13 +63,13 @@ let package = Package(
         library(
             "Gateway",
             [
-                "Contract", "ControlPlane", "Locking", "Planes", "Prometheus", "Store", collections, coreMetrics, crypto, lifecycle,
-                nioCore,
-                nioExtras, nioHTTP1, nioPosix, nioSSL,
+                "Contract", "ControlPlane", "Identity", "Locking", "Planes", "Prometheus", collections, coreMetrics, crypto, lifecycle,
+                nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL,
             ]),
         library("Planes", [nioCore]),
         library("Workers", ["ControlPlane", "Locking", "Prometheus", "SQL", "Store", coreMetrics, lifecycle, logging]),
-        library("ControlPlane", ["Contract", "Locking", "SQL", "Store", crypto]),
+        library("ControlPlane", ["Contract", "Identity", "Locking", "SQL", "Store", crypto]),
+        library("Identity", ["Contract", "SQL", "Store", crypto]),
         library(
             "Delivery",
             ["Contract", "Locking", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
@@ -97,16 +97,16 @@ let package = Package(
         tests(
             "GatewayTests",
             [
-                "Contract", "ControlPlane", "Gateway", "Locking", "Planes", "Prometheus", "SQL", "Signing", "Store", "TestSupport", crypto,
-                lifecycle,
-                logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+                "Contract", "ControlPlane", "Gateway", "Identity", "Locking", "Planes", "Prometheus", "SQL", "Signing", "Store", "TestSupport",
+                coreMetrics, crypto, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
             ]),
         tests("SQLiteDriverTests", ["Locking", "Prometheus", "SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["Locking", "Prometheus", "SQL", "PostgresDriver", logging]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),
-        tests("ControlPlaneTests", ["Contract", "ControlPlane", "SQL", "Store", "TestSupport"]),
+        tests("ControlPlaneTests", ["Contract", "ControlPlane", "Identity", "SQL", "Store", "TestSupport"]),
+        tests("IdentityTests", ["Contract", "Identity", "SQL", "Store", "TestSupport"]),
         tests("WorkersTests", ["Locking", "Prometheus", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
         .target(
             name: "TestSupport", dependencies: ["Locking", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],

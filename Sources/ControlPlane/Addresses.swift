@@ -1,4 +1,5 @@
 import Contract
+import Identity
 
 extension Call {
     /// An advertised address, as this caller is to be told it. Echoed for a web socket, it has the scheme of one: ws or wss.

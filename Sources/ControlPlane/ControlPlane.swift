@@ -1,4 +1,5 @@
 public import Contract
+public import Identity
 public import Store
 
 /// The rules of the service: what a validated call does, whoever delivers it.
@@ -14,6 +15,8 @@ public struct ControlPlane: Sendable {
     let isStopping: @Sendable () -> Bool
     let outbox: Outbox
     let limits: LimitEvents
+    /// How long a change waits for a passing status to end: a little longer than it takes a worker of another instance to notice.
+    var patience = Duration.milliseconds(1500)
 
     /// The rules on top of a store. `masterKey` authenticates page tokens: instances that share clients share it.
     public init(
@@ -29,8 +32,8 @@ public struct ControlPlane: Sendable {
         self.limits = limits
     }
 
-    /// Decodes and checks a request body and finds out what it is about, without touching the store. Throws ValidationException,
-    /// SerializationException, InvalidArgumentException, InvalidResourceFormatException or AccessDeniedException.
+    /// Decodes and checks a request body and finds out what it is about, without touching the store. Throws ValidationException or
+    /// SerializationException.
     public func prepare(_ id: OperationID, _ body: UnsafeRawBufferPointer, _ caller: Caller) throws(OperationError) -> PreparedCall {
         switch id {
         case .createSignalingChannel: try prepare(CreateSignalingChannel.self, body, caller)
@@ -76,63 +79,46 @@ public struct ControlPlane: Sendable {
         _ operation: Operation.Type, _ body: UnsafeRawBufferPointer, _ caller: Caller
     ) throws(OperationError) -> PreparedCall {
         let input = try Operation.decode(body)
-        let call = Call(plane: self, caller: caller, contract: Operation.contract)
-        try call.requireReach()
-        let subject = try Operation.subject(of: input, call)
-        return PreparedCall(resourceName: subject.resourceName) { () async throws(OperationError) -> [UInt8] in
+        var call = Call(plane: self, caller: caller, contract: Operation.contract)
+        let subject = Result { () throws(OperationError) in
+            try call.requireOffered()
+            return try Operation.subject(of: input, &call)
+        }
+        return PreparedCall(access: call.access, call: subject.map { [call] in ReadyCall(Operation.self, input, $0, call) })
+    }
+}
+
+/// A call whose input is well formed, and what its caller must be allowed to do.
+public struct PreparedCall: Sendable {
+    public let access: Access
+    fileprivate let call: Result<ReadyCall, OperationError>
+
+    /// The call, to be made once its caller is allowed to. Throws InvalidArgumentException, InvalidResourceFormatException or
+    /// AccessDeniedException where what it names cannot be: who may not make the call is told nothing of that.
+    public func checked() throws(OperationError) -> ReadyCall { try call.get() }
+}
+
+/// A call that can be made.
+public struct ReadyCall: Sendable {
+    /// The name of the one resource that the call is about, for rates per resource; nil where it is about none.
+    public let resourceName: String?
+    /// Makes the call; returns the body of the answer.
+    public let perform: @Sendable () async throws(OperationError) -> [UInt8]
+
+    fileprivate init<Operation: Rule>(
+        _ operation: Operation.Type, _ input: Operation.Input, _ subject: Operation.Subject, _ call: Call
+    ) {
+        resourceName = subject.resourceName
+        perform = { () async throws(OperationError) -> [UInt8] in
             switch call.contract.effect {
             case .reads: return Operation.encode(try await Operation.answer(input, subject, call))
             case .changes:
-                try outbox.admitChange()
+                try call.plane.outbox.admitChange()
                 let output = try await Operation.answer(input, subject, call)
-                outbox.changed()
+                call.plane.outbox.changed()
                 return Operation.encode(output)
             }
         }
-    }
-}
-
-/// A call that is valid and allowed, ready to be made.
-public struct PreparedCall: Sendable {
-    /// The name of the one resource that the call is about, for rates per resource; nil where it is about none.
-    public let resourceName: String?
-    /// Makes the call; answers the body.
-    public let perform: @Sendable () async throws(OperationError) -> [UInt8]
-}
-
-/// Who calls, as the signature says, and what of the request matters to the rules.
-public struct Caller: Sendable {
-    /// Twelve digits.
-    public let account: String
-    public let region: String
-    public let keyID: String
-    public let reach: Reach
-    public let requestID: String
-    /// Present where the client can make the same call again.
-    public let retry: Change.Retry?
-    /// Scheme and host at which the client reached this deployment, such as `https://kvs.example.com:8443`; nil where it named none.
-    public let origin: String?
-
-    /// What a caller may do.
-    public enum Reach: Sendable, Hashable {
-        /// Every operation of the control plane in the account.
-        case account
-        /// What the agent of one thing needs, by the thing's ARN.
-        case thing(String)
-        /// Whatever there is, in the account: nobody is asked who they are.
-        case anything
-    }
-
-    public init(
-        account: String, region: String, keyID: String, reach: Reach = .account, requestID: String, retry: Change.Retry?, origin: String?
-    ) {
-        self.account = account
-        self.region = region
-        self.keyID = keyID
-        self.reach = reach
-        self.requestID = requestID
-        self.retry = retry
-        self.origin = origin
     }
 }
 
@@ -141,14 +127,18 @@ struct Call: Sendable {
     let plane: ControlPlane
     let caller: Caller
     let contract: OperationContract
+    /// What the caller must be allowed to do, as far as it is known.
+    var access: Access
 
-    /// Refuses an operation of an API that the caller has no part in, or that is not offered in the region. Which thing an agent speaks for is the
-    /// matter of each operation.
-    fileprivate func requireReach() throws(OperationError) {
-        switch (contract.api, caller.reach) {
-        case (_, .anything), (.controlPlane, .account), (.edgeAgent, .thing): break
-        case (.controlPlane, .thing), (.edgeAgent, .account): throw .denied(caller, contract, resource: "*")
-        }
+    init(plane: ControlPlane, caller: Caller, contract: OperationContract) {
+        self.plane = plane
+        self.caller = caller
+        self.contract = contract
+        access = Access(contract.api, contract.name)
+    }
+
+    /// Refuses an operation that is not offered in the region.
+    fileprivate func requireOffered() throws(OperationError) {
         guard contract.isOffered(in: caller.region) else {
             throw OperationError(.accessDenied, "\(contract.name) is not available in the region \(caller.region).")
         }
@@ -156,10 +146,10 @@ struct Call: Sendable {
 
     /// This call as a change of the store, under a fresh token. Where the same call may be made twice and find its work done, it is not
     /// `repeatable` by its answer.
-    func change(repeatable: Bool = true) -> Change {
+    func newChange(repeatable: Bool = true) -> Change {
         Change(
             token: Token.random(), operation: contract.name, keyID: caller.keyID, requestID: caller.requestID,
-            retry: repeatable ? caller.retry : nil)
+            retry: repeatable ? caller.invocation.map { Change.Retry(invocationID: $0.id, bodyHash: $0.bodyHash) } : nil)
     }
 }
 
@@ -167,8 +157,8 @@ struct Call: Sendable {
 protocol Rule: Operation {
     associatedtype Subject: CallSubject
 
-    /// What the call is about. Refuses what the input alone shows to be wrong or not allowed.
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> Subject
+    /// What the call is about. Adds what the caller must be allowed to do to `call`, and refuses what the input alone shows to be wrong.
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> Subject
 
     /// Does what the operation is for: at most one read and one batch unless it is refused.
     static func answer(_ input: Input, _ subject: Subject, _ call: Call) async throws(OperationError) -> Output

@@ -1,4 +1,5 @@
 import FoundationEssentials
+public import Identity
 import Locking
 public import SQL
 public import Store

@@ -1,6 +1,7 @@
 import Contract
 import Crypto
 import FoundationEssentials
+import Identity
 
 /// Makes and reads the tokens by which a list is continued: opaque, authenticated, and bound to the call that they were given for.
 ///

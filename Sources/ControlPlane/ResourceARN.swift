@@ -23,11 +23,4 @@ struct ResourceARN {
         name = String(path[1])
         creationTime = Int64(path[2]).flatMap { String($0) == path[2] ? $0 : nil }
     }
-
-    /// The partition that a region lies in.
-    static func partition(of region: String) -> String {
-        if region.hasPrefix("cn-") { return "aws-cn" }
-        if region.hasPrefix("us-gov-") { return "aws-us-gov" }
-        return "aws"
-    }
 }

@@ -1,5 +1,5 @@
 import Contract
-import SQL
+import Identity
 import Store
 
 extension OperationError {
@@ -20,51 +20,27 @@ extension OperationError {
             .noDataRetention,
             "The stream \(streamName) has a retention of 0 hours, and \(what) needs media that is kept: raise it with UpdateDataRetention.")
     }
-
-    /// The caller may not do this. Does not tell whether the resource exists.
-    static func denied(_ caller: Caller, _ operation: OperationContract, resource: String) -> OperationError {
-        OperationError(
-            .accessDenied,
-            "User: arn:\(ResourceARN.partition(of: caller.region)):iam::\(caller.account):user/\(caller.keyID) is not authorized to perform: "
-                + "kinesisvideo:\(operation.name) on resource: \(resource)")
-    }
-
-    /// What the store could not do. Nothing was changed, unless the outcome of a commit is unknown, which repeating the call settles.
-    init(_ error: DatabaseError) {
-        switch error.kind {
-        case .unavailable, .overloaded, .conflict, .outcomeUnknown:
-            self.init(.serviceUnavailable, "The service is temporarily unavailable. Try again.", privateContext: error.description)
-        case .constraint, .mistake:
-            self.init(
-                .internalFailure, "The request cannot be processed because of an internal failure.", privateContext: error.description)
-        }
-    }
 }
 
 extension ControlPlane {
     /// Asks the store, whose failures become those of the API.
-    func ask<Answer>(_ question: (Store) async throws(DatabaseError) -> Answer) async throws(OperationError) -> Answer {
-        do throws(DatabaseError) { return try await question(store) } catch { throw OperationError(error) }
+    func ask<Answer>(_ question: (Store) async throws(Store.Failure) -> Answer) async throws(OperationError) -> Answer {
+        do throws(Store.Failure) { return try await question(store) } catch { throw OperationError(error) }
     }
 }
 
 extension Call {
     /// Makes a change that the resource's status, version and retention allow or forbid, and says why where they forbid it. `needsRetention` says
     /// what of the change needs media that is kept, if anything does.
-    func change(
+    func commit(
         _ key: ResourceKey, _ event: StatusMachine.Event, expectedVersion: String? = nil, needsRetention what: String? = nil,
-        _ make: (Change) async throws(DatabaseError) -> ResourceChange
+        _ make: (Change) async throws(Store.Failure) -> ResourceChange
     ) async throws(OperationError) {
         let (name, kind) = (key.name, key.kind)
-        // A resource that was not as the change needs it when it was tried, but is when it is looked at, is tried again.
-        for _ in 1...3 {
-            let outcome: ResourceChange
-            do throws(DatabaseError) { outcome = try await make(change()) } catch { throw OperationError(error) }
-            switch outcome {
-            case .accepted:
-                return
-            case .notFound:
-                throw .notFound(kind)
+        try await attempt("The \(kind.rawValue) \(name)") { () async throws(OperationError) -> Attempt<Void> in
+            switch try await plane.ask({ _ async throws(Store.Failure) in try await make(newChange()) }) {
+            case .accepted: return .done(())
+            case .notFound: throw .notFound(kind)
             case .tooManyTags:
                 plane.limits.note(.tags, caller)
                 throw OperationError(
@@ -76,10 +52,10 @@ extension Call {
                     "The retention of the stream \(name) is \(found.dataRetentionInHours) hours: the change would take it out of 0 to 87600."
                 )
             case .refused(let found):
-                guard let status = StreamStatus(rawValue: found.status) else { continue }
+                guard let status = StreamStatus(rawValue: found.status) else { return .overtaken }
                 guard StatusMachine.next(status, event) != .refused else {
                     if event == .tagsChanged { throw .notFound(kind) }
-                    throw .notActive(key, status: found.status)
+                    return .hindered(key, status: found.status)
                 }
                 if let expectedVersion, expectedVersion != found.version {
                     throw OperationError(
@@ -87,15 +63,27 @@ extension Call {
                         "The \(kind.rawValue) \(name) does not have the version \(expectedVersion) any more: describe it and use its present version."
                     )
                 }
+                if event == .deleteAccepted, found.isMapped {
+                    // The real service's text.
+                    throw OperationError(.resourceInUse, "Disable MediaStorageConfiguration to delete the \(kind.rawValue)")
+                }
                 if let what, found.dataRetentionInHours == 0 { throw .noDataRetention(name, what) }
+                return .overtaken
             }
         }
-        throw OperationError(.resourceInUse, "The \(kind.rawValue) \(name) is being changed by others: try again.")
+    }
+
+    /// Updates an ACTIVE stream of the expected version, and sees to it that it becomes ACTIVE again.
+    func update(_ key: ResourceKey, _ update: StreamUpdate) async throws(OperationError) {
+        try await commit(key, .updateAccepted, expectedVersion: update.expectedVersion) { change throws(Store.Failure) in
+            try await plane.store.updateStream(key, update, activationDelay: plane.rules.minimumDurations.updating, change)
+        }
+        plane.workIsWaiting()
     }
 
     /// Deletes an ACTIVE resource, of the expected version if one is given, and sees to it that it goes.
     func delete(_ key: ResourceKey, expectedVersion: String?) async throws(OperationError) {
-        try await change(key, .deleteAccepted, expectedVersion: expectedVersion) { change throws(DatabaseError) in
+        try await commit(key, .deleteAccepted, expectedVersion: expectedVersion) { change throws(Store.Failure) in
             try await plane.store.delete(
                 key, expectedVersion: expectedVersion, removalDelay: plane.rules.minimumDurations.deleting, change)
         }

@@ -1,4 +1,5 @@
 import Contract
+import Identity
 import Store
 
 /// What a call is about.
@@ -20,48 +21,53 @@ extension ResourceKey: CallSubject {
 // Operations whose input says what it names need no word of their own on their subject.
 
 extension Rule where Subject == ResourceKey, Input: NamesStream {
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
         try call.stream(named: input.streamName, arn: input.streamARN)
     }
 }
 
 extension Rule where Subject == ResourceKey, Input: NamesChannel {
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
         try call.channel(named: input.channelName, arn: input.channelARN)
     }
 }
 
 extension Rule where Subject == ResourceKey, Input: NamesChannelByARN {
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
         try call.channel(arn: input.channelARN)
     }
 }
 
 extension Rule where Subject == ResourceKey, Input: NamesResourceByARN {
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
-        try call.resource(input.resourceARN, of: ResourceKind.allCases, member: "ResourceARN")
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
+        try call.resource(arn: input.resourceARN)
     }
 }
 
 extension Call {
-    /// A stream, from a name, an ARN, or both, which must then mean the same one. An ARN of another account is denied, whether or not there is
-    /// such a stream.
-    func stream(named name: String? = nil, arn: String? = nil) throws(OperationError) -> ResourceKey {
+    /// A stream, from a name, an ARN, or both, which must then mean the same one. The caller must be allowed to reach it.
+    mutating func stream(named name: String? = nil, arn: String? = nil) throws(OperationError) -> ResourceKey {
         try resource(.stream, name: name, arn: arn)
     }
 
-    /// A channel, from a name, an ARN, or both, which must then mean the same one.
-    func channel(named name: String? = nil, arn: String? = nil) throws(OperationError) -> ResourceKey {
+    /// A channel, from a name, an ARN, or both, which must then mean the same one. The caller must be allowed to reach it.
+    mutating func channel(named name: String? = nil, arn: String? = nil) throws(OperationError) -> ResourceKey {
         try resource(.channel, name: name, arn: arn)
     }
 
-    private func resource(_ kind: ResourceKind, name: String?, arn: String?) throws(OperationError) -> ResourceKey {
+    /// A stream or a channel, from its ARN. The caller must be allowed to reach it.
+    mutating func resource(arn: String) throws(OperationError) -> ResourceKey {
+        try resource(arn, of: ResourceKind.allCases, member: "ResourceARN")
+    }
+
+    private mutating func resource(_ kind: ResourceKind, name: String?, arn: String?) throws(OperationError) -> ResourceKey {
         let prefix = kind.memberPrefix
         guard let arn else {
             guard let name else {
                 throw OperationError(
                     .invalidArgument, "\(prefix)Name or \(prefix)ARN is required: name the \(kind.rawValue) by one of them.")
             }
+            access.resources.append(.own(kind: kind.rawValue, name: name))
             return ResourceKey(kind, account: caller.account, region: caller.region, name: name)
         }
         let key = try resource(arn, of: [kind], member: "\(prefix)ARN")
@@ -73,14 +79,14 @@ extension Call {
         return key
     }
 
-    /// What an ARN means, which must be of one of these kinds. `member` is what holds it, for messages.
-    func resource(_ arn: String, of kinds: [ResourceKind], member: String) throws(OperationError) -> ResourceKey {
+    /// What an ARN means, which must be of one of these kinds. The caller must be allowed to reach it. `member` is what holds it, for messages.
+    private mutating func resource(_ arn: String, of kinds: [ResourceKind], member: String) throws(OperationError) -> ResourceKey {
         guard let parts = ResourceARN(arn), let kind = kinds.first(where: { $0.rawValue == parts.type }) else {
             let names = kinds.map { "a \($0.rawValue)" }.joined(separator: " or ")
             throw OperationError(contract.wrongARN, "\(member) \(arn) is not the ARN of \(names).")
         }
-        guard parts.account == caller.account else { throw .denied(caller, contract, resource: arn) }
-        guard parts.region == caller.region, parts.partition == ResourceARN.partition(of: caller.region) else {
+        access.resources.append(.arn(arn))
+        guard parts.region == caller.region, parts.partition == Partition.of(caller.region) else {
             throw OperationError(
                 contract.wrongARN,
                 "\(member) \(arn) is not of the region \(caller.region), which the request was signed for: call the \(kind.rawValue)'s own region."
@@ -105,6 +111,6 @@ extension ResourceKind {
 extension Caller {
     /// The ARN of a new resource of this name, up to its creation time.
     func arnPrefix(_ kind: ResourceKind, name: String) -> String {
-        "arn:\(ResourceARN.partition(of: region)):kinesisvideo:\(region):\(account):\(kind.rawValue)/\(name)/"
+        "arn:\(Partition.of(region)):kinesisvideo:\(region):\(account):\(kind.rawValue)/\(name)/"
     }
 }

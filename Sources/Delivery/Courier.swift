@@ -113,7 +113,7 @@ public final class Courier: Service {
     func pauseFailing() async throws(DatabaseError) {
         let age = shared.settings.pauseAfter
         for destination in try await shared.store.failingDestinations(for: age) {
-            let arn = shared.settings.subjectARN(destination)
+            let arn = EventSubject.destination(destination)
             if try await shared.store.pauseFailing(destination.id, for: age, subjectARN: arn, token: CourierShared.token()) {
                 shared.logger.warning("a destination is paused", metadata: ["destination": "\(destination.id)"])
             }

@@ -1,6 +1,5 @@
 import NIOSSL
 public import Signing
-public import Store
 
 /// What an operator decides about how events are delivered.
 public struct DeliverySettings: Sendable {
@@ -20,12 +19,10 @@ public struct DeliverySettings: Sendable {
     public var snsEndpoint: String?
     /// What publishing is signed with.
     public var snsCredentials: Credentials?
-    /// The ARN under which events tell of a destination.
-    public var subjectARN: @Sendable (DestinationRecord) -> String
 
     public init(
         networks: AddressPolicy, allowsHTTP: Bool, caFile: String?, timeout: Duration, attempts: Int64, pauseAfter: Int64,
-        snsEndpoint: String?, snsCredentials: Credentials?, subjectARN: @escaping @Sendable (DestinationRecord) -> String
+        snsEndpoint: String?, snsCredentials: Credentials?
     ) {
         self.networks = networks
         self.allowsHTTP = allowsHTTP
@@ -35,7 +32,6 @@ public struct DeliverySettings: Sendable {
         self.pauseAfter = pauseAfter
         self.snsEndpoint = snsEndpoint
         self.snsCredentials = snsCredentials
-        self.subjectARN = subjectARN
     }
 
     /// What keeps events from being delivered at all. The text is for operators.

@@ -15,7 +15,7 @@ public enum DeliveryTest {
     ) async throws -> Report {
         let sender = Sender(settings, transport: try settings.transport(), secrets: secrets)
         let event = TellingEvent(
-            resourceARN: settings.subjectARN(destination), sequence: moment, type: "Test", account: destination.account ?? "",
+            resourceARN: EventSubject.destination(destination), sequence: moment, type: "Test", account: destination.account ?? "",
             region: destination.region ?? "", status: destination.status.rawValue, version: "", keyID: "", requestID: "",
             occurredAt: moment)
         let start = ContinuousClock.now

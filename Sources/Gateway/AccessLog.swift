@@ -1,6 +1,6 @@
 import Contract
-import ControlPlane
 import FoundationEssentials
+import Identity
 import Locking
 public import ServiceLifecycle
 

@@ -1,8 +1,7 @@
 import Contract
-import ControlPlane
+import Identity
 import NIOCore
 import NIOHTTP1
-import Store
 
 extension Gateway {
     /// Who calls: the account that the access key belongs to, in the region that the signature names.
@@ -17,7 +16,7 @@ extension Gateway {
             if let origin = head.headers.first(name: "origin"), !isAllowed(origin) {
                 throw OperationError(.accessDenied, "Web pages of \(origin.shortened) may not call this server: see the key cors-origins.")
             }
-            caller = self.caller(account: account, region: region, keyID: "none", reach: .anything, exchange, body)
+            caller = self.caller(Principal(account: account, keyID: "none", reach: .anything), region: region, exchange, body)
         case .signature(let regions):
             let request = SignedRequest(head)
             let parsed = try refusing { () throws(SignatureError) in try verifier.parse(request) }
@@ -34,10 +33,7 @@ extension Gateway {
                     parsed, of: request, body: signed.readableBytesSpan, secret: key.secret, now: clock.signatureTime(),
                     payload: body == nil ? .unsignedAllowed : .exact)
             }
-            caller = self.caller(
-                account: key.account, region: parsed.region, keyID: key.id, reach: key.thingARN.map(Caller.Reach.thing) ?? .account,
-                exchange,
-                body)
+            caller = self.caller(Principal(key), region: parsed.region, exchange, body)
         }
         exchange.caller = caller
         return caller
@@ -47,22 +43,19 @@ extension Gateway {
         do throws(SignatureError) { return try check() } catch { throw OperationError(error) }
     }
 
-    private func caller(
-        account: String, region: String, keyID: String, reach: Caller.Reach, _ exchange: Exchange, _ body: ByteBuffer?
-    ) -> Caller {
-        return Caller(
-            account: account, region: region, keyID: keyID, reach: reach, requestID: exchange.requestID,
-            retry: retry(exchange, body), origin: origin(exchange))
+    private func caller(_ principal: Principal, region: String, _ exchange: Exchange, _ body: ByteBuffer?) -> Caller {
+        Caller(
+            principal: principal, region: region, requestID: exchange.requestID, invocation: invocation(exchange, body),
+            origin: origin(exchange))
     }
 
     /// The SDKs send the same invocation id with each attempt at one call. Calls that change nothing need no record.
-    private func retry(_ exchange: Exchange, _ body: ByteBuffer?) -> Change.Retry? {
+    private func invocation(_ exchange: Exchange, _ body: ByteBuffer?) -> Caller.Invocation? {
         guard exchange.operation?.isMutation == true, let body, let id = exchange.head.headers.first(name: "amz-sdk-invocation-id"),
-            !id.isEmpty,
-            id.utf8.count <= 128
+            !id.isEmpty, id.utf8.count <= 128
         else { return nil }
-        return Change.Retry(
-            invocationID: id, bodyHash: String(decoding: SignatureVerifier.hexadecimalHash(of: body.readableBytesSpan), as: UTF8.self))
+        return Caller.Invocation(
+            id: id, bodyHash: String(decoding: SignatureVerifier.hexadecimalHash(of: body.readableBytesSpan), as: UTF8.self))
     }
 
     /// Scheme and host that the client used, unless the host is none that a URL could hold.

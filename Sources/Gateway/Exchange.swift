@@ -1,5 +1,5 @@
 import Contract
-import ControlPlane
+import Identity
 import NIOHTTP1
 
 /// A request on its way, and what becomes known of it.

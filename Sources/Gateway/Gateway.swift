@@ -1,5 +1,5 @@
 import Contract
-public import ControlPlane
+public import Identity
 import NIOCore
 import NIOHTTP1
 import Planes
@@ -49,7 +49,9 @@ public final class Gateway: Sendable {
         if let preflight = preflight(exchange.head) { return .reply(preflight) }
         let caller = try await authenticate(&exchange, body)
         let operation = try operation(of: exchange)
-        let call = try body.prepare(operation, exchange.head, caller)
+        let requested = try body.prepare(operation, exchange.head, caller)
+        try authorize(caller, requested.access)
+        let call = try requested.checked()
         exchange.resourceName = call.resourceName
         try throttle.admit(operation.id, caller, resourceName: call.resourceName, now: clock.monotonicSeconds())
         if operation.waits { connection.waits() }
@@ -115,7 +117,11 @@ public final class Gateway: Sendable {
     /// The operation that the request asks for.
     private func operation(of exchange: Exchange) throws(OperationError) -> RoutedOperation {
         switch exchange.match {
-        case .found(let operation): return operation
+        case .found(let operation):
+            guard operation.id.map({ configuration.serves.contains($0.api) }) ?? true else {
+                throw OperationError(.serviceUnavailable, "\(operation.name) is not answered by this instance: call another.")
+            }
+            return operation
         case .otherMethod(let allowed, let operation):
             let methods = allowed.map(\.rawValue).joined(separator: " or ")
             throw OperationError(
@@ -172,7 +178,9 @@ struct RequestRecord {
 
 extension ByteBuffer? {
     /// Has the route decode its input.
-    fileprivate func prepare(_ operation: RoutedOperation, _ head: HTTPRequestHead, _ caller: Caller) throws(OperationError) -> RoutedCall {
+    fileprivate func prepare(
+        _ operation: RoutedOperation, _ head: HTTPRequestHead, _ caller: Caller
+    ) throws(OperationError) -> RequestedCall {
         guard let self else {
             return try operation.prepare(CallInput(head: head, body: UnsafeRawBufferPointer(start: nil, count: 0)), caller)
         }

@@ -1,3 +1,4 @@
+public import Contract
 public import NIOCore
 
 /// What an operator decides about the way in.
@@ -15,8 +16,8 @@ public struct GatewayConfiguration: Sendable {
     public var corsOrigins: [String]
     /// Whether clients speak TLS to this server, which decides the scheme of echoed endpoints.
     public var isTLS: Bool
-    /// Whether calls are answered, or only the pages for operators.
-    public var servesAPI: Bool
+    /// The APIs whose calls are answered; where there is none, only the pages for operators are.
+    public var serves: Set<API>
     /// The largest body that is read, in bytes.
     public var bodyLimit: Int
     public var limits: Limits
@@ -36,13 +37,13 @@ public struct GatewayConfiguration: Sendable {
     }
 
     public init(
-        authentication: Authentication, corsOrigins: [String] = [], isTLS: Bool = false, servesAPI: Bool = true,
+        authentication: Authentication, corsOrigins: [String] = [], isTLS: Bool = false, serves: Set<API> = Set(API.allCases),
         bodyLimit: Int = 1 << 20, limits: Limits = Limits()
     ) {
         self.authentication = authentication
         self.corsOrigins = corsOrigins
         self.isTLS = isTLS
-        self.servesAPI = servesAPI
+        self.serves = serves
         self.bodyLimit = bodyLimit
         self.limits = limits
     }

@@ -1,5 +1,5 @@
 import Contract
-import ControlPlane
+import Identity
 import Locking
 
 /// The access keys that sign the requests at hand, so that not every request reads its key from the database.

@@ -5,9 +5,9 @@ import NIOHTTP1
 extension Gateway {
     func refuseByHead(_ exchange: Exchange) throws(OperationError) {
         let head = exchange.head
-        guard configuration.servesAPI else {
+        guard !configuration.serves.isEmpty else {
             throw OperationError(
-                .serviceUnavailable, "This instance works in the background and takes no calls: call one that has the role api.")
+                .serviceUnavailable, "This instance works in the background and takes no calls: call one that has the role control.")
         }
         if exchange.pathOperation == nil { try refuseMedia(String(head.path)) }
         if let encoding = head.headers.first(name: "content-encoding"), encoding.lowercased() != "identity" {

@@ -1,5 +1,6 @@
 public import Contract
 public import ControlPlane
+public import Identity
 public import NIOCore
 public import NIOHTTP1
 public import Planes
@@ -25,11 +26,11 @@ public final class RoutedOperation: Sendable {
     /// Whether a call may wait for something to happen: it then ends with the client's side of the connection.
     public let waits: Bool
     /// Decodes and checks the input, without touching a store.
-    let prepare: @Sendable (CallInput, Caller) throws(OperationError) -> RoutedCall
+    let prepare: @Sendable (CallInput, Caller) throws(OperationError) -> RequestedCall
 
     public init(
         _ route: Route, name: String, id: OperationID?, payload: Payload, isMutation: Bool, waits: Bool = false,
-        prepare: @escaping @Sendable (CallInput, Caller) throws(OperationError) -> RoutedCall
+        prepare: @escaping @Sendable (CallInput, Caller) throws(OperationError) -> RequestedCall
     ) {
         self.route = route
         self.name = name
@@ -47,6 +48,18 @@ public struct CallInput {
     public let head: HTTPRequestHead
     /// The whole body of a document; empty where the body is streamed.
     public let body: UnsafeRawBufferPointer
+}
+
+/// A call whose input is well formed, and what its caller must be allowed to do.
+public struct RequestedCall: Sendable {
+    public let access: Access
+    /// The call, once its caller is allowed to make it. Throws what is wrong with what it names: nobody else is told.
+    let checked: @Sendable () throws(OperationError) -> RoutedCall
+
+    public init(_ access: Access, checked: @escaping @Sendable () throws(OperationError) -> RoutedCall) {
+        self.access = access
+        self.checked = checked
+    }
 }
 
 /// A call that is valid, ready to be made.
@@ -79,8 +92,11 @@ extension ControlPlane {
                 id.contract.route, name: id.rawValue, id: id, payload: .document, isMutation: id.isMutation,
                 waits: id == .fetchEdgeConfigurations
             ) { input, caller throws(OperationError) in
-                let call = try prepare(id, input.body, caller)
-                return RoutedCall(resourceName: call.resourceName, answer: .bytes(call.perform))
+                let prepared = try prepare(id, input.body, caller)
+                return RequestedCall(prepared.access) { () throws(OperationError) in
+                    let call = try prepared.checked()
+                    return RoutedCall(resourceName: call.resourceName, answer: .bytes(call.perform))
+                }
             }
         }
     }

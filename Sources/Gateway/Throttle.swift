@@ -1,5 +1,6 @@
 import Contract
 public import ControlPlane
+import Identity
 import Locking
 import Synchronization
 

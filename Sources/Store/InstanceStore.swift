@@ -8,7 +8,7 @@ public struct InstanceRecord: Sendable, Hashable {
     public let processID: Int64
     /// Of the program.
     public let version: String
-    /// `api`, `worker` or `api,worker`.
+    /// What it does, such as `control,worker`, in alphabetical order. Instances of version 0.2.0 say `api` for `control`.
     public let roles: String
     /// The schema that the program was written for.
     public let schemaVersion: Int64
@@ -46,8 +46,10 @@ public struct InstanceRecord: Sendable, Hashable {
     /// Whether it is to be counted with: it runs, and was heard of lately.
     public var isAlive: Bool { status != "STOPPED" && heartbeatAge < Self.lifetime }
 
-    /// Whether clients are sent to it.
-    public var servesAPI: Bool { isAlive && status == "RUNNING" && roles.split(separator: ",").contains("api") }
+    /// Whether clients are sent to it with calls of the control plane.
+    public var servesControlPlane: Bool {
+        isAlive && status == "RUNNING" && roles.split(separator: ",").contains { $0 == "control" || $0 == "api" }
+    }
 }
 
 /// What the database's schema is and whom it lets run.

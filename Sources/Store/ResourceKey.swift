@@ -38,6 +38,8 @@ public struct ResourceState: Sendable, Hashable {
     public let version: String
     /// 0 for a channel.
     public let dataRetentionInHours: Int64
+    /// Whether a channel stores its media in the stream, or the channel its media in a stream: then it cannot be deleted.
+    public let isMapped: Bool
 }
 
 /// A tag of any resource.

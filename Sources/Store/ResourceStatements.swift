@@ -9,7 +9,8 @@ struct ResourceStatements: Sendable {
     let lock: Statement<Void>
     /// Counts it against the quota, $4, and leaves the change's token, $3, where there was room. Locks the account's row in the region.
     let count: Statement<Void>
-    /// Accepts the deletion of an ACTIVE resource that has the expected version, $6, or whatever its version where that is NULL.
+    /// Accepts the deletion of an ACTIVE resource that no mapping holds and that has the expected version, $6, or whatever its version where that is
+    /// NULL. The batch has locked the resource: a mapping is made under the same lock.
     let delete: Statement<String>
     /// Accepts a change of the tags of a resource that is not DELETING, and locks it until they are changed.
     let touch: Statement<String>
@@ -58,8 +59,11 @@ struct ResourceStatements: Sendable {
         let status: String
     }
 
-    static let stream = ResourceStatements(.stream, retention: "data_retention_in_hours")
-    static let channel = ResourceStatements(.channel, retention: "CAST(0 AS BIGINT)")
+    static let stream = ResourceStatements(
+        .stream, retention: "data_retention_in_hours",
+        mapping: "EXISTS (SELECT 1 FROM channel WHERE channel.media_storage_stream_arn = stream.arn)")
+    static let channel = ResourceStatements(
+        .channel, retention: "CAST(0 AS BIGINT)", mapping: "channel.media_storage_stream_arn IS NOT NULL")
 
     /// Locks the account's row in the region: creating and removing take turns here, and always lock it before a resource.
     static let lockUsage = Statement<Void>(
@@ -78,7 +82,7 @@ struct ResourceStatements: Sendable {
 extension ResourceStatements {
     private static func arn(_ row: inout Row) throws(DatabaseError) -> String { try row.text() }
 
-    private init(_ kind: ResourceKind, retention: String) {
+    private init(_ kind: ResourceKind, retention: String, mapping: String) {
         let table = kind.rawValue
         let event = kind.statusChangeEvent
         let one = "account = $1 AND region = $2 AND name = $3"
@@ -88,12 +92,13 @@ extension ResourceStatements {
         state = Statement(
             "\(table).state",
             """
-            SELECT arn, status, version, \(retention) FROM \(table)
+            SELECT arn, status, version, \(retention), CAST(CASE WHEN \(mapping) THEN 1 ELSE 0 END AS BIGINT) FROM \(table)
             WHERE \(one) AND (CAST($4 AS BIGINT) IS NULL OR creation_time = $4)
             """
         ) { row throws(DatabaseError) in
             ResourceState(
-                arn: try row.text(), status: try row.text(), version: try row.text(), dataRetentionInHours: try row.integer())
+                arn: try row.text(), status: try row.text(), version: try row.text(), dataRetentionInHours: try row.integer(),
+                isMapped: try row.integer() == 1)
         }
         lock = Statement("\(table).lock", "SELECT arn FROM \(table) WHERE \(one) /*postgres FOR UPDATE */")
         let first =
@@ -115,6 +120,7 @@ extension ResourceStatements {
             """
             UPDATE \(table) SET status = 'DELETING', change_token = $4, event_sequence = event_sequence + 1, changed_at = now_ms()
             WHERE \(incarnation) AND status = 'ACTIVE' AND (CAST($6 AS TEXT) IS NULL OR version = $6)
+                AND NOT (\(mapping))
             RETURNING arn
             """,
             decode: Self.arn)

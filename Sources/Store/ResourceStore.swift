@@ -24,11 +24,12 @@ extension Store {
         try await database.read(key.statements.state, key.arguments + [.integer(key.creationTime)]).first
     }
 
-    /// Marks an ACTIVE resource, of the expected version if one is given, as DELETING, and asks for its removal after `delay` milliseconds.
+    /// Marks an ACTIVE resource that no mapping holds, of the expected version if one is given, as DELETING, and asks for its removal after `delay` milliseconds.
     public func delete(
         _ key: ResourceKey, expectedVersion: String?, removalDelay delay: Int64, _ change: Change
     ) async throws(DatabaseError) -> ResourceChange {
         var batch = Batch()
+        batch.add(key.statements.lock, key.arguments)
         let deleted = batch.add(
             key.statements.delete, key.arguments + [.text(change.token), .integer(key.creationTime), .text(expectedVersion)])
         batch.add(task: .remove(key.kind), on: key, after: delay, change)

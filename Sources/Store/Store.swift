@@ -4,6 +4,9 @@ public import SQL
 ///
 /// Threads: a value without state of its own; any task may call it at any time.
 public struct Store: Sendable {
+    /// What the database could not do.
+    public typealias Failure = DatabaseError
+
     let database: any Database
 
     /// A store on a database whose schema is the one of this program's migrations.

@@ -46,7 +46,7 @@ struct ConfigurationChecking {
 
     mutating func roles() -> Set<ServerConfiguration.Role> {
         let names = text("roles").split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        let roles = Set(names.compactMap(ServerConfiguration.Role.init))
+        let roles = Set(names.compactMap(ServerConfiguration.Role.init(name:)))
         require(
             !roles.isEmpty && roles.count == names.count,
             "roles: must be \(ServerConfiguration.Role.allCases.map(\.rawValue).joined(separator: ", ")) or both, not '\(text("roles"))'")
@@ -87,7 +87,7 @@ struct ConfigurationChecking {
             networks: networks, allowsHTTP: boolean("delivery-allow-http"), caFile: optionalText("delivery-ca-file"),
             timeout: .seconds(integer("delivery-timeout-seconds", in: 1...300)), attempts: integer("delivery-attempts", in: 1...100),
             pauseAfter: integer("delivery-pause-hours", in: 1...87_600) * 60 * 60 * 1000, snsEndpoint: optionalText("sns-endpoint"),
-            snsCredentials: credentials, subjectARN: EventSubject.destination)
+            snsCredentials: credentials)
     }
 
     mutating func tls() -> ServerConfiguration.TLSFiles? {

@@ -1,4 +1,4 @@
-import ControlPlane
+import Identity
 import Logging
 import Migrations
 import PostgresDriver

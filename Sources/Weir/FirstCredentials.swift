@@ -1,5 +1,5 @@
-import ControlPlane
 import FoundationEssentials
+import Identity
 import Logging
 
 /// The access key that a new deployment starts with, and the file in which its owner finds it.

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Contract
-import ControlPlane
 import FoundationEssentials
+import Identity
 import Store
 
 /// Makes, lists and disables access keys, beside the instances that run.

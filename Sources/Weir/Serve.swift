@@ -3,6 +3,7 @@ import ControlPlane
 import Delivery
 import FoundationEssentials
 import Gateway
+import Identity
 import Logging
 import Migrations
 import NIOCore
@@ -66,8 +67,8 @@ struct Serve: AsyncParsableCommand {
             store: store, rules: configuration.rules, masterKey: masterKey, isStopping: { readiness.isDraining }, outbox: outbox,
             limits: limits, workIsWaiting: { signal.raise() })
         let gateway = Gateway(
-            operations: controlPlane.operations, keys: keys, throttle: throttle, metrics: metrics, accessLog: accessLog, readiness: readiness,
-            configuration: configuration.gateway)
+            operations: controlPlane.operations, keys: keys, throttle: throttle, metrics: metrics, accessLog: accessLog,
+            readiness: readiness, configuration: configuration.gateway)
         let membership = Membership(
             store: store, identity: configuration.identity,
             condition: {
@@ -174,7 +175,7 @@ extension ServerConfiguration {
     var gateway: GatewayConfiguration {
         GatewayConfiguration(
             authentication: isSigned ? .signature(regions: allowedRegions) : .none(account: account, region: region),
-            corsOrigins: corsOrigins, isTLS: tls != nil, servesAPI: roles.contains(.api))
+            corsOrigins: corsOrigins, isTLS: tls != nil, serves: roles.reduce(into: []) { $0.formUnion($1.apis) })
     }
 
     /// What TLS is served with; nil where it is not.

@@ -48,10 +48,21 @@ struct ServerConfiguration: Sendable {
 
     /// What an instance may do.
     enum Role: String, CaseIterable {
-        /// Answer calls.
-        case api
+        /// Answer calls of the control plane and of edge agents.
+        case control
         /// End passing statuses, keep deadlines, clean up.
         case worker
+
+        /// By its name, or the one that it had before.
+        init?(name: String) { self.init(rawValue: name == "api" ? "control" : name) }
+
+        /// The APIs whose calls are answered.
+        var apis: Set<API> {
+            switch self {
+            case .control: [.controlPlane, .edgeAgent]
+            case .worker: []
+            }
+        }
     }
 
     /// Where the database is.
@@ -83,8 +94,8 @@ struct ServerConfiguration: Sendable {
         Key(name: "host", fallback: "127.0.0.1", help: "Address to listen on."),
         Key(name: "port", fallback: "7080", help: "Port to listen on; 0 takes a free one."),
         Key(
-            name: "roles", fallback: "api,worker",
-            help: "What this instance does, separated by commas: api answers calls, worker does what happens later."),
+            name: "roles", fallback: "control,worker",
+            help: "What this instance does, separated by commas: control (or api) answers calls, worker does what happens later."),
         Key(name: "data-dir", fallback: "./weir-data", help: "Folder of the database (SQLite), the master key and the first credentials."),
         Key(
             name: "database", fallback: "sqlite", help: "sqlite, sqlite:PATH, or a libpq URL or key/value string for Postgres 15 or newer.",

@@ -19,7 +19,7 @@ struct Status: AsyncParsableCommand {
             let tasks = try await deployment.store.taskCounts()
             let schema = try await deployment.store.schema()
             print(Self.table(instances))
-            print("instances alive: \(instances.count(where: \.isAlive)), serving the API: \(instances.count(where: \.servesAPI))")
+            print("instances alive: \(instances.count(where: \.isAlive)), serving the API: \(instances.count(where: \.servesControlPlane))")
             print("tasks waiting: \(tasks.waiting), overdue: \(tasks.overdue)")
             if let schema { print("schema version: \(schema.version), for programs of \(schema.oldestCompatible) or newer") }
         }

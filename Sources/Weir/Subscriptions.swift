@@ -1,7 +1,7 @@
 import ArgumentParser
-import ControlPlane
 import Delivery
 import FoundationEssentials
+import Identity
 import Store
 
 /// What the operator wants to be told of, for the whole deployment, beside the instances that run.

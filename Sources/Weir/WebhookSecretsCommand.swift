@@ -1,6 +1,6 @@
 import ArgumentParser
-import ControlPlane
 import Delivery
+import Identity
 import Store
 
 /// Shows and rotates what webhooks are signed with, beside the instances that run.

@@ -1,4 +1,3 @@
-import ControlPlane
 import Locking
 public import Logging
 import SQL
@@ -65,7 +64,7 @@ public final class Membership: Service {
             requestsPerSecond: rate(condition.answered), leasedTasks: Int64(condition.leasedTasks))
         do throws(DatabaseError) {
             try await store.beat(record)
-            learn(try await store.instances().count(where: \.servesAPI))
+            learn(try await store.instances().count(where: \.servesControlPlane))
         } catch {
             // Others will take this instance for dead, and it goes on with what it knew.
             logger.warning("the heartbeat failed", metadata: ["error": "\(error)"])

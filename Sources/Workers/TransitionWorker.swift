@@ -1,4 +1,3 @@
-import ControlPlane
 public import Logging
 import SQL
 public import ServiceLifecycle

@@ -119,6 +119,27 @@ import Testing
         }
     }
 
+    @Test func `neither side of a mapping is deleted`() async throws {
+        try await Self.with { plane in
+            _ = try await plane.call(.updateMediaStorageConfiguration, Self.update("ENABLED"))
+            for (operation, member, arn, what) in [
+                (OperationID.deleteStream, "StreamARN", Wire.streamARN, "stream"),
+                (.deleteSignalingChannel, "ChannelARN", Wire.channelARN, "channel"),
+            ] {
+                let refusal = try await plane.refusal(operation, #"{"\#(member)":"\#(arn)"}"#)
+                #expect(refusal.code == .resourceInUse)
+                #expect(refusal.publicMessage == "Disable MediaStorageConfiguration to delete the \(what)")
+                // The version is looked at first.
+                let outdated = try await plane.refusal(operation, #"{"\#(member)":"\#(arn)","CurrentVersion":"other"}"#)
+                #expect(outdated.code == .versionMismatch)
+            }
+            #expect(try await plane.store.mappedChannel(streamARN: Wire.streamARN) == Wire.channelARN)
+            _ = try await plane.call(.updateMediaStorageConfiguration, Self.update("DISABLED", stream: nil))
+            _ = try await plane.call(.deleteStream, #"{"StreamARN":"\#(Wire.streamARN)"}"#)
+            _ = try await plane.call(.deleteSignalingChannel, #"{"ChannelARN":"\#(Wire.channelARN)"}"#)
+        }
+    }
+
     @Test func `the stream must keep media`() async throws {
         try await Self.with { plane in
             try plane.database.execute("UPDATE stream SET data_retention_in_hours = 0")

@@ -1,4 +1,5 @@
 import Contract
+import Identity
 import SQL
 import Store
 import Synchronization
@@ -37,8 +38,8 @@ import Testing
     /// The code of the refusal and its message; nil where the call was made.
     private static func refusal(_ plane: ControlPlane, _ id: OperationID, _ json: String) async -> OperationError? {
         do {
-            let call = try Array(json.utf8).withUnsafeBytes { try plane.prepare(id, $0, .test()) }
-            _ = try await call.perform()
+            let prepared = try Array(json.utf8).withUnsafeBytes { try plane.prepare(id, $0, .test()) }
+            _ = try await prepared.checked().perform()
             return nil
         } catch {
             return error as? OperationError

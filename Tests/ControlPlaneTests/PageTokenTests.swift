@@ -1,5 +1,6 @@
 import Contract
 import FoundationEssentials
+import Identity
 import Store
 import Testing
 

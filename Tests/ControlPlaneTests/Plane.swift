@@ -1,4 +1,5 @@
 import Contract
+import Identity
 import SQL
 import Store
 import Synchronization
@@ -24,19 +25,20 @@ struct Plane {
 
     static func with(
         _ engine: Engine = .sqlite, quota: Int64 = .max, durations: MinimumDurations = .init(), endpoints: AdvertisedEndpoints = .init(),
-        notifications: NotificationRules = .init(), _ body: (Plane) async throws -> Void
+        notifications: NotificationRules = .init(), patience: Duration = .zero, _ body: (Plane) async throws -> Void
     ) async throws {
         try await TestDatabase.with(engine) { database in
             let faults = FaultInjectingDatabase(database.database)
             let store = Store(faults)
             let hints = Hints()
-            let control = ControlPlane(
+            var control = ControlPlane(
                 store: store,
                 rules: ServiceRules(
                     streamQuota: quota, channelQuota: { _ in quota }, minimumDurations: durations,
                     edgeTimeout: ServiceRules.documentedEdgeTimeout, endpoints: endpoints, notifications: notifications),
                 masterKey: try #require(MasterKey(masterKey)), isStopping: { hints.isStopping.load(ordering: .relaxed) },
                 workIsWaiting: { hints.count.add(1, ordering: .relaxed) })
+            control.patience = patience
             try await body(Plane(database: database, faults: faults, store: store, control: control, hints: hints))
         }
     }
@@ -52,8 +54,14 @@ struct Plane {
 
     /// The body of a successful answer.
     func call(_ id: OperationID, _ json: String, _ caller: Caller = .test()) async throws -> String {
+        String(decoding: try await ready(id, json, caller).perform(), as: UTF8.self)
+    }
+
+    /// The call, if it is sound and its caller may make it.
+    func ready(_ id: OperationID, _ json: String, _ caller: Caller = .test()) throws -> ReadyCall {
         let prepared = try Array(json.utf8).withUnsafeBytes { try control.prepare(id, $0, caller) }
-        return String(decoding: try await prepared.perform(), as: UTF8.self)
+        try authorize(caller, prepared.access)
+        return try prepared.checked()
     }
 
     /// Why a call is refused, in an error that the operation declares or any may answer.
@@ -128,12 +136,12 @@ enum Wire {
 
 extension Caller {
     static func test(
-        account: String = Fixture.account, region: String = Fixture.region, reach: Reach = .account, invocation: String? = nil,
+        account: String = Fixture.account, region: String = Fixture.region, reach: Principal.Reach = .account, invocation: String? = nil,
         origin: String? = "https://here:8443"
     ) -> Caller {
         Caller(
-            account: account, region: region, keyID: "AKIATEST", reach: reach, requestID: "request",
-            retry: invocation.map { Change.Retry(invocationID: $0, bodyHash: "hash") }, origin: origin)
+            principal: Principal(account: account, keyID: "AKIATEST", reach: reach), region: region, requestID: "request",
+            invocation: invocation.map { Invocation(id: $0, bodyHash: "hash") }, origin: origin)
     }
 
     /// The agent of a thing.

@@ -1,4 +1,5 @@
 import Contract
+import Identity
 import Store
 import TestSupport
 import Testing
@@ -10,12 +11,11 @@ import Testing
     private static let otherHub = Fixture.hub + "2"
 
     /// Why a call is refused before anything is looked up; nil where it is not.
-    private static func refusal(_ sample: SampleCall, _ reach: Caller.Reach, _ plane: Plane, body: String? = nil) throws -> OperationError?
+    private static func refusal(_ sample: SampleCall, _ reach: Principal.Reach, _ plane: Plane, body: String? = nil) throws
+        -> OperationError?
     {
         do {
-            _ = try Array((body ?? sample.body).utf8).withUnsafeBytes {
-                try plane.control.prepare(sample.operation, $0, .test(reach: reach))
-            }
+            _ = try plane.ready(sample.operation, body ?? sample.body, .test(reach: reach))
             return nil
         } catch let error as OperationError {
             return error
@@ -99,7 +99,7 @@ import Testing
         try await Plane.with { plane in
             let sample = try #require(SampleCall.all.first { $0.operation == operation })
             let hub = Fixture.hub.replacing(Fixture.region, with: "af-south-1")
-            let reach: Caller.Reach =
+            let reach: Principal.Reach =
                 switch operation.api {
                 case .controlPlane: .account
                 case .edgeAgent: .thing(hub)

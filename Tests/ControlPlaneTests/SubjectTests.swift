@@ -1,4 +1,5 @@
 import Contract
+import Identity
 import Store
 import Testing
 
@@ -29,10 +30,10 @@ import Testing
     }
 
     @Test func `each region is in its partition`() {
-        #expect(ResourceARN.partition(of: "eu-west-1") == "aws")
-        #expect(ResourceARN.partition(of: "cn-north-1") == "aws-cn")
-        #expect(ResourceARN.partition(of: "us-gov-west-1") == "aws-us-gov")
-        #expect(ResourceARN.partition(of: "cnx") == "aws")
+        #expect(Partition.of("eu-west-1") == "aws")
+        #expect(Partition.of("cn-north-1") == "aws-cn")
+        #expect(Partition.of("us-gov-west-1") == "aws-us-gov")
+        #expect(Partition.of("cnx") == "aws")
     }
 }
 
@@ -43,7 +44,7 @@ import Testing
     private static func key(name: String? = nil, arn: String? = nil) async throws -> ResourceKey {
         var key: ResourceKey?
         try await Plane.with { plane in
-            let call = Call(plane: plane.control, caller: .test(), contract: DescribeStream.contract)
+            var call = Call(plane: plane.control, caller: .test(), contract: DescribeStream.contract)
             key = try call.stream(named: name, arn: arn)
         }
         return try #require(key)

@@ -461,7 +461,7 @@ import Testing
                 try database.clock.advance(by: day)
                 try await eventually("it is paused") { try await store.destination("bad")?.status == .paused }
                 try await eventually("that is told") { transport.delivered(to: "watcher").count == 1 }
-                #expect(transport.delivered(to: "watcher").first?.subject == "arn:test:destination/bad")
+                #expect(transport.delivered(to: "watcher").first?.subject == "arn:aws:kinesisvideo:::destination/bad")
             }
             // What waits is kept.
             #expect(try await store.pendingDeliveries(limit: 10) == 2)

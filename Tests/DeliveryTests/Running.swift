@@ -33,8 +33,7 @@ extension DeliverySettings {
     ) throws -> DeliverySettings {
         DeliverySettings(
             networks: try AddressPolicy(networks), allowsHTTP: allowsHTTP, caFile: caFile, timeout: timeout, attempts: attempts,
-            pauseAfter: 120 * 3_600_000, snsEndpoint: nil, snsCredentials: nil,
-            subjectARN: { "arn:test:destination/\($0.id)" })
+            pauseAfter: 120 * 3_600_000, snsEndpoint: nil, snsCredentials: nil)
     }
 }
 

@@ -1,5 +1,6 @@
 import Contract
 import ControlPlane
+import Identity
 import SQL
 import Store
 import Synchronization
@@ -20,7 +21,8 @@ import Testing
             let limits = LimitEvents()
             let throttle = Throttle(Throttle.Rates(profile: .aws, protective: 400), limits: limits)
             let caller = Caller(
-                account: Fixture.account, region: Fixture.region, keyID: "AKIATEST", requestID: "r", retry: nil, origin: nil)
+                principal: Principal(account: Fixture.account, keyID: "AKIATEST", reach: .account), region: Fixture.region, requestID: "r",
+                invocation: nil, origin: nil)
             var refused = 0
             for number in 0..<400 {
                 // Six calls for one stream, the rest for others.

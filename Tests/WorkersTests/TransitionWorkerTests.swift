@@ -54,9 +54,9 @@ import Testing
             let stream = try await store.createActive("gate")
             let channel = try await store.createActiveChannel("door")
             try await store.createActive(.named("old", kind: .channel))
-            _ = try await store.enableMediaStorage(.named("door", kind: .channel), stream: .named("gate"), streamARN: stream.arn, .fresh())
             try await store.startEdge("gate")
             _ = try await store.delete(.named("gate"), expectedVersion: nil, removalDelay: 0, .fresh())
+            try database.map("door", stream.arn)
             _ = try await store.delete(.named("old", kind: .channel), expectedVersion: nil, removalDelay: 0, .fresh())
             for kind in ResourceKind.allCases { _ = try await store.createResource(.named("new", kind: kind), .fresh()) }
             faults.reset()

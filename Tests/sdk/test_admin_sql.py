@@ -142,7 +142,7 @@ def rows():
             http_status=500 if number % 2 else None, error="the receiver answered 500" if number % 2 else "did not answer in time")
     for number, (status, heartbeat) in enumerate([("RUNNING", FAR), ("DRAINING", FAR), ("STOPPED", FAR), ("RUNNING", 1_000)]):
         yield insert(
-            "instance", id=f"i{number}", host="h", process_id=number, version="1", roles="api,worker", schema_version=4, started_at=999,
+            "instance", id=f"i{number}", host="h", process_id=number, version="1", roles="control,worker", schema_version=4, started_at=999,
             heartbeat_at=heartbeat, status=status, requests_per_second=7, leased_tasks=number)
     for number, (region, streams, channels) in enumerate([("us-east-1", 9_999, 10_000), ("eu-west-1", 0, 4_999), ("us-west-2", 10_001, 1)]):
         yield insert(

@@ -33,7 +33,7 @@ def test_status_lists_the_instances(deployments):
     first = deployments.server()
     pid = first.process.pid
     rows, rest = until(lambda: (s := status(first))[0] and s, "the instance is listed")
-    assert rows[pid]["STATUS"] == "RUNNING" and rows[pid]["ROLES"] == "api,worker"
+    assert rows[pid]["STATUS"] == "RUNNING" and rows[pid]["ROLES"] == "control,worker"
     assert "serving the API: 1" in rest and "tasks waiting: 0, overdue: 0" in rest
     if deployments.engine == "postgres":
         second = deployments.beside(first, "--roles", "worker")
@@ -59,7 +59,7 @@ def test_roles(postgres_deployments):
     with worker.sender(api.credentials) as sender:
         answer = sender.call("/listStreams")
         assert (answer.status, answer.error) == (503, "ServiceUnavailable")
-        assert "role api" in answer.message
+        assert "role control" in answer.message
     assert page(worker, "/ready")[0] == 200 and page(worker, "/live")[0] == 200
 
 

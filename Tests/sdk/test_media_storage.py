@@ -146,27 +146,17 @@ def test_one_channel_one_stream(client, pair, new_stream, new_channel):
     assert mapped(client, stream) == [other_channel["ChannelARN"]] and mapped(client, other_stream) == [channel["ChannelARN"]]
 
 
-def test_deleting_the_stream_sets_the_channel_free(client, pair, new_stream):
+def test_neither_side_is_deleted_while_it_is_mapped(client, pair):
     stream, channel = pair
     enable(client, channel, stream["StreamARN"])
+    for operation, arn, what in (("DeleteStream", stream, "stream"), ("DeleteSignalingChannel", channel, "channel")):
+        member = f"{what.capitalize()}ARN"
+        message = refused(client, operation, "ResourceInUseException", 400, **{member: arn[member]})
+        assert message == f"Disable MediaStorageConfiguration to delete the {what}"
+    assert mapped(client, stream) == [channel["ChannelARN"]]
+    call(client, "UpdateMediaStorageConfiguration", ChannelARN=channel["ChannelARN"], **DISABLED)
     call(client, "DeleteStream", StreamARN=stream["StreamARN"])
-    until(lambda: call(client, "DescribeMediaStorageConfiguration", ChannelARN=channel["ChannelARN"]) == DISABLED, "the channel is free")
-    refused(client, "DescribeMappedResourceConfiguration", "ResourceNotFoundException", 404, StreamARN=stream["StreamARN"])
-    enable(client, channel, new_stream(DataRetentionInHours=1)["StreamARN"])
-
-
-def test_deleting_the_channel_sets_the_stream_free(client, pair, new_channel):
-    stream, channel = pair
-    enable(client, channel, stream["StreamARN"])
     call(client, "DeleteSignalingChannel", ChannelARN=channel["ChannelARN"])
-
-    def is_free():
-        return not call(client, "DescribeMappedResourceConfiguration", StreamARN=stream["StreamARN"])["MappedResourceConfigurationList"]
-
-    until(is_free, "the stream is free")
-    assert mapped(client, stream) == []
-    refused(client, "DescribeMediaStorageConfiguration", "ResourceNotFoundException", 404, ChannelARN=channel["ChannelARN"])
-    enable(client, new_channel(), stream["StreamARN"])
 
 
 @pytest.mark.parametrize("status", ["CREATING", "UPDATING", "DELETING"])

@@ -63,6 +63,7 @@ def everything(client):
     channel = client.create_signaling_channel(ChannelName=name)["ChannelARN"]
     until(lambda: client.describe_signaling_channel(ChannelName=name)["ChannelInfo"]["ChannelStatus"] == "ACTIVE", "ACTIVE")
     client.update_media_storage_configuration(ChannelARN=channel, MediaStorageConfiguration={"Status": "ENABLED", "StreamARN": arn})
+    client.update_media_storage_configuration(ChannelARN=channel, MediaStorageConfiguration={"Status": "DISABLED"})
     client.delete_stream(StreamARN=arn)
     until(lambda: name not in [s["StreamName"] for s in client.list_streams()["StreamInfoList"]], "gone")
     assert client.describe_media_storage_configuration(ChannelARN=channel)["MediaStorageConfiguration"]["Status"] == "DISABLED"

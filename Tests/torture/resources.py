@@ -208,6 +208,8 @@ class Model:
                 if operation == "StartEdgeConfigurationUpdate":
                     taken = edge is not None and (edge.status in AWAITING or edge.hub != body["EdgeConfig"]["HubDeviceArn"])
                     return taken or (not missing and not active)
+                if operation in ("DeleteStream", "DeleteSignalingChannel") and active and self._is_mapped(state, subject.slot):
+                    return True
                 return operation in VERSIONED | CONFIGURING and not missing and not active
             case "VersionMismatchException":
                 if operation in AGENT:
@@ -284,9 +286,16 @@ class Model:
     def _delete(self, state, body, answer):
         subject = subject_of(body)
         found = getattr(state, subject.slot)
-        if not self._is_current(found, subject, body):
+        if not self._is_current(found, subject, body) or self._is_mapped(state, subject.slot):
             return None
         return state._replace(**{subject.slot: found._replace(status="DELETING")})
+
+    @staticmethod
+    def _is_mapped(state, slot):
+        """Whether the stream holds a channel's media, or the channel has its media held: then it is not deleted."""
+        if slot == "stream":
+            return any(channel and channel.storage == state.stream.arn for channel in (state.first, state.second))
+        return getattr(state, slot).storage is not None
 
     DeleteStream = DeleteSignalingChannel = _delete
 

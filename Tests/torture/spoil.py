@@ -450,6 +450,20 @@ def two_channels_share_a_stream(tale):
     tale.other_channel["media_storage_stream_arn"] = tale.stream["arn"]
 
 
+@spoilt(REST, ORDER)
+def a_mapped_channel_is_deleted(tale):
+    entry = tale.tell("DeleteSignalingChannel", {"ChannelARN": tale.channel["arn"]})
+    tale.channel["status"] = "DELETING"
+    tale.event(tale.channel, "DeleteSignalingChannel", entry=entry)
+
+
+@sound
+def a_mapped_channel_is_not_deleted(tale):
+    tale.tell(
+        "DeleteSignalingChannel", {"ChannelARN": tale.channel["arn"]}, "ResourceInUseException",
+        {"Message": "Disable MediaStorageConfiguration to delete the channel"})
+
+
 @spoilt(LISTS)
 def a_list_lacks_a_stream(tale):
     next(entry for entry in tale.history if "listing" in entry)["answer"]["StreamInfoList"].pop()

@@ -121,7 +121,8 @@ class Workload:
 
     def _empty(self, client, cell):
         """Deletes what a cell holds. Whatever stays behind after some tries stays: it is found at the end."""
-        for name in cell.known:
+        # Channels first: a stream is not deleted while one stores its media there.
+        for name in sorted(cell.known, key=lambda name: name.endswith("-s")):
             kind, member = ("Stream", "StreamInfo") if name.endswith("-s") else ("SignalingChannel", "ChannelInfo")
             prefix = "Stream" if name.endswith("-s") else "Channel"
             for _ in range(20):
@@ -129,6 +130,9 @@ class Workload:
                 if told.code == "ResourceNotFoundException" or self._stop.is_set():
                     break
                 if told.is_ok and status_of(told.body[member]) == "ACTIVE":
+                    if prefix == "Channel":
+                        self._call(client, cell, "UpdateMediaStorageConfiguration", {
+                            "ChannelARN": told.body[member]["ChannelARN"], "MediaStorageConfiguration": {"Status": "DISABLED"}})
                     self._call(client, cell, f"Delete{kind}", {f"{prefix}ARN": told.body[member][f"{prefix}ARN"]})
                 time.sleep(0.1)
 
@@ -348,6 +352,9 @@ class Workload:
             is_used = any(cell == other.name for other in (*self.cells, *self.kept))
         if not is_used and status_of(info) == "ACTIVE":
             operation = "DeleteStream" if prefix == "Stream" else "DeleteSignalingChannel"
+            if prefix == "Channel":
+                client.call("UpdateMediaStorageConfiguration", {
+                    "ChannelARN": info["ChannelARN"], "MediaStorageConfiguration": {"Status": "DISABLED"}}, cell=cell)
             client.call(operation, {f"{prefix}ARN": info[f"{prefix}ARN"]}, cell=cell)
 
     # MARK: Edge agents

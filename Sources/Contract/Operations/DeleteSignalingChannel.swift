@@ -20,7 +20,8 @@ public enum DeleteSignalingChannel: Operation {
         summary: "Delete a signaling channel",
         documentation: """
             Marks a channel for deletion: from the answer on it is DELETING, is still described and listed, and its name stays in use \
-            until it is gone with its tags and its mapping to a stream.
+            until it is gone with its tags. A channel whose media is stored in a stream is not deleted (ResourceInUseException) before \
+            UpdateMediaStorageConfiguration has disabled that.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound, .versionMismatch],
         exampleRequest: """

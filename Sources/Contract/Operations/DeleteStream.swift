@@ -20,7 +20,8 @@ public enum DeleteStream: Operation {
         summary: "Delete a stream",
         documentation: """
             Marks a stream for deletion: from the answer on it is DELETING, is still described and listed, and its name stays in use \
-            until it is gone with its tags and configurations.
+            until it is gone with its tags and configurations. A stream that a channel stores its media in is not deleted \
+            (ResourceInUseException) before UpdateMediaStorageConfiguration has disabled that.
             """,
         errors: [.clientLimitExceeded, .invalidArgument, .notAuthorized, .resourceInUse, .resourceNotFound, .versionMismatch],
         exampleRequest:

@@ -19,7 +19,7 @@ public protocol RequestHead {
 
 extension Operation {
     /// Reads a request all of whose input is in its JSON body: every broken constraint at once, or the first wrong type. An empty body means `{}`.
-    public static func decode(_ body: UnsafeRawBufferPointer) throws(OperationError) -> Input {
+    @inlinable public static func decode(_ body: UnsafeRawBufferPointer) throws(OperationError) -> Input {
         var decoding = Decoding()
         if let decoded = try read(body, &decoding), decoding.violations.isEmpty { return decoded }
         throw .validation(decoding.violations)
@@ -30,51 +30,51 @@ extension Operation {
     public static func decode(_ body: UnsafeRawBufferPointer, _ head: some RequestHead) throws(OperationError) -> Input {
         let contract = contract
         guard !contract.boundInput.isEmpty || contract.payload != .json else { return try decode(body) }
-        var decoding = Decoding()
-        let decoded = try refusing { () throws in
-            var members: [(key: String, value: JSONValue)] = []
-            if contract.payload == .json, !body.isEmpty {
-                let json = try JSONParser.parse(body)
-                guard case .object(let object) = json else { throw decoding.wrongType("an object", json) }
-                // What is bound elsewhere is unknown to the body.
-                members = object.members.filter { member in !contract.boundInput.contains { $0.name.hasSameScalars(as: member.key) } }
-            }
-            for member in contract.boundInput {
-                let text =
-                    switch member.place {
-                    case .body: String?.none
-                    case .header(let name): head.header(name)
-                    case .query(let name): head.query(name)
-                    }
-                if let text { members.append((member.name, JSONValue(text: text, of: member.schema.kind))) }
-            }
-            return try input.decode(.object(JSONObject(members)), &decoding)
+        var members: [(key: String, value: JSONValue)] = []
+        if contract.payload == .json {
+            let json = try parse(body)
+            // What is no object has no members, and is refused by the shape.
+            guard case .object(let object) = json else { return try decode(body) }
+            // What is bound elsewhere is unknown to the body.
+            members = object.members.filter { member in !contract.boundInput.contains { $0.name.hasSameScalars(as: member.key) } }
         }
-        if let decoded, decoding.violations.isEmpty { return decoded }
+        for member in contract.boundInput {
+            let text =
+                switch member.place {
+                case .body: String?.none
+                case .header(let name): head.header(name)
+                case .query(let name): head.query(name)
+                }
+            if let text { members.append((member.name, JSONValue(text: text, of: member.schema.kind))) }
+        }
+        var decoding = Decoding()
+        if let decoded = try read(.object(JSONObject(members)), &decoding), decoding.violations.isEmpty { return decoded }
         throw .validation(decoding.violations)
     }
 
     /// Reads a request body; `decoding` then holds what is broken, and the result is nil if anything is.
-    static func read(_ body: UnsafeRawBufferPointer, _ decoding: inout Decoding) throws(OperationError) -> Input? {
-        try refusing { () throws in
-            try input.decode(body.isEmpty ? .object(JSONObject([])) : JSONParser.parse(body), &decoding)
+    @inlinable static func read(_ body: UnsafeRawBufferPointer, _ decoding: inout Decoding) throws(OperationError) -> Input? {
+        try read(parse(body), &decoding)
+    }
+
+    @inlinable static func read(_ json: JSONValue, _ decoding: inout Decoding) throws(OperationError) -> Input? {
+        do throws(SerializationError) {
+            return try input.decode(json, &decoding)
+        } catch {
+            throw OperationError(.serialization, error.message)
         }
     }
 
-    private static func refusing<Value>(_ read: () throws -> Value) throws(OperationError) -> Value {
-        do {
-            return try read()
-        } catch let error as JSONError {
-            throw OperationError(.serialization, "The request body is not valid JSON: \(error.message).")
-        } catch let error as SerializationError {
-            throw OperationError(.serialization, error.message)
+    @usableFromInline static func parse(_ body: UnsafeRawBufferPointer) throws(OperationError) -> JSONValue {
+        do throws(JSONError) {
+            return body.isEmpty ? .object(JSONObject()) : try JSONParser.parse(body)
         } catch {
-            throw OperationError(.serialization, "The request body cannot be read.")
+            throw OperationError(.serialization, "The request body is not valid JSON: \(error.message).")
         }
     }
 
     /// The JSON body of a successful answer.
-    public static func encode(_ value: Output) -> [UInt8] {
+    @inlinable public static func encode(_ value: Output) -> [UInt8] {
         guard let output else { return [] }
         var writer = JSONWriter(capacity: 512)
         output.encode(value, &writer)
@@ -107,7 +107,7 @@ extension JSONValue {
 
 extension OperationError {
     /// The refusal that lists every broken constraint; a list that would be longer than anybody reads is cut, and says so.
-    static func validation(_ violations: [Violation]) -> OperationError {
+    @usableFromInline static func validation(_ violations: [Violation]) -> OperationError {
         let shown = 200
         var text = violations.prefix(shown).map(\.text).joined(separator: "; ")
         if violations.count > shown { text += "; and \(violations.count - shown) more" }

@@ -15,35 +15,52 @@ public struct Route: Sendable, Hashable {
 }
 
 /// A table of routes, each of which leads to a target.
-public struct Routes<Target: Sendable>: Sendable {
+@frozen public struct Routes<Target: Sendable>: Sendable {
     /// What a request finds.
-    public enum Match: Sendable {
+    @frozen public enum Match: Sendable {
         case found(Target)
         /// The path is called by other methods: these, in the order in which they were declared. `target` is what the first of them leads to.
         case otherMethod(allowed: [Route.Method], target: Target)
         case unknown
     }
 
-    private let byPath: [Substring: [(method: Route.Method, target: Target)]]
+    @usableFromInline struct Entry: Sendable {
+        @usableFromInline let route: Route
+        /// Of the path.
+        @usableFromInline let bytes: [UInt8]
+        @usableFromInline let target: Target
+
+        @usableFromInline init(_ route: Route, _ target: Target) {
+            self.route = route
+            bytes = Array(route.path.utf8)
+            self.target = target
+        }
+    }
+
+    /// By a hash of the path's bytes: hashing a string would look at more than its bytes.
+    @usableFromInline let byHash: [UInt64: [Entry]]
 
     /// A table of these routes, which are distinct.
-    public init(_ routes: [(Route, Target)]) {
-        var byPath: [Substring: [(method: Route.Method, target: Target)]] = [:]
-        for (route, target) in routes {
-            let path = route.path[...]
-            let isNew = byPath[path]?.contains { $0.method == route.method } != true
-            precondition(isNew, "\(route.method.rawValue) \(path) has two targets")
-            byPath[path, default: []].append((route.method, target))
-        }
-        self.byPath = byPath
+    @inlinable public init(_ routes: [(Route, Target)]) {
+        precondition(Set(routes.map(\.0)).count == routes.count, "a route leads to two targets")
+        byHash = Dictionary(grouping: routes.map { Entry($0, $1) }) { Self.hash($0.bytes) }
     }
 
     /// What a request with this method and path, without its query, is for. Both are compared byte by byte.
-    public func match(method: String, path: Substring) -> Match {
-        // Equal strings may still be spelt with other bytes.
-        guard let index = byPath.index(forKey: path), byPath[index].key.utf8.elementsEqual(path.utf8) else { return .unknown }
-        let entries = byPath[index].value
-        for entry in entries where entry.method.rawValue.utf8.elementsEqual(method.utf8) { return .found(entry.target) }
-        return .otherMethod(allowed: entries.map(\.method), target: entries[0].target)
+    @inlinable public func match(method: String, path: Substring) -> Match {
+        path.utf8.withContiguousStorageIfAvailable { match(method, $0) } ?? match(method, Array(path.utf8))
+    }
+
+    @inlinable func match(_ method: String, _ path: some Collection<UInt8>) -> Match {
+        guard let entries = byHash[Self.hash(path)] else { return .unknown }
+        for entry in entries where entry.route.method.rawValue == method && entry.bytes.elementsEqual(path) { return .found(entry.target) }
+        let others = entries.filter { $0.bytes.elementsEqual(path) }
+        guard let first = others.first else { return .unknown }
+        return .otherMethod(allowed: others.map(\.route.method), target: first.target)
+    }
+
+    /// FNV-1a. Paths that clients make up may collide as they like: only those of the table are kept.
+    @inlinable static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
+        bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 }

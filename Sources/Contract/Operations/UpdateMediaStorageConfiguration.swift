@@ -1,6 +1,6 @@
 /// Sets whether, and in which stream, a channel's media is stored.
 public enum UpdateMediaStorageConfiguration: Operation {
-    public struct Input: Sendable, NamesChannelByARN {
+    public struct Input: Sendable {
         public let channelARN: String
         public let mediaStorageConfiguration: MediaStorageConfiguration
     }

@@ -1,12 +1,12 @@
 /// What went wrong so far while a request was being decoded, and where in it the decoder stands.
-struct Decoding {
-    private(set) var violations: [Violation] = []
+@usableFromInline struct Decoding {
+    @usableFromInline private(set) var violations: [Violation] = []
     private var path: [String] = []
     /// Whether to let a broken rule pass unnoticed. Only tests have one: they leave out one rule after the other to see that each is
     /// missed. It is asked where a rule is broken and nowhere else.
     private let overlooks: (@Sendable (_ path: [String], _ rule: Constraint) -> Bool)?
 
-    init(overlooking overlooks: (@Sendable (_ path: [String], _ rule: Constraint) -> Bool)? = nil) {
+    @usableFromInline init(overlooking overlooks: (@Sendable (_ path: [String], _ rule: Constraint) -> Bool)? = nil) {
         self.overlooks = overlooks
     }
 
@@ -48,8 +48,10 @@ public struct Violation: Sendable {
 }
 
 /// The body is not JSON, or a value in it has the wrong JSON type.
-struct SerializationError: Error {
-    let message: String
+@usableFromInline struct SerializationError: Error {
+    @usableFromInline let message: String
+
+    init(message: String) { self.message = message }
 }
 
 extension JSONValue {

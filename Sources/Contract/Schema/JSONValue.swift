@@ -62,6 +62,9 @@ extension JSONObject: Equatable {
 extension String {
     /// Whether both are the same sequence of Unicode scalars. `==` would also take canonically equivalent ones for equal.
     func hasSameScalars(as other: String) -> Bool {
-        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+        utf8.count == other.utf8.count
+            && utf8.withContiguousStorageIfAvailable { own in
+                other.utf8.withContiguousStorageIfAvailable { own.elementsEqual($0) } ?? own.elementsEqual(other.utf8)
+            } ?? utf8.elementsEqual(other.utf8)
     }
 }

@@ -51,6 +51,28 @@ public struct JSONWriter {
     public mutating func key(_ name: String) {
         separate()
         quote(name)
+        colon()
+    }
+
+    /// The name of a member, in the form in which it is written: made once, written often.
+    struct Key: Sendable {
+        fileprivate let bytes: [UInt8]
+
+        init(_ name: String) {
+            var writer = JSONWriter()
+            writer.quote(name)
+            bytes = writer.bytes
+        }
+    }
+
+    /// The name of the member whose value comes next.
+    mutating func key(_ key: Key) {
+        separate()
+        bytes.append(contentsOf: key.bytes)
+        colon()
+    }
+
+    private mutating func colon() {
         bytes.append(UInt8(ascii: ":"))
         if layout == .pretty { bytes.append(UInt8(ascii: " ")) }
         last = .key

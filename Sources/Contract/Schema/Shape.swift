@@ -3,8 +3,8 @@
 /// One declaration serves all three, so none can drift from the others.
 public struct Shape<Value: Sendable>: Sendable {
     /// Nil where a constraint was broken, which `Decoding` then holds; a wrong JSON type ends the decoding.
-    let decode: @Sendable (JSONValue, inout Decoding) throws(SerializationError) -> Value?
-    let encode: @Sendable (Value, inout JSONWriter) -> Void
+    @usableFromInline let decode: @Sendable (JSONValue, inout Decoding) throws(SerializationError) -> Value?
+    @usableFromInline let encode: @Sendable (Value, inout JSONWriter) -> Void
     /// The shape, described.
     public let schema: Schema
     /// The members that are bound to headers, each with its name there; nil where none is.

@@ -11,13 +11,13 @@ struct Member<Owner: Sendable, Value: Sendable>: Sendable {
 func required<Owner, Value>(
     _ name: String, _ shape: Shape<Value>, _ get: @escaping @Sendable (Owner) -> Value, _ documentation: String
 ) -> Member<Owner, Value> {
-    let pathName = name.lowerCasedFirst
+    let (pathName, key) = (name.lowerCasedFirst, JSONWriter.Key(name))
     return Member(
         decode: { object, decoding throws(SerializationError) in
             try decoding.at(pathName) { decoding throws(SerializationError) in try decoding.present(object[name] ?? .null, shape) }
         },
         encode: { owner, isNamed, writer in
-            if isNamed { writer.key(name) }
+            if isNamed { writer.key(key) }
             shape.encode(get(owner), &writer)
         },
         schema: Schema.Member(name: name, isRequired: true, schema: shape.schema, documentation: documentation))
@@ -27,7 +27,7 @@ func required<Owner, Value>(
 func optional<Owner, Value>(
     _ name: String, _ shape: Shape<Value>, _ get: @escaping @Sendable (Owner) -> Value?, _ documentation: String
 ) -> Member<Owner, Value?> {
-    let pathName = name.lowerCasedFirst
+    let (pathName, key) = (name.lowerCasedFirst, JSONWriter.Key(name))
     return Member(
         decode: { object, decoding throws(SerializationError) in
             switch object[name] {
@@ -41,7 +41,7 @@ func optional<Owner, Value>(
         },
         encode: { owner, isNamed, writer in
             guard let value = get(owner) else { return }
-            if isNamed { writer.key(name) }
+            if isNamed { writer.key(key) }
             shape.encode(value, &writer)
         },
         schema: Schema.Member(name: name, isRequired: false, schema: shape.schema, documentation: documentation))

@@ -1,5 +1,4 @@
 import Contract
-import SQL
 import Store
 
 extension ChannelRecord {
@@ -17,7 +16,7 @@ extension ChannelRecord {
 extension Call {
     /// The channel in whatever status.
     func channel(_ key: ResourceKey) async throws(OperationError) -> ChannelRecord {
-        guard let found = try await plane.ask({ store throws(DatabaseError) in try await store.channel(key) }) else {
+        guard let found = try await plane.ask({ store throws(Store.Failure) in try await store.channel(key) }) else {
             throw .channelNotFound
         }
         return found

@@ -1,10 +1,11 @@
 import Contract
-import SQL
+import Identity
 import Store
 
 extension CreateSignalingChannel: Rule {
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
-        try call.channel(named: input.channelName)
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
+        call.access.tags = (input.tags ?? []).map { MapEntry(key: $0.key, value: $0.value) }
+        return try call.channel(named: input.channelName)
     }
 
     static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {
@@ -20,8 +21,8 @@ extension CreateSignalingChannel: Rule {
             tags: try TagRecord.records((input.tags ?? []).map { ($0.key, $0.value) }))
         let rules = call.plane.rules
         let quota = rules.channelQuota(call.caller.region)
-        let creation = try await call.plane.ask { store throws(DatabaseError) in
-            try await store.createChannel(new, quota: quota, activationDelay: rules.minimumDurations.creating, call.change())
+        let creation = try await call.plane.ask { store throws(Store.Failure) in
+            try await store.createChannel(new, quota: quota, activationDelay: rules.minimumDurations.creating, call.newChange())
         }
         return Output(channelARN: try call.created(creation, key, quota: quota))
     }

@@ -1,5 +1,4 @@
 import Contract
-import SQL
 import Store
 
 extension UpdateSignalingChannel: Rule {
@@ -11,7 +10,7 @@ extension UpdateSignalingChannel: Rule {
         let update = ChannelUpdate(
             expectedVersion: input.currentVersion, newVersion: Token.random(), messageTtlSeconds: Int64(seconds))
         let plane = call.plane
-        try await call.change(key, .updateAccepted, expectedVersion: input.currentVersion) { change throws(DatabaseError) in
+        try await call.commit(key, .updateAccepted, expectedVersion: input.currentVersion) { change throws(Store.Failure) in
             try await plane.store.updateChannel(
                 key, update, activationDelay: plane.rules.minimumDurations.updating, change)
         }

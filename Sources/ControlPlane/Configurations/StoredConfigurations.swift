@@ -1,11 +1,10 @@
 import Contract
-import SQL
 import Store
 
 extension Call {
     /// The configurations of a stream in whatever status.
     func configurations(_ key: ResourceKey) async throws(OperationError) -> StreamConfigurations {
-        guard let found = try await plane.ask({ store throws(DatabaseError) in try await store.configurations(key) }) else {
+        guard let found = try await plane.ask({ store throws(Store.Failure) in try await store.configurations(key) }) else {
             throw .streamNotFound
         }
         return found

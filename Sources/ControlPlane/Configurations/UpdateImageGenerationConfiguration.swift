@@ -1,5 +1,5 @@
 import Contract
-import SQL
+import Identity
 import Store
 
 extension UpdateImageGenerationConfiguration: Rule {
@@ -7,7 +7,7 @@ extension UpdateImageGenerationConfiguration: Rule {
         let configuration = input.imageGenerationConfiguration
         try configuration?.check(region: call.caller.region)
         let isEnabled = configuration?.status == .enabled
-        try await call.change(key, .configured, needsRetention: isEnabled ? "image generation" : nil) { change throws(DatabaseError) in
+        try await call.commit(key, .configured, needsRetention: isEnabled ? "image generation" : nil) { change throws(Store.Failure) in
             try await call.plane.store.setImageGeneration(
                 key, configuration.map(ImageGenerationConfiguration.text), needsRetention: isEnabled, change)
         }

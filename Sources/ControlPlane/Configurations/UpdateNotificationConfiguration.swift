@@ -1,5 +1,4 @@
 import Contract
-import SQL
 import Store
 
 extension UpdateNotificationConfiguration: Rule {
@@ -12,7 +11,7 @@ extension UpdateNotificationConfiguration: Rule {
         let isEnabled = configuration?.status == .enabled
         // Topics have consumers that expect fragments, not what happens to the stream: those are told of it only where the operator says so.
         let isTold = isEnabled && (target?.kind != .sns || rules.tellsTopicsOfLifecycle)
-        try await call.change(key, .configured, needsRetention: isEnabled ? "a notification" : nil) { change throws(DatabaseError) in
+        try await call.commit(key, .configured, needsRetention: isEnabled ? "a notification" : nil) { change throws(Store.Failure) in
             try await call.plane.store.setNotification(
                 key, configuration.map(NotificationConfiguration.text), destination: isTold ? target : nil,
                 needsRetention: isEnabled, change)

@@ -1,13 +1,13 @@
 import Contract
-import SQL
+import Identity
 import Store
 
 extension Call {
-    /// Refuses a thing of another account, which no agent of this one could be, or of another region.
-    func requireOwn(hubDeviceARN arn: String) throws(OperationError) {
+    /// Has the caller need to be allowed to reach a thing, and refuses one of another region.
+    mutating func reach(hubDeviceARN arn: String) throws(OperationError) {
+        access.resources.append(.thing(arn))
         let parts = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
-        guard parts.count == 6, parts[4] == caller.account else { throw .denied(caller, contract, resource: arn) }
-        guard parts[3] == caller.region else {
+        guard parts.count == 6, parts[3] == caller.region else {
             throw OperationError(
                 .invalidArgument, "HubDeviceArn \(arn) is not of the region \(caller.region), which the request was signed for.")
         }
@@ -61,7 +61,7 @@ extension Call {
     /// The edge configuration of a stream in whatever status.
     func edgeConfiguration(_ key: ResourceKey) async throws(OperationError) -> EdgeRecord {
         let stream = try await stream(key)
-        let found = try await plane.ask { store throws(DatabaseError) in
+        let found = try await plane.ask { store throws(Store.Failure) in
             try await store.edgeConfiguration(key, streamARN: stream.arn)
         }
         guard let found else { throw .edgeConfigurationNotFound(stream.name) }

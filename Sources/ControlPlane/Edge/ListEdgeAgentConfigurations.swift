@@ -1,20 +1,20 @@
 import Contract
-import SQL
+import Identity
 import Store
 
 extension ListEdgeAgentConfigurations: Rule {
     /// What a page holds at most unless the call says less. Reference, ListEdgeAgentConfigurations, MaxResults.
     private static let defaultPage = 5
 
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> WholeAccount {
-        try call.requireOwn(hubDeviceARN: input.hubDeviceArn)
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> WholeAccount {
+        try call.reach(hubDeviceARN: input.hubDeviceArn)
         return WholeAccount()
     }
 
     static func answer(_ input: Input, _ subject: WholeAccount, _ call: Call) async throws(OperationError) -> Output {
         let page = try await call.page(
             input.maxResults ?? defaultPage, nextToken: input.nextToken, filter: input.hubDeviceArn, name: \EdgeRecord.key.name
-        ) { store, after, limit throws(DatabaseError) in
+        ) { store, after, limit throws(Store.Failure) in
             try await store.edgeConfigurations(
                 account: call.caller.account, region: call.caller.region, hubDeviceARN: input.hubDeviceArn, after: after, limit: limit)
         }

@@ -1,11 +1,10 @@
 import Contract
-import SQL
 import Store
 
 extension StartEdgeConfigurationUpdate: Rule {
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
         let key = try call.stream(named: input.streamName, arn: input.streamARN)
-        try call.requireOwn(hubDeviceARN: input.edgeConfig.hubDeviceArn)
+        try call.reach(hubDeviceARN: input.edgeConfig.hubDeviceArn)
         return key
     }
 
@@ -15,7 +14,7 @@ extension StartEdgeConfigurationUpdate: Rule {
         try wanted.uploaderConfig?.scheduleConfig.check("UploaderConfig")
         try await start(wanted, key, call)
         let stream = try await call.stream(key)
-        let found = try await call.plane.ask { store throws(DatabaseError) in
+        let found = try await call.plane.ask { store throws(Store.Failure) in
             try await store.edgeConfiguration(key, streamARN: stream.arn)
         }
         // What this call has set, whatever the agent has said since. Where the call is repeated, others may have replaced or deleted it.
@@ -27,20 +26,19 @@ extension StartEdgeConfigurationUpdate: Rule {
 
     private static func start(_ wanted: EdgeConfig, _ key: ResourceKey, _ call: Call) async throws(OperationError) {
         let (plane, configuration) = (call.plane, EdgeConfig.text(of: wanted))
-        // What was not as it has to be when it was tried, but is when it is looked at, is tried again.
-        for _ in 1...3 {
-            let outcome = try await plane.ask { store throws(DatabaseError) in
+        try await call.attempt("The edge configuration of the stream \(key.name)") { () async throws(OperationError) -> Attempt<Void> in
+            let outcome = try await plane.ask { store throws(Store.Failure) in
                 try await store.startEdgeConfigurationUpdate(
                     key, hubDeviceARN: wanted.hubDeviceArn, configuration: configuration, revision: Token.random(),
-                    timeout: plane.rules.edgeTimeout, call.change())
+                    timeout: plane.rules.edgeTimeout, call.newChange())
             }
             switch outcome {
-            case .accepted: return
+            case .accepted: return .done(())
             case .streamNotFound: throw .streamNotFound
             case .refused(let stream, let found):
-                guard stream.status == StreamStatus.active.rawValue else { throw .notActive(key, status: stream.status) }
+                guard stream.status == StreamStatus.active.rawValue else { return .hindered(key, status: stream.status) }
                 guard stream.dataRetentionInHours > 0 else { throw .noDataRetention(key.name, "an edge configuration") }
-                guard let found, let status = found.status else { continue }
+                guard let found, let status = found.status else { return .overtaken }
                 guard EdgeStatusMachine.next(status, .updateAccepted) != .refused else { throw .edgeConfigurationBusy(found) }
                 guard found.hubDeviceARN == wanted.hubDeviceArn else {
                     throw OperationError(
@@ -48,9 +46,9 @@ extension StartEdgeConfigurationUpdate: Rule {
                         "The edge configuration of the stream \(key.name) is with \(found.hubDeviceARN): delete it before another device gets it."
                     )
                 }
+                return .overtaken
             }
         }
-        throw OperationError(.resourceInUse, "The edge configuration of the stream \(key.name) is being changed by others: try again.")
     }
 }
 

@@ -1,5 +1,4 @@
 import Contract
-import SQL
 import Store
 
 /// The edge configuration that an agent speaks of.
@@ -12,30 +11,16 @@ struct EdgeAgentSubject: CallSubject {
 }
 
 extension Rule where Subject == EdgeAgentSubject, Input: NamesEdgeConfiguration {
-    /// The caller must be the agent of the thing.
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> EdgeAgentSubject {
-        try call.requireThing(input.hubDeviceArn)
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> EdgeAgentSubject {
+        try call.reach(hubDeviceARN: input.hubDeviceArn)
         return EdgeAgentSubject(key: try call.stream(arn: input.streamARN), streamARN: input.streamARN, hubDeviceARN: input.hubDeviceArn)
-    }
-}
-
-extension Call {
-    /// Refuses whoever does not speak for this thing.
-    func requireThing(_ hubDeviceARN: String) throws(OperationError) {
-        switch caller.reach {
-        case .anything: break
-        case .thing(let own):
-            guard own == hubDeviceARN else { throw .denied(caller, contract, resource: hubDeviceARN) }
-        case .account: throw .denied(caller, contract, resource: hubDeviceARN)
-        }
-        try requireOwn(hubDeviceARN: hubDeviceARN)
     }
 }
 
 extension Call {
     /// The configuration that the agent speaks of, which must be its own and, where a revision is given, in that revision.
     func edgeConfiguration(_ subject: EdgeAgentSubject, revision: String) async throws(OperationError) -> EdgeRecord {
-        let found = try await plane.ask { store throws(DatabaseError) in
+        let found = try await plane.ask { store throws(Store.Failure) in
             try await store.edgeConfiguration(subject.key, streamARN: subject.streamARN)
         }
         guard let found, found.hubDeviceARN == subject.hubDeviceARN else { throw .edgeConfigurationNotFound(subject.key.name) }
@@ -51,10 +36,10 @@ extension Call {
     func edgeEvent(
         _ event: EdgeStatusMachine.Event, details: String? = nil, _ subject: EdgeAgentSubject, revision: String
     ) async throws(OperationError) -> SyncStatus? {
-        // What somebody else has changed between the look and the move is looked at again.
-        for _ in 1...3 {
+        let what = "The edge configuration of the stream \(subject.key.name)"
+        return try await attempt(what) { () async throws(OperationError) -> Attempt<SyncStatus?> in
             let found = try await edgeConfiguration(subject, revision: revision)
-            guard let status = found.status else { break }
+            guard let status = found.status else { return .overtaken }
             let move: Store.EdgeMove
             switch EdgeStatusMachine.next(status, event) {
             case .awaiting(let next): move = .awaiting(status: next.rawValue, timeout: plane.rules.edgeTimeout)
@@ -62,24 +47,22 @@ extension Call {
             case .gone: move = .gone
             case .known:
                 if event == .acknowledged { try await extendDeadline(found) }
-                return status
+                return .done(status)
             case .refused:
                 throw OperationError(
                     .resourceInUse,
                     "The edge configuration of the stream \(subject.key.name) is \(status.rawValue), which does not allow this.")
             }
-            let isMoved = try await plane.ask { store throws(DatabaseError) in
-                try await store.moveEdgeConfiguration(found, move, change(repeatable: false))
+            let isMoved = try await plane.ask { store throws(Store.Failure) in
+                try await store.moveEdgeConfiguration(found, move, newChange(repeatable: false))
             }
-            if isMoved { return move.syncStatus }
+            return isMoved ? .done(move.syncStatus) : .overtaken
         }
-        throw OperationError(
-            .resourceInUse, "The edge configuration of the stream \(subject.key.name) is being changed by others: try again.")
     }
 
     /// Gives the agent its time again. Where the configuration has just been changed, its time is another's matter.
     private func extendDeadline(_ found: EdgeRecord) async throws(OperationError) {
-        _ = try await plane.ask { store throws(DatabaseError) in
+        _ = try await plane.ask { store throws(Store.Failure) in
             try await store.extendEdgeDeadline(found, timeout: plane.rules.edgeTimeout)
         }
     }

@@ -1,13 +1,13 @@
 import Contract
-import SQL
+import Identity
 import Store
 
 extension FetchEdgeConfigurations: Rule {
     /// How many configurations are read from the store, and answered, at once.
     private static let pageLimit = 1000
 
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> WholeAccount {
-        try call.requireThing(input.hubDeviceArn)
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> WholeAccount {
+        try call.reach(hubDeviceARN: input.hubDeviceArn)
         for held in input.heldConfigurations ?? [] {
             _ = try call.stream(arn: held.streamARN)
         }
@@ -38,7 +38,7 @@ extension FetchEdgeConfigurations: Rule {
         var last: String?
         repeat {
             let after = last
-            let found = try await call.plane.ask { store throws(DatabaseError) in
+            let found = try await call.plane.ask { store throws(Store.Failure) in
                 try await store.edgeConfigurations(
                     account: call.caller.account, region: call.caller.region, hubDeviceARN: input.hubDeviceArn, after: after,
                     limit: pageLimit)

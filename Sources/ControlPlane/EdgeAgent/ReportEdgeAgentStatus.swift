@@ -1,5 +1,4 @@
 import Contract
-import SQL
 import Store
 
 extension ReportEdgeAgentStatus: Rule {
@@ -9,7 +8,7 @@ extension ReportEdgeAgentStatus: Rule {
         }
         let recorder = try input.recorderStatus?.report("RecorderStatus")
         let uploader = try input.uploaderStatus?.report("UploaderStatus")
-        let isKept = try await call.plane.ask { store throws(DatabaseError) in
+        let isKept = try await call.plane.ask { store throws(Store.Failure) in
             try await store.reportEdgeJobs(
                 subject.key, streamARN: subject.streamARN, hubDeviceARN: subject.hubDeviceARN, recorder: recorder, uploader: uploader)
         }

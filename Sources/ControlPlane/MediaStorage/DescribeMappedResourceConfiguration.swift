@@ -1,5 +1,4 @@
 import Contract
-import SQL
 import Store
 
 extension DescribeMappedResourceConfiguration: Rule {
@@ -7,7 +6,7 @@ extension DescribeMappedResourceConfiguration: Rule {
         // A stream has one channel at most, so no token was ever given out.
         _ = try call.plane.pageTokens.last(in: input.nextToken, filter: key.name, call)
         let stream = try await call.stream(key)
-        let channelARN = try await call.plane.ask { store throws(DatabaseError) in try await store.mappedChannel(streamARN: stream.arn) }
+        let channelARN = try await call.plane.ask { store throws(Store.Failure) in try await store.mappedChannel(streamARN: stream.arn) }
         return Output(
             mappedResourceConfigurationList: channelARN.map { [MappedResourceConfigurationListItem(type: "CHANNEL", arn: $0)] } ?? [],
             nextToken: nil)

@@ -1,23 +1,35 @@
 import Contract
-import SQL
 import Store
 
 extension UpdateMediaStorageConfiguration: Rule {
-    static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) {
+    struct Subject: CallSubject {
+        let channel: ResourceKey
+        /// Where the media is to be stored; nil where the call does not say.
+        let stream: ResourceKey?
+
+        var resourceName: String? { channel.name }
+    }
+
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> Subject {
+        let channel = try call.channel(arn: input.channelARN)
+        guard let streamARN = input.mediaStorageConfiguration.streamARN else { return Subject(channel: channel, stream: nil) }
+        return Subject(channel: channel, stream: try call.stream(arn: streamARN))
+    }
+
+    static func answer(_ input: Input, _ subject: Subject, _ call: Call) async throws(OperationError) {
         let configuration = input.mediaStorageConfiguration
-        let stream = try configuration.streamARN.map { arn throws(OperationError) in (arn: arn, key: try call.stream(arn: arn)) }
         switch configuration.status {
         case .disabled:
-            try await call.change(key, .configured) { change throws(DatabaseError) in
-                try await call.plane.store.disableMediaStorage(key, change)
+            try await call.commit(subject.channel, .configured) { change throws(Store.Failure) in
+                try await call.plane.store.disableMediaStorage(subject.channel, change)
             }
         case .enabled:
-            guard let stream else {
+            guard let stream = subject.stream, let streamARN = configuration.streamARN else {
                 throw OperationError(
                     .invalidArgument,
                     "MediaStorageConfiguration.StreamARN is required: name the stream that is to hold the channel's media.")
             }
-            try await call.enableMediaStorage(key, stream.key, streamARN: stream.arn)
+            try await call.enableMediaStorage(subject.channel, stream, streamARN: streamARN)
         }
     }
 }
@@ -26,32 +38,29 @@ extension Call {
     fileprivate func enableMediaStorage(
         _ channel: ResourceKey, _ stream: ResourceKey, streamARN: String
     ) async throws(OperationError) {
-        // What was not as it has to be when it was tried, but is when it is looked at, is tried again.
-        for _ in 1...3 {
-            let outcome = try await plane.ask { store throws(DatabaseError) in
-                try await store.enableMediaStorage(channel, stream: stream, streamARN: streamARN, change())
+        try await attempt("The channel \(channel.name) or its stream") { () async throws(OperationError) -> Attempt<Void> in
+            let outcome = try await plane.ask { store throws(Store.Failure) in
+                try await store.enableMediaStorage(channel, stream: stream, streamARN: streamARN, newChange())
             }
             switch outcome {
-            case .accepted: return
+            case .accepted: return .done(())
             case .channelNotFound: throw .channelNotFound
             case .streamNotFound: throw .streamNotFound
             case .streamInUse(let other?):
                 throw OperationError(
                     .resourceInUse, "The stream \(streamARN) holds the media of the channel \(other) already: disable that first.")
-            case .streamInUse(nil): continue
+            case .streamInUse(nil): return .overtaken
             case .refused(let found, let foundStream):
-                guard found.status == StreamStatus.active.rawValue else { throw .notActive(channel, status: found.status) }
-                guard foundStream.status == StreamStatus.active.rawValue else {
-                    throw .notActive(stream, status: foundStream.status)
-                }
+                guard found.status == StreamStatus.active.rawValue else { return .hindered(channel, status: found.status) }
+                guard foundStream.status == StreamStatus.active.rawValue else { return .hindered(stream, status: foundStream.status) }
                 guard foundStream.dataRetentionInHours > 0 else { throw .noDataRetention(stream.name, "media storage") }
                 if let other = found.mediaStorageStreamARN, other != streamARN {
                     throw OperationError(
                         .resourceInUse,
                         "The channel \(found.name) stores its media in the stream \(other) already: disable that first.")
                 }
+                return .overtaken
             }
         }
-        throw OperationError(.resourceInUse, "The channel \(channel.name) or its stream is being changed by others: try again.")
     }
 }

@@ -1,10 +1,11 @@
 import Contract
-import SQL
+import Identity
 import Store
 
 extension CreateStream: Rule {
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
-        try call.stream(named: input.streamName)
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
+        call.access.tags = input.tags ?? []
+        return try call.stream(named: input.streamName)
     }
 
     static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {
@@ -21,14 +22,14 @@ extension CreateStream: Rule {
             key: key, arnPrefix: caller.arnPrefix(.stream, name: input.streamName), version: Token.random(),
             deviceName: input.deviceName, mediaType: input.mediaType,
             kmsKeyID: input.kmsKeyID
-                ?? "arn:\(ResourceARN.partition(of: caller.region)):kms:\(caller.region):\(caller.account):alias/aws/kinesisvideo",
+                ?? "arn:\(Partition.of(caller.region)):kms:\(caller.region):\(caller.account):alias/aws/kinesisvideo",
             dataRetentionInHours: Int64(retention),
             defaultStorageTier: (input.streamStorageConfiguration?.defaultStorageTier ?? .hot).rawValue,
             tags: try TagRecord.records((input.tags ?? []).map { ($0.key, $0.value) }))
         let rules = call.plane.rules
-        let creation = try await call.plane.ask { store throws(DatabaseError) in
+        let creation = try await call.plane.ask { store throws(Store.Failure) in
             try await store.createStream(
-                new, quota: rules.streamQuota, activationDelay: rules.minimumDurations.creating, call.change())
+                new, quota: rules.streamQuota, activationDelay: rules.minimumDurations.creating, call.newChange())
         }
         return Output(streamARN: try call.created(creation, key, quota: rules.streamQuota))
     }

@@ -2,7 +2,7 @@ import Contract
 import Store
 
 extension DeleteStream: Rule {
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> ResourceKey {
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
         try call.stream(arn: input.streamARN)
     }
 

@@ -1,18 +1,18 @@
 import Contract
-import SQL
+import Identity
 import Store
 
 extension ListStreams: Rule {
     /// What a page holds at most unless the call says less. Reference, ListStreams, MaxResults.
     private static let defaultPage = 10_000
 
-    static func subject(of input: Input, _ call: Call) throws(OperationError) -> WholeAccount { WholeAccount() }
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> WholeAccount { WholeAccount() }
 
     static func answer(_ input: Input, _ subject: WholeAccount, _ call: Call) async throws(OperationError) -> Output {
         let prefix = input.streamNameCondition?.comparisonValue ?? ""
         let page = try await call.page(
             input.maxResults ?? defaultPage, nextToken: input.nextToken, filter: prefix, name: \.name
-        ) { store, after, limit throws(DatabaseError) in
+        ) { store, after, limit throws(Store.Failure) in
             try await store.streams(
                 account: call.caller.account, region: call.caller.region, prefix: prefix, after: after, limit: limit)
         }

@@ -1,5 +1,4 @@
 import Contract
-import SQL
 import Store
 
 extension StreamRecord {
@@ -17,7 +16,7 @@ extension StreamRecord {
 extension Call {
     /// The stream in whatever status.
     func stream(_ key: ResourceKey) async throws(OperationError) -> StreamRecord {
-        guard let found = try await plane.ask({ store throws(DatabaseError) in try await store.stream(key) }) else {
+        guard let found = try await plane.ask({ store throws(Store.Failure) in try await store.stream(key) }) else {
             throw .streamNotFound
         }
         return found

@@ -1,5 +1,4 @@
 import Contract
-import SQL
 import Store
 
 extension TagRecord {
@@ -25,20 +24,20 @@ extension Call {
     /// All tags of the resource, in whatever status it is. They fit one page, so no token was ever given out.
     func tags(_ key: ResourceKey, nextToken: String?) async throws(OperationError) -> [MapEntry<String>] {
         _ = try plane.pageTokens.last(in: nextToken, filter: key.name, self)
-        let found = try await plane.ask { store throws(DatabaseError) in TagList(try await store.tags(key)?.tags) }
+        let found = try await plane.ask { store throws(Store.Failure) in TagList(try await store.tags(key)?.tags) }
         guard let tags = found.tags else { throw .notFound(key.kind) }
         return tags.map { MapEntry(key: $0.key, value: $0.value) }
     }
 
     func setTags(_ key: ResourceKey, _ tags: [(key: String, value: String)]) async throws(OperationError) {
         let records = try TagRecord.records(tags)
-        try await change(key, .tagsChanged) { change throws(DatabaseError) in
+        try await commit(key, .tagsChanged) { change throws(Store.Failure) in
             try await plane.store.setTags(key, records, change)
         }
     }
 
     func removeTags(_ key: ResourceKey, keys: [String]) async throws(OperationError) {
-        try await change(key, .tagsChanged) { change throws(DatabaseError) in
+        try await commit(key, .tagsChanged) { change throws(Store.Failure) in
             try await plane.store.removeTags(key, keys: keys, change)
         }
     }

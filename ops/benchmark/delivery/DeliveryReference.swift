@@ -148,7 +148,7 @@ enum DeliveryReference {
     private static func deliver(from store: Store) async throws -> Double {
         let settings = DeliverySettings(
             networks: try AddressPolicy("127.0.0.0/8"), allowsHTTP: true, caFile: nil, timeout: .seconds(15), attempts: 15,
-            pauseAfter: 1_000_000, snsEndpoint: nil, snsCredentials: nil, subjectARN: \.id)
+            pauseAfter: 1_000_000, snsEndpoint: nil, snsCredentials: nil)
         let secret = WebhookSecret.random()
         let courier = try Courier(store: store, settings: settings, secrets: { _ in [secret] }, logger: logger)
         let start = ContinuousClock.now

@@ -1,4 +1,4 @@
-import Crypto
+public import Crypto
 import FoundationEssentials
 
 /// The one secret that a deployment is given from outside: 32 random bytes in a file that only its owner can read, the same on every instance.
@@ -19,7 +19,7 @@ public struct MasterKey: Sendable {
     }
 
     /// A key for one purpose. Keys for different purposes tell nothing about each other.
-    func derived(for purpose: String) -> SymmetricKey {
+    public func derived(for purpose: String) -> SymmetricKey {
         HKDF<SHA256>.deriveKey(inputKeyMaterial: key, info: Data("weir \(purpose)".utf8), outputByteCount: 32)
     }
 }

@@ -1,15 +1,13 @@
-public import Store
-
 /// The ARNs under which events tell of what is no resource of the API.
 public enum EventSubject {
     /// A limit of an account in a region: `arn:PARTITION:kinesisvideo:REGION:ACCOUNT:limit/NAME`.
     public static func limit(_ name: String, account: String, region: String) -> String {
-        "arn:\(ResourceARN.partition(of: region)):kinesisvideo:\(region):\(account):limit/\(name)"
+        "arn:\(Partition.of(region)):kinesisvideo:\(region):\(account):limit/\(name)"
     }
 
     /// Somewhere events go. Region and account are empty where it is for all.
     public static func destination(_ destination: DestinationRecord) -> String {
         let region = destination.region ?? ""
-        return "arn:\(ResourceARN.partition(of: region)):kinesisvideo:\(region):\(destination.account ?? ""):destination/\(destination.id)"
+        return "arn:\(Partition.of(region)):kinesisvideo:\(region):\(destination.account ?? ""):destination/\(destination.id)"
     }
 }

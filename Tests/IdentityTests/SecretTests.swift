@@ -5,7 +5,7 @@ import Store
 import TestSupport
 import Testing
 
-@testable import ControlPlane
+@testable import Identity
 
 @Suite struct TokenTests {
     @Test func `a token is twenty letters and digits that begin with a small letter, and never comes again`() {
