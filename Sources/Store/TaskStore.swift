@@ -19,16 +19,22 @@ extension Store {
         try await database.read(TaskStatements.backlog, [.integer(limit)]).first ?? []
     }
 
-    /// Makes every resource of a kind ACTIVE whose activation is leased, tells so, and ends the tasks. Answers how many it was that did so here.
-    public func activate(_ kind: ResourceKind, leaseToken: String, changeToken: String) async throws(DatabaseError) -> Int {
-        let statements = kind.statements
+    /// Claims tasks as `claimTasks` does and, in the same commit, ends the activations among them: makes the resources ACTIVE and tells so, under
+    /// the token `changeToken`. Returns what was claimed; of it the removals are still to be done.
+    public func claimTasksAndActivate(
+        leaseToken: String, lease: Int64, limit: Int, changeToken: String
+    ) async throws(DatabaseError) -> [TaskRecord] {
         var batch = Batch()
-        batch.add(statements.lockActivations, [.text(leaseToken)])
-        let activated = batch.add(statements.activateLeased, [.text(leaseToken), .text(changeToken)])
-        batch.add(statements.insertActivationEvents, [.text(leaseToken), .text(changeToken)])
-        batch.add(statements.insertActivationDeliveries, [.text(leaseToken), .text(changeToken)])
-        batch.add(statements.enqueueActivationDeliveries, [.text(leaseToken), .text(changeToken)])
-        batch.add(statements.removeActivations, [.text(leaseToken)])
+        let claimed = batch.add(TaskStatements.claim, [.text(leaseToken), .integer(lease), .integer(Int64(limit))])
+        for kind in ResourceKind.allCases { batch.addActivations(of: kind, leaseToken: leaseToken, changeToken: changeToken) }
+        return try await write(batch).rows(claimed)
+    }
+
+    /// Makes every resource of a kind ACTIVE whose activation is leased, tells so, and ends the tasks. Returns how many it was that did so here.
+    public func activate(_ kind: ResourceKind, leaseToken: String, changeToken: String) async throws(DatabaseError) -> Int {
+        var batch = Batch()
+        batch.add(kind.statements.lockActivations, [.text(leaseToken)])
+        let activated = batch.addActivations(of: kind, leaseToken: leaseToken, changeToken: changeToken)
         return try await write(batch).rows(activated).count
     }
 
@@ -73,5 +79,19 @@ extension Store {
         var batch = Batch()
         let removed = batch.add(statement, [.integer(age), .integer(Int64(limit))])
         return try await write(batch).rows(removed).count
+    }
+}
+
+extension Batch {
+    /// Ends the activations of a kind that are leased, and whose tasks nobody else can claim until the batch ends.
+    @discardableResult
+    fileprivate mutating func addActivations(of kind: ResourceKind, leaseToken: String, changeToken: String) -> Reference<String> {
+        let statements = kind.statements
+        let activated = add(statements.activateLeased, [.text(leaseToken), .text(changeToken)])
+        add(statements.insertActivationEvents, [.text(leaseToken), .text(changeToken)])
+        add(statements.insertActivationDeliveries, [.text(leaseToken), .text(changeToken)])
+        add(statements.enqueueActivationDeliveries, [.text(leaseToken), .text(changeToken)])
+        add(statements.removeActivations, [.text(leaseToken)])
+        return activated
     }
 }

@@ -80,22 +80,32 @@ public struct TransitionWorker: Service {
     private func workOff() async throws(DatabaseError) {
         while true {
             let lease = Token.random()
-            let tasks = try await store.claimTasks(leaseToken: lease, lease: Self.lease, limit: Self.claimLimit)
+            let tasks = try await claim(lease)
             gauge.set(tasks.count)
             defer { gauge.set(0) }
-            var removals: [TaskRecord] = []
-            var activations: Set<ResourceKind> = []
-            for task in tasks {
-                switch task.kind {
-                case .activate(let kind): activations.insert(kind)
-                case .remove: removals.append(task)
-                }
-            }
-            for kind in activations { _ = try await store.activate(kind, leaseToken: lease, changeToken: Token.random()) }
-            try await remove(removals, lease)
+            try await remove(tasks.filter(\.isRemoval), lease)
             if !tasks.isEmpty { eventsWait() }
             if tasks.count < Self.claimLimit { return }
         }
+    }
+
+    /// Claims what is due and ends the activations among it, in one commit. Where one of them cannot be ended the claim comes first, in a commit
+    /// of its own: what fails then waits for its lease to end, and others get their turn.
+    private func claim(_ lease: String) async throws(DatabaseError) -> [TaskRecord] {
+        do {
+            return try await store.claimTasksAndActivate(
+                leaseToken: lease, lease: Self.lease, limit: Self.claimLimit, changeToken: Token.random())
+        } catch {
+            switch error.kind {
+            case .unavailable, .overloaded, .outcomeUnknown: throw error
+            case .conflict, .constraint, .mistake: break
+            }
+        }
+        let tasks = try await store.claimTasks(leaseToken: lease, lease: Self.lease, limit: Self.claimLimit)
+        for kind in ResourceKind.allCases where tasks.contains(where: { $0.kind == .activate(kind) }) {
+            _ = try await store.activate(kind, leaseToken: lease, changeToken: Token.random())
+        }
+        return tasks
     }
 
     private func remove(_ tasks: [TaskRecord], _ lease: String) async throws(DatabaseError) {
@@ -124,5 +134,14 @@ func pause(milliseconds: ClosedRange<Int>) async -> Bool {
         return true
     } catch {
         return false
+    }
+}
+
+extension TaskRecord {
+    fileprivate var isRemoval: Bool {
+        switch kind {
+        case .activate: false
+        case .remove: true
+        }
     }
 }

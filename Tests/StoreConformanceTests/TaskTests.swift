@@ -220,6 +220,47 @@ import Testing
         }
     }
 
+    @Test(arguments: Engine.allCases) func `a claim that activates ends what is due, and leases the removals`(_ engine: Engine) async throws
+    {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            _ = try await store.createActive("gone")
+            _ = try await store.delete(.named("gone"), expectedVersion: nil, removalDelay: 0, .fresh("DeleteStream"))
+            let stream = try await store.create(.named("mine"))
+            let channel = try await store.createChannel(.named("mine"))
+            _ = try await store.createStream(.named("later"), quota: .max, activationDelay: 10, .fresh("CreateStream"))
+            let token = Fixture.token()
+            let tasks = try await store.claimTasksAndActivate(leaseToken: "l", lease: 100, limit: 10, changeToken: token)
+            #expect(Set(tasks.map(\.kind)) == [.remove(.stream), .activate(.stream), .activate(.channel)])
+            #expect(try await store.history(stream) == ["CreateStream CREATING", "StreamStatusChange ACTIVE"])
+            #expect(try await store.history(channel) == ["CreateSignalingChannel CREATING", "ChannelStatusChange ACTIVE"])
+            #expect(try await store.stream(.named("later"))?.status == "CREATING")
+            #expect(
+                try database.rows("SELECT name, kind, lease_token FROM task ORDER BY name") == [
+                    ["gone", "remove-stream", "l"], ["later", "activate-stream", nil],
+                ])
+            let removal = try #require(tasks.first { $0.kind == .remove(.stream) })
+            #expect(try await store.remove(removal, leaseToken: "l", changeToken: Fixture.token()))
+        }
+    }
+
+    /// Here another worker claims while the first waits for a stream that somebody holds: it must not take what the first has.
+    @Test func `a task cannot be claimed while the claim that has it activates`() async throws {
+        try await TestDatabase.with(.postgres) { database in
+            let store = Store(database.database)
+            let arn = try await store.create(.named("gate"))
+            let blocker = try Blocker(database, "SELECT name FROM stream FOR UPDATE")
+            async let first = store.claimTasksAndActivate(leaseToken: "first", lease: 100, limit: 10, changeToken: Fixture.token())
+            try await blocker.blocksOne(in: database)
+            let second = try await store.claimTasksAndActivate(leaseToken: "second", lease: 100, limit: 10, changeToken: Fixture.token())
+            try blocker.release()
+            #expect(second.isEmpty)
+            #expect(try await first.count == 1)
+            #expect(try await store.history(arn) == ["CreateStream CREATING", "StreamStatusChange ACTIVE"])
+            #expect(try await store.nextTaskDue() == nil)
+        }
+    }
+
     /// Creating locks the account's row and then the name. Whoever locks them the other way round makes a deadlock, which Postgres ends
     /// after a second by failing one of the two.
     @Test(arguments: ResourceKind.allCases) func `a removal waits for its turn in the account before it locks the resource`(

@@ -98,9 +98,8 @@ extension Store {
     public func finishTasks() async throws(DatabaseError) {
         while true {
             let lease = Fixture.token()
-            let tasks = try await claimTasks(leaseToken: lease, lease: 60_000, limit: 100)
+            let tasks = try await claimTasksAndActivate(leaseToken: lease, lease: 60_000, limit: 100, changeToken: Fixture.token())
             if tasks.isEmpty { return }
-            for kind in ResourceKind.allCases { _ = try await activate(kind, leaseToken: lease, changeToken: Fixture.token()) }
             for task in tasks {
                 switch task.kind {
                 case .activate: break

@@ -70,8 +70,9 @@ import Testing
             #expect(try await store.edgeConfiguration(.named("gate")) == nil)
             #expect(try await store.events(of: channel.arn).map(\.type).last == "MediaStorageConfigurationChange")
             #expect(try database.rows("SELECT stream_count, channel_count FROM account_usage") == [[1, 2]])
-            // Each kind's activations are one batch, each removal is one of its own.
-            #expect(faults.writes.filter { $0.contains { $0.hasPrefix("task.remove-") } }.count == 2)
+            // The activations are ended by the batch that claims them, each removal is a batch of its own.
+            let activating = faults.writes.filter { $0.contains("stream.activate-leased") || $0.contains("channel.activate-leased") }
+            #expect(activating.allSatisfy { $0.first == "task.claim" })
             #expect(faults.writes.filter { $0.contains { $0.hasSuffix(".claim-removal") } }.count == 2)
         }
     }
@@ -179,6 +180,31 @@ import Testing
                     #expect(
                         try await store.events(of: removed[kind] ?? "").map(\.status) == ["CREATING", "ACTIVE", "DELETING", "DELETED"])
                 }
+            }
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `what cannot be ended waits for its lease, and others get their turn`(_ engine: Engine)
+        async throws
+    {
+        try await TestDatabase.with(engine) { database in
+            let faults = FaultInjectingDatabase(database.database)
+            let store = Store(faults)
+            let signal = WorkSignal()
+            _ = try await store.createChannel(.named("door"))
+            // Once together with the claim, once after it.
+            faults.inject(.failBefore(.mistake), on: "channel.activate-leased", times: 2)
+            try await running([TransitionWorker(store: store, signal: signal, logger: .quiet)]) {
+                try await eventually("the faults") { faults.isSpent }
+                try await eventually("it waits") { try await (store.nextTaskDue() ?? 0) > 0 }
+                #expect(try database.rows("SELECT attempt FROM task") == [[1]])
+                _ = try await store.create(.named("gate"))
+                signal.raise()
+                try await eventually("ACTIVE") { try await Self.status(store) == "ACTIVE" }
+                #expect(try await Self.status(store, "door", .channel) == "CREATING")
+                try database.clock.advance(by: 5000)
+                signal.raise()
+                try await eventually("ACTIVE too") { try await Self.status(store, "door", .channel) == "ACTIVE" }
             }
         }
     }
