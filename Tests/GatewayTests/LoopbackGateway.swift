@@ -1,6 +1,7 @@
 import Contract
 import ControlPlane
 import Foundation
+import Identity
 import Locking
 import Logging
 import NIOCore
@@ -55,7 +56,7 @@ struct LoopbackGateway: Sendable {
     struct Setup {
         var authentication: GatewayConfiguration.Authentication?
         var corsOrigins: [String] = []
-        var servesAPI = true
+        var serves = Set(API.allCases)
         var profile = LimitProfile.relaxed
         var protective: Int?
         var bodyLimit = 1 << 20
@@ -85,7 +86,7 @@ struct LoopbackGateway: Sendable {
                 accessLog: accessLog, readiness: Readiness { nil },
                 configuration: GatewayConfiguration(
                     authentication: setup.authentication ?? .none(account: Fixture.account, region: Fixture.region),
-                    corsOrigins: setup.corsOrigins, isTLS: setup.isTLS, servesAPI: setup.servesAPI, bodyLimit: setup.bodyLimit,
+                    corsOrigins: setup.corsOrigins, isTLS: setup.isTLS, serves: setup.serves, bodyLimit: setup.bodyLimit,
                     limits: setup.limits))
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
             let tls = setup.isTLS ? try NIOSSLContext(configuration: serverTLS()) : nil
@@ -110,12 +111,16 @@ struct LoopbackGateway: Sendable {
         }
     }
 
+    /// A call about nothing, which anybody may make.
+    private static func call(_ answer: RoutedCall.Answer) -> RequestedCall {
+        RequestedCall(Access(.controlPlane, "Test")) { RoutedCall(resourceName: nil, answer: answer) }
+    }
+
     /// Sends back what it gets, as it gets it.
     private static func echo(_ streams: Streams, _ silence: TimeAmount) -> RoutedOperation {
         RoutedOperation(.post("/echo"), name: "Echo", id: nil, payload: .stream(silence: silence), isMutation: false) { _, _ in
-            RoutedCall(
-                resourceName: nil,
-                answer: .exchange { body, writer in
+            call(
+                .exchange { body, writer in
                     streams.state.withLock { $0.began += 1 }
                     do {
                         writer.whenDraining { streams.state.withLock { $0.isToldDraining = true } }
@@ -140,9 +145,8 @@ struct LoopbackGateway: Sendable {
         RoutedOperation(.get("/source"), name: "Source", id: nil, payload: .document, isMutation: false) { input, _ in
             let query = input.head.query.map { String($0) } ?? ""
             let count = query.hasPrefix("bytes=") ? Int(query.dropFirst(6)) : nil
-            return RoutedCall(
-                resourceName: nil,
-                answer: .stream { writer in
+            return call(
+                .stream { writer in
                     streams.state.withLock { $0.began += 1 }
                     var left = count ?? .max
                     let piece = ByteBuffer(repeating: UInt8(ascii: "s"), count: 65_536)
@@ -166,9 +170,8 @@ struct LoopbackGateway: Sendable {
     private static func failing(_ streams: Streams) -> RoutedOperation {
         RoutedOperation(.get("/failing"), name: "Failing", id: nil, payload: .document, isMutation: false) { input, _ in
             let isEarly = input.head.query == "early"
-            return RoutedCall(
-                resourceName: nil,
-                answer: .stream { writer in
+            return call(
+                .stream { writer in
                     if !isEarly { try await writer.write(ByteBuffer(string: "half")) }
                     throw OperationError(.resourceNotFound, "There is nothing to stream.")
                 })

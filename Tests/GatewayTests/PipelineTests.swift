@@ -1,6 +1,7 @@
 import Contract
 import ControlPlane
 import Foundation
+import Identity
 import NIOCore
 import NIOHTTP1
 import Signing
@@ -84,7 +85,7 @@ import Testing
 
     @Test func `the role comes before all, input before rates, rates before existence`() async throws {
         var background = LoopbackGateway.Setup()
-        background.servesAPI = false
+        background.serves = []
         try await LoopbackGateway.with(background) { server in
             let refused = try await answer(server, Request(headers: [("Content-Encoding", "gzip")]))
             #expect(refused.status == 503)
