@@ -149,7 +149,7 @@ struct Call: Sendable {
     func newChange(repeatable: Bool = true) -> Change {
         Change(
             token: Token.random(), operation: contract.name, keyID: caller.keyID, requestID: caller.requestID,
-            retry: repeatable ? caller.invocation.map { Change.Retry(invocationID: $0.id, bodyHash: $0.bodyHash) } : nil)
+            retry: repeatable ? caller.invocation.map { Change.Retry(invocationID: $0.id, bodyHash: $0.hash) } : nil)
     }
 }
 

@@ -48,6 +48,10 @@ public final class AccessLog: Service {
         line += " request status=\(record.status) ms=\(Self.milliseconds(record.seconds)) request_id=\(exchange.requestID)"
         if let operation = exchange.pathOperation { line += " operation=\(operation.name)" }
         if let caller = exchange.caller { line += " account=\(caller.account) region=\(caller.region) key=\(caller.keyID)" }
+        if exchange.caller == nil {
+            line += " peer=\(exchange.peer.address)"
+            if let key = exchange.claimedKeyID { line += " key_tried=\(key)" }
+        }
         if let resource = exchange.resourceName { line += " resource=\(resource)" }
         line += " in=\(record.bytesIn) out=\(record.bytesOut)"
         if !record.isWhole { line += " client=left" }

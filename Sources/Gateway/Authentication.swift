@@ -12,13 +12,10 @@ extension Gateway {
         let caller: Caller
         switch configuration.authentication {
         case .none(let account, let region):
-            // A web page in the browser of whoever runs this could call too: it is asked where it comes from, as nothing else is.
-            if let origin = head.headers.first(name: "origin"), !isAllowed(origin) {
-                throw OperationError(.accessDenied, "Web pages of \(origin.shortened) may not call this server: see the key cors-origins.")
-            }
+            try refuseForeignPage(head)
             caller = self.caller(Principal(account: account, keyID: "none", reach: .anything), region: region, exchange, body)
         case .signature(let regions):
-            let request = SignedRequest(head)
+            let request = SignedRequest(head, bodyLength: body?.readableBytes)
             let parsed = try refusing { () throws(SignatureError) in try verifier.parse(request) }
             exchange.claimedKeyID = parsed.accessKeyID
             if let regions, !regions.contains(parsed.region) {
@@ -45,25 +42,49 @@ extension Gateway {
 
     private func caller(_ principal: Principal, region: String, _ exchange: Exchange, _ body: ByteBuffer?) -> Caller {
         Caller(
-            principal: principal, region: region, requestID: exchange.requestID, invocation: invocation(exchange, body),
+            principal: principal, region: region, requestID: exchange.requestID, invocation: invocation(exchange, body, region: region),
             origin: origin(exchange))
     }
 
-    /// The SDKs send the same invocation id with each attempt at one call. Calls that change nothing need no record.
-    private func invocation(_ exchange: Exchange, _ body: ByteBuffer?) -> Caller.Invocation? {
-        guard exchange.operation?.isMutation == true, let body, let id = exchange.head.headers.first(name: "amz-sdk-invocation-id"),
-            !id.isEmpty, id.utf8.count <= 128
-        else { return nil }
-        return Caller.Invocation(
-            id: id, bodyHash: String(decoding: SignatureVerifier.hexadecimalHash(of: body.readableBytesSpan), as: UTF8.self))
+    /// Where nobody is asked who they are, a web page in the browser of whoever runs this could call too, from a foreign site or by a name of its
+    /// own that it has lead to loopback. Pages, and names that are not this machine's own, are refused unless they are allowed.
+    private func refuseForeignPage(_ head: HTTPRequestHead) throws(OperationError) {
+        if let origin = head.headers.first(name: "origin") {
+            guard isAllowed(origin) else {
+                throw OperationError(.accessDenied, "Web pages of \(origin.shortened) may not call this server: see the key cors-origins.")
+            }
+        } else if let site = head.headers.first(name: "sec-fetch-site"), site != "none", site != "same-origin" {
+            throw OperationError(.accessDenied, "Web pages of other sites may not call this server: see the key cors-origins.")
+        }
+        if let host = head.headers.first(name: "host"), !host.isLoopback {
+            throw OperationError(
+                .accessDenied, "Without signatures this server is called at localhost or a loopback address, not at \(host.shortened).")
+        }
     }
 
-    /// Scheme and host that the client used, unless the host is none that a URL could hold.
+    /// The SDKs send the same invocation id with each attempt at one call; PHP's and Android's under an older name. Calls that change nothing
+    /// need no record.
+    private func invocation(_ exchange: Exchange, _ body: ByteBuffer?, region: String) -> Caller.Invocation? {
+        let headers = exchange.head.headers
+        guard exchange.operation?.isMutation == true, let body,
+            let id = headers.first(name: "amz-sdk-invocation-id") ?? headers.first(name: "aws-sdk-invocation-id"),
+            !id.isEmpty, id.utf8.count <= 128
+        else { return nil }
+        let call = Array(region.utf8) + [UInt8(ascii: "\n")] + body.readableBytesView
+        return Caller.Invocation(id: id, hash: String(decoding: SignatureVerifier.hexadecimalHash(of: call.span.bytes), as: UTF8.self))
+    }
+
+    /// Scheme, host and port that the client used, unless the host is none that a URL could hold. Some SDKs send no port though they connect to
+    /// one: it is the port that the connection came in on, unless that is the scheme's own or a proxy's business.
     private func origin(_ exchange: Exchange) -> String? {
         guard let host = exchange.head.headers.first(name: "host"), !host.isEmpty, host.utf8.count <= 255,
             host.utf8.allSatisfy(Self.isHostByte)
         else { return nil }
-        return (configuration.isTLS ? "https://" : "http://") + host
+        let scheme = configuration.isTLS ? "https://" : "http://"
+        guard let port = exchange.peer.localPort, port != (configuration.isTLS ? 443 : 80), !host.namesPort, !exchange.peer.isProxy else {
+            return scheme + host
+        }
+        return "\(scheme)\(host):\(port)"
     }
 
     private static func isHostByte(_ byte: UInt8) -> Bool {
@@ -76,12 +97,30 @@ extension Gateway {
     }
 }
 
+extension String {
+    /// Whether this value of a Host header has a port. The colons of an IPv6 address are none of it.
+    fileprivate var namesPort: Bool {
+        guard let colon = utf8.lastIndex(of: UInt8(ascii: ":")) else { return false }
+        return utf8.lastIndex(of: UInt8(ascii: "]")).map { $0 < colon } ?? true
+    }
+
+    /// Whether this value of a Host header means the machine itself.
+    fileprivate var isLoopback: Bool {
+        let name = namesPort ? String(self[..<(utf8.lastIndex(of: UInt8(ascii: ":")) ?? endIndex)]) : self
+        if name.lowercased() == "localhost" || name == "[::1]" { return true }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+}
+
 extension SignedRequest {
-    /// As it was received.
-    init(_ head: HTTPRequestHead) {
-        self.init(
-            method: head.method.rawValue, rawPath: String(head.path), rawQuery: head.query.map { String($0) },
-            headers: head.headers.map { Header(name: $0.name, value: $0.value) })
+    /// As it was received. Where a proxy has put a body into chunks, a length that was signed is the one that was read.
+    init(_ head: HTTPRequestHead, bodyLength: Int?) {
+        var headers = head.headers.map { Header(name: $0.name, value: $0.value) }
+        if let bodyLength, !head.headers.contains(name: "content-length") {
+            headers.append(Header(name: "content-length", value: String(bodyLength)))
+        }
+        self.init(method: head.method.rawValue, rawPath: String(head.path), rawQuery: head.query.map { String($0) }, headers: headers)
     }
 }
 

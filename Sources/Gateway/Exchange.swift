@@ -22,7 +22,7 @@ struct Exchange: Sendable {
         self.head = head
         self.requestID = requestID
         self.start = start
-        match = routes.match(method: head.method.rawValue, path: head.path)
+        match = routes.match(method: head.method.rawValue, path: head.routePath)
         self.peer = peer
     }
 
@@ -44,12 +44,23 @@ struct Peer: Sendable {
     let address: String
     /// The port that they connected to; nil where it is none.
     let localPort: Int?
+    /// Whether the address is a proxy's, with clients of its own behind it.
+    var isProxy = false
+    /// Whether the connection is one of the last there are, which are kept for the pages of operators.
+    var isForOperators = false
 }
 
 extension HTTPRequestHead {
     /// The target up to a question mark, as it was sent.
     var path: Substring {
         uri.utf8.firstIndex(of: UInt8(ascii: "?")).map { uri[..<$0] } ?? uri[...]
+    }
+
+    /// The path with one slash at its start: an endpoint that ends in a slash makes two.
+    var routePath: Substring {
+        let path = path
+        guard path.hasPrefix("//") else { return path }
+        return path[path.utf8.index(before: path.utf8.firstIndex { $0 != UInt8(ascii: "/") } ?? path.endIndex)...]
     }
 
     /// What follows the question mark, as it was sent; nil where there is none.

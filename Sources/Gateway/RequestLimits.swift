@@ -5,6 +5,10 @@ import NIOHTTP1
 extension Gateway {
     func refuseByHead(_ exchange: Exchange) throws(OperationError) {
         let head = exchange.head
+        guard !exchange.peer.isForOperators else {
+            throw OperationError(.serviceUnavailable, "This server has as many connections as it takes. Try again.")
+        }
+        try refuseAmbiguity(head)
         guard !configuration.serves.isEmpty else {
             throw OperationError(
                 .serviceUnavailable, "This instance works in the background and takes no calls: call one that has the role control.")
@@ -18,6 +22,17 @@ extension Gateway {
         if head.headers.contains(name: "expect"), let length = head.announcedLength, length > configuration.bodyLimit, !exchange.isStreamed
         {
             throw tooLarge
+        }
+    }
+
+    /// What two readers of the same request could take for two different requests.
+    private func refuseAmbiguity(_ head: HTTPRequestHead) throws(OperationError) {
+        let hosts = head.headers["host"].count
+        guard hosts == 1 || hosts == 0 && head.version.minor == 0 else {
+            throw OperationError(.malformedHTTPRequest, "The request needs one Host header, and has \(hosts).")
+        }
+        guard head.version.minor > 0 || !head.headers.contains(name: "transfer-encoding") else {
+            throw OperationError(.malformedHTTPRequest, "HTTP/1.0 knows no Transfer-Encoding.")
         }
     }
 

@@ -44,12 +44,12 @@ public struct Caller: Sendable {
     public struct Invocation: Sendable {
         /// The same with each attempt of a client at one call.
         public let id: String
-        /// SHA-256 of the body, in hexadecimal.
-        public let bodyHash: String
+        /// SHA-256 of the region and the body, in hexadecimal.
+        public let hash: String
 
-        public init(id: String, bodyHash: String) {
+        public init(id: String, hash: String) {
             self.id = id
-            self.bodyHash = bodyHash
+            self.hash = hash
         }
     }
 

@@ -79,6 +79,7 @@ struct Serve: AsyncParsableCommand {
         let tls = try configuration.tlsContext()
         let server = GatewayServer(
             gateway, host: configuration.host, port: configuration.port, tls: tls.map { context in { @Sendable in context } },
+            limits: ConnectionLimits(), logger: logger,
             isListening: { port in logger.notice("listening on \(configuration.scheme)://\(configuration.host):\(port)") })
         // Stopped in reverse: first the instance is not ready, then takes no new requests, then the workers end, then the others learn of it, and
         // the log has the last word.

@@ -141,7 +141,7 @@ extension Caller {
     ) -> Caller {
         Caller(
             principal: Principal(account: account, keyID: "AKIATEST", reach: reach), region: region, requestID: "request",
-            invocation: invocation.map { Invocation(id: $0, bodyHash: "hash") }, origin: origin)
+            invocation: invocation.map { Invocation(id: $0, hash: "hash") }, origin: origin)
     }
 
     /// The agent of a thing.

@@ -62,6 +62,7 @@ struct LoopbackGateway: Sendable {
         var bodyLimit = 1 << 20
         var limits = GatewayConfiguration.Limits()
         var isTLS = false
+        var connections = ConnectionLimits()
         /// How long the body of an echo may be silent.
         var silence = TimeAmount.seconds(30)
     }
@@ -91,7 +92,8 @@ struct LoopbackGateway: Sendable {
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
             let tls = setup.isTLS ? try NIOSSLContext(configuration: serverTLS()) : nil
             let server = GatewayServer(
-                gateway, host: "127.0.0.1", port: 0, tls: tls.map { context in { @Sendable in context } }, isListening: { port.yield($0) })
+                gateway, host: "127.0.0.1", port: 0, tls: tls.map { context in { @Sendable in context } }, limits: setup.connections,
+                logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() }, isListening: { port.yield($0) })
             let group = ServiceGroup(services: [accessLog, server], logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() })
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { try await group.run() }

@@ -13,35 +13,10 @@ import Testing
 
 /// The way of a request through the whole gateway, and its order, which clients can observe.
 @Suite struct PipelineTests {
-    /// A request with whatever is wrong with it.
-    private struct Request {
-        var method = "POST"
-        var path = "/describeStream"
-        var headers: [(String, String)] = []
-        var body = #"{"StreamName":"gate"}"#
-        /// Signed by this key, if any.
-        var key: AccessKey?
+    private typealias Request = TestRequest
 
-        func text(_ port: Int) -> String {
-            var all = [("Host", "127.0.0.1:\(port)")] + headers
-            if let key {
-                let signer = RequestSigner(
-                    credentials: Credentials(accessKeyID: key.id, secretAccessKey: key.secret), region: Fixture.region,
-                    service: "kinesisvideo")
-                all += signer.headers(
-                    signing: all.map { RequestSigner.Header($0.0, $0.1) }, method: method, path: path, body: Array(body.utf8), at: Date()
-                ).map { ($0.name, $0.value) }
-            }
-            all.append(("Content-Length", String(body.utf8.count)))
-            return "\(method) \(path) HTTP/1.1\r\n" + all.map { "\($0.0): \($0.1)\r\n" }.joined() + "\r\n" + body
-        }
-    }
-
-    private func answer(_ server: LoopbackGateway, _ request: Request) async throws -> RawConnection.Answer {
-        try await RawConnection.with(server.port) { connection in
-            try await connection.send(request.text(server.port))
-            return try await connection.answer(isHead: request.method == "HEAD")
-        }
+    private func answer(_ server: LoopbackGateway, _ request: TestRequest) async throws -> RawConnection.Answer {
+        try await server.answer(request)
     }
 
     /// Each fault with what answers it, in the order in which they are looked at.
@@ -135,7 +110,7 @@ import Testing
     @Test func `a client that leaves before its body is whole is told of`() async throws {
         try await LoopbackGateway.with { server in
             try await RawConnection.with(server.port) { connection in
-                try await connection.send("POST /describeStream HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{")
+                try await connection.send("POST /describeStream HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
                 // Another request shows that the first is there.
                 #expect(try await answer(server, Request(method: "GET", path: "/live", body: "")).status == 200)
             }
@@ -168,7 +143,7 @@ import Testing
         setup.limits.ending = .milliseconds(50)
         try await LoopbackGateway.with(setup) { server in
             try await RawConnection.with(server.port) { connection in
-                try await connection.send("POST /describeStream HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{")
+                try await connection.send("POST /describeStream HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
                 let answer = try await connection.answer()
                 #expect(answer.status == 408)
                 #expect(answer.header("connection") == "close")
@@ -188,7 +163,7 @@ import Testing
         setup.limits.unread = .milliseconds(100)
         try await LoopbackGateway.with(setup) { server in
             try await RawConnection.with(server.port) { connection in
-                try await connection.send("GET /source HTTP/1.1\r\nHost: a\r\n\r\n")
+                try await connection.send("GET /source HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 try await eventually("it is given up") { server.streams.ends == ["ClientLeft"] }
             }
         }

@@ -11,7 +11,7 @@ import Testing
     /// How much goes each way: ops/bench says more.
     private static let megabytes = Int(ProcessInfo.processInfo.environment["WEIR_STREAM_MEGABYTES"] ?? "") ?? 64
 
-    private static let head = "POST /echo HTTP/1.1\r\nHost: a\r\n"
+    private static let head = "POST /echo HTTP/1.1\r\nHost: localhost\r\n"
 
     @Test(arguments: [false, true]) func `an echo of many megabytes takes little memory`(isTLS: Bool) async throws {
         try await LoopbackGateway.with(.init(isTLS: isTLS)) { server in
@@ -92,7 +92,7 @@ import Testing
     @Test func `a slow reader holds its source back`() async throws {
         try await LoopbackGateway.with { server in
             try await RawConnection.with(server.port) { connection in
-                try await connection.send("GET /source HTTP/1.1\r\nHost: a\r\n\r\n")
+                try await connection.send("GET /source HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 _ = try await connection.text(upTo: "\r\n\r\n")
                 try await eventually("it has begun") { server.streams.bytes > 0 }
                 #expect(server.streams.bytes < 64 << 20)
@@ -119,7 +119,7 @@ import Testing
                 #expect(try await connection.text(upTo: "\r\n") == "second")
                 #expect(try await connection.text(upTo: "\r\n\r\n") == "0")
                 // The connection goes on.
-                try await connection.send("GET /source?bytes=3 HTTP/1.1\r\nHost: a\r\n\r\n")
+                try await connection.send("GET /source?bytes=3 HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 #expect(try await connection.answer().text == "sss")
             }
         }
@@ -160,7 +160,7 @@ import Testing
     @Test func `a stream that breaks off is no whole answer`() async throws {
         try await LoopbackGateway.with { server in
             try await RawConnection.with(server.port) { connection in
-                try await connection.send("GET /failing HTTP/1.1\r\nHost: a\r\n\r\n")
+                try await connection.send("GET /failing HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 #expect(try await connection.text(upTo: "\r\n\r\n").contains("200 OK"))
                 #expect(try await connection.text(upTo: "half") == "4\r\n")
                 await #expect(throws: (any Error).self) { _ = try await connection.text(upTo: "0\r\n\r\n") }
@@ -171,7 +171,7 @@ import Testing
     @Test func `a stream that is refused before it begins gets the refusal`() async throws {
         try await LoopbackGateway.with { server in
             try await RawConnection.with(server.port) { connection in
-                try await connection.send("GET /failing?early HTTP/1.1\r\nHost: a\r\n\r\n")
+                try await connection.send("GET /failing?early HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 let answer = try await connection.answer()
                 #expect(answer.status == 404)
                 #expect(answer.header("x-amzn-errortype") == "ResourceNotFoundException")
@@ -210,7 +210,7 @@ import Testing
     @Test func `a client of HTTP 1.0 gets a stream that ends with the connection`() async throws {
         try await LoopbackGateway.with { server in
             try await RawConnection.with(server.port) { connection in
-                try await connection.send("GET /source?bytes=5 HTTP/1.0\r\nHost: a\r\n\r\n")
+                try await connection.send("GET /source?bytes=5 HTTP/1.0\r\nHost: localhost\r\n\r\n")
                 let head = try await connection.text(upTo: "\r\n\r\n")
                 #expect(!head.contains("chunked"))
                 #expect(head.contains("Connection: close"))

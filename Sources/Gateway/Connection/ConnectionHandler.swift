@@ -13,11 +13,11 @@ final class ConnectionHandler: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private let gateway: Gateway
+    private let peer: Peer
     private let loop: any EventLoop
     private var machine = ConnectionMachine()
     private var context: ChannelHandlerContext?
     private var connection: Connection?
-    private var peer = Peer(address: "", localPort: nil)
     /// Whether the socket was asked for more and has not given it yet.
     private var isReading = false
     /// What the client sent ahead of the answer that it waits for.
@@ -62,8 +62,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var awaitsReader = false
     private var unread = 0
 
-    init(_ gateway: Gateway, _ loop: any EventLoop) {
+    init(_ gateway: Gateway, _ peer: Peer, _ loop: any EventLoop) {
         self.gateway = gateway
+        self.peer = peer
         self.loop = loop
     }
 
@@ -80,7 +81,6 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        peer = Peer(address: context.remoteAddress?.ipAddress ?? "", localPort: context.localAddress?.port)
         read()
         keepTime()
     }
@@ -495,7 +495,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         case .reader:
             unread = buffered
             deadline = .now() + limits.unread
-        case .client(.request): deadline = .now() + limits.idle
+        case .client(.request): deadline = .now() + (peer.isForOperators ? limits.ending : limits.idle)
         case .client(.body): deadline = .now() + limits.arrival
         case .client(.stream): deadline = .now() + silence
         case .client(.end): deadline = .now() + limits.ending

@@ -1,3 +1,5 @@
+import CoreMetrics
+public import Logging
 import NIOCore
 import NIOExtras
 import NIOHTTP1
@@ -11,6 +13,8 @@ public struct GatewayServer: Service {
     private let host: String
     private let port: Int
     private let tls: (@Sendable () throws -> NIOSSLContext)?
+    private let limits: ConnectionLimits
+    private let logger: Logger
     private let group: MultiThreadedEventLoopGroup
     private let isListening: @Sendable (_ port: Int) -> Void
 
@@ -19,13 +23,15 @@ public struct GatewayServer: Service {
     ///   - tls: Called for each connection, so that certificates can be replaced; nil serves without TLS.
     ///   - isListening: Called once connections are taken, with the port.
     public init(
-        _ gateway: Gateway, host: String, port: Int, tls: (@Sendable () throws -> NIOSSLContext)?,
+        _ gateway: Gateway, host: String, port: Int, tls: (@Sendable () throws -> NIOSSLContext)?, limits: ConnectionLimits, logger: Logger,
         group: MultiThreadedEventLoopGroup = .singleton, isListening: @escaping @Sendable (_ port: Int) -> Void
     ) {
         self.gateway = gateway
         self.host = host
         self.port = port
         self.tls = tls
+        self.limits = limits
+        self.logger = logger
         self.group = group
         self.isListening = isListening
     }
@@ -35,16 +41,35 @@ public struct GatewayServer: Service {
         let quiescing = ServerQuiescingHelper(group: group)
         let channel = try await bootstrap(quiescing).bind(host: host, port: port).get()
         isListening(channel.localAddress?.port ?? port)
+        gateway.metrics.show(connectionsLimit: limits.all)
         let ended = group.next().makePromise(of: Void.self)
-        await withTaskCancellationHandler {
-            await withGracefulShutdownHandler {
-                try? await ended.futureResult.get()
-            } onGracefulShutdown: {
-                quiescing.initiateShutdown(promise: ended)
+        await withTaskGroup { tasks in
+            tasks.addTask { await tellOfRefusals() }
+            await withTaskCancellationHandler {
+                await withGracefulShutdownHandler {
+                    try? await ended.futureResult.get()
+                } onGracefulShutdown: {
+                    quiescing.initiateShutdown(promise: ended)
+                }
+            } onCancel: {
+                // Requests in flight have had their time.
+                ended.succeed(())
             }
-        } onCancel: {
-            // Requests in flight have had their time.
-            ended.succeed(())
+            tasks.cancelAll()
+        }
+    }
+
+    /// Tells once a minute of connections that were refused or had to wait.
+    private func tellOfRefusals() async {
+        while true {
+            do { try await Task.sleep(for: .seconds(60)) } catch { return }
+            let (refused, open) = (limits.takeRefused(), limits.open)
+            guard refused > 0 || open >= limits.all else { continue }
+            logger.warning(
+                "too many connections",
+                metadata: [
+                    "open": "\(open)", "limit": "\(limits.all)", "limit_per_address": "\(limits.perAddress)", "refused": "\(refused)",
+                ])
         }
     }
 
@@ -54,16 +79,31 @@ public struct GatewayServer: Service {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptGate(limits))
                     try channel.pipeline.syncOperations.addHandler(quiescing.makeServerChannelHandler(channel: channel))
                 }
             }
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelInitializer { [gateway, tls] channel in
+            .childChannelInitializer { [gateway, tls, limits] channel in
                 channel.eventLoop.makeCompletedFuture {
+                    let address = channel.remoteAddress?.ipAddress ?? ""
+                    let admission = limits.enter(address)
+                    guard admission != .nothing else {
+                        gateway.metrics.connectionsRefused.increment()
+                        throw TooManyConnections()
+                    }
+                    gateway.metrics.connectionsOpen.set(limits.open)
+                    channel.closeFuture.whenComplete { _ in
+                        limits.leave(address)
+                        gateway.metrics.connectionsOpen.set(limits.open)
+                    }
+                    let peer = Peer(
+                        address: address, localPort: channel.localAddress?.port, isProxy: limits.isTrustedProxy(address),
+                        isForOperators: admission == .operatorPages)
                     if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls())) }
-                    try gateway.addHandlers(to: channel)
+                    try gateway.addHandlers(to: channel, peer)
                 }
             }
     }
@@ -71,13 +111,35 @@ public struct GatewayServer: Service {
 
 extension Gateway {
     /// Makes a channel one of HTTP/1.1, as this gateway answers it. Called on the channel's event loop.
-    func addHandlers(to channel: any Channel) throws {
+    func addHandlers(to channel: any Channel, _ peer: Peer) throws {
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = 32 << 10
         limits.maxHeaderListSize = 64 << 10
         limits.maxHeaderFieldCount = 200
         let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
         try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(decoder))
-        try channel.pipeline.syncOperations.addHandler(ConnectionHandler(self, channel.eventLoop))
+        try channel.pipeline.syncOperations.addHandler(ConnectionHandler(self, peer, channel.eventLoop))
+    }
+}
+
+/// An address, or all together, have as many connections as they may.
+private struct TooManyConnections: Error {}
+
+/// Accepts no connection while there are as many as there may be: those who come wait in the system's queue.
+///
+/// Threads: on the event loop of the listening channel only.
+private final class AcceptGate: ChannelOutboundHandler {
+    typealias OutboundIn = Never
+
+    private let limits: ConnectionLimits
+
+    init(_ limits: ConnectionLimits) {
+        self.limits = limits
+    }
+
+    func read(context: ChannelHandlerContext) {
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        let loop = context.eventLoop
+        if limits.hasRoom(orElse: { loop.execute { bound.value.read() } }) { context.read() }
     }
 }

@@ -10,11 +10,20 @@ struct CanonicalRequest {
     ///   - request: The request as received.
     ///   - parsed: Its signature.
     ///   - host: The text to take for the `host` header; nil for the one received.
+    ///   - pathAsSent: Whether the segments of the path are left as they are, empty ones too.
     /// - Throws: When a header that was signed is not in the request.
-    init(_ request: SignedRequest, signedAs parsed: ParsedSignature, host: String?) throws(SignatureError) {
+    init(
+        _ request: SignedRequest, signedAs parsed: ParsedSignature, host: String?, pathAsSent: Bool = false
+    ) throws(SignatureError) {
         bytes.reserveCapacity(1024)
         append(line: request.method)
-        appendPath(request.rawPath)
+        if pathAsSent {
+            for byte in request.rawPath.utf8 {
+                if byte == UInt8(ascii: "/") { bytes.append(byte) } else { bytes.append(percentEncoding: byte) }
+            }
+        } else {
+            appendPath(request.rawPath)
+        }
         bytes.append(UInt8(ascii: "\n"))
         CanonicalQuery(request.rawQuery).append(to: &bytes, leavingOut: parsed.form.signatureParameter)
         bytes.append(UInt8(ascii: "\n"))

@@ -19,8 +19,8 @@ enum PayloadRule: Sendable {
 /// 3. ``verify(_:of:body:secret:now:payload:)``: the date is within five minutes of now; then the payload hash, the signed headers
 ///    and the signature.
 ///
-/// `host` must be signed, but may have been signed without the port it was sent with, or with a default port it was sent without:
-/// official producers do the first. Headers that were not signed are not covered; the date always is, being part of what is signed.
+/// `host` must be signed, but may have been signed without the port it was sent with, with a default port it was sent without, or without the
+/// brackets of an IPv6 address: official clients do the first and the last. A path that begins with two slashes may have been signed as it stands. Headers that were not signed are not covered; the date always is, being part of what is signed.
 ///
 /// Threads: a value may be used from any number of threads at once; copies share the cache of signing keys.
 struct SignatureVerifier: Sendable {
@@ -66,14 +66,18 @@ struct SignatureVerifier: Sendable {
         let cached = keys.key(of: owner, secret: secret)
         let key = cached ?? .signingKey(secret: secret, day: parsed.time.day, region: parsed.region, service: service)
 
-        func isSigned(host: String?) throws(SignatureError) -> Bool {
-            let canonical = try CanonicalRequest(request, signedAs: parsed, host: host)
+        func isSigned(host: String?, pathAsSent: Bool = false) throws(SignatureError) -> Bool {
+            let canonical = try CanonicalRequest(request, signedAs: parsed, host: host, pathAsSent: pathAsSent)
             for hash in payloadHashes where isSignature(of: canonical, payloadHash: hash, by: key, parsed: parsed) { return true }
             return false
         }
         var isAccepted = try isSigned(host: nil)
         if !isAccepted {
-            for host in otherHosts(request.value(of: "host") ?? "") where !isAccepted { isAccepted = try isSigned(host: host) }
+            let hosts = [nil] + otherHosts(request.value(of: "host") ?? "")
+            for host in hosts.dropFirst() where !isAccepted { isAccepted = try isSigned(host: host) }
+            // An endpoint that ends in a slash makes `//path`, which some clients sign as it stands.
+            guard isAccepted || request.rawPath.hasPrefix("//") else { throw .mismatch }
+            for host in hosts where !isAccepted { isAccepted = try isSigned(host: host, pathAsSent: true) }
         }
         guard isAccepted else { throw .mismatch }
         if cached == nil { keys.keep(key, of: owner, secret: secret) }
@@ -114,8 +118,10 @@ struct SignatureVerifier: Sendable {
 
     /// What a client may have signed in place of the host that arrived.
     private func otherHosts(_ received: String) -> [String] {
-        if let bare = received.withoutPort { return [bare] }
-        return [received + ":443", received + ":80"]
+        // botocore of 2022 and before signs an IPv6 address without its brackets.
+        let unbracketed = received.utf8.first == UInt8(ascii: "[") ? [received.filter { $0 != "[" && $0 != "]" }] : []
+        if let bare = received.withoutPort { return [bare] + unbracketed }
+        return [received + ":443", received + ":80"] + unbracketed
     }
 
     private func isSignature(

@@ -1,0 +1,80 @@
+import NIOCore
+import TestSupport
+import Testing
+
+@testable import Gateway
+
+/// However many connect, those who are there are answered, and operators are.
+@Suite struct ConnectionLimitTests {
+    @Test func `an address has so many places, a proxy any number, and all together so many`() {
+        let limits = ConnectionLimits(all: 20, perAddress: 3, isProxy: { $0 == "10.0.0.1" })
+        #expect((0..<3).allSatisfy { _ in limits.enter("192.0.2.1") == .calls })
+        #expect(limits.enter("192.0.2.1") == .nothing)
+        #expect(limits.enter("192.0.2.2") == .calls)
+        // Sixteen of the twenty are for operators.
+        #expect((0..<16).allSatisfy { _ in limits.enter("10.0.0.1") == .operatorPages })
+        #expect(limits.enter("10.0.0.1") == .nothing)
+        #expect(limits.takeRefused() == 2)
+        limits.leave("192.0.2.1")
+        #expect(limits.enter("192.0.2.1") == .operatorPages)
+        for _ in 0..<16 { limits.leave("10.0.0.1") }
+        #expect(limits.enter("192.0.2.3") == .operatorPages)
+        for address in ["192.0.2.3", "192.0.2.2"] { limits.leave(address) }
+        #expect(limits.enter("192.0.2.3") == .calls)
+    }
+
+    @Test func `who waits for room is called once there is some`() {
+        let limits = ConnectionLimits(all: 17)
+        #expect(limits.hasRoom { Issue.record("there was room") })
+        for number in 0..<17 { _ = limits.enter("192.0.2.\(number)") }
+        nonisolated(unsafe) var calls = 0
+        #expect(!limits.hasRoom { calls += 1 })
+        limits.leave("192.0.2.1")
+        limits.leave("192.0.2.2")
+        #expect(calls == 1)
+        #expect(limits.hasRoom {})
+    }
+
+    @Test func `a server that is full still says that it lives, and serves again`() async throws {
+        var setup = LoopbackGateway.Setup()
+        setup.connections = ConnectionLimits(all: 20, perAddress: 20)
+        try await LoopbackGateway.with(setup) { server in
+            try await RawConnection.with(server.port) { first in
+                try await first.send(TestRequest().text(server.port))
+                #expect(try await first.answer().status == 404)
+                try await RawConnection.with(server.port) { second in
+                    try await RawConnection.with(server.port) { third in
+                        try await RawConnection.with(server.port) { fourth in
+                            try await eventually("four are open") { setup.connections.open == 4 }
+                            #expect(try await server.answer(TestRequest(method: "GET", path: "/live", body: "")).text == "live\n")
+                            let refused = try await server.answer(TestRequest())
+                            #expect(refused.status == 503)
+                            // Those that are there go on.
+                            for connection in [first, second, third, fourth] {
+                                var connection = connection
+                                try await connection.send(TestRequest().text(server.port))
+                                #expect(try await connection.answer().status == 404)
+                            }
+                        }
+                    }
+                }
+            }
+            try await eventually("there is room") { try await server.answer(TestRequest()).status == 404 }
+        }
+    }
+
+    @Test func `an address that has all its places is refused, and others are not`() async throws {
+        var setup = LoopbackGateway.Setup()
+        setup.connections = ConnectionLimits(all: 100, perAddress: 1)
+        try await LoopbackGateway.with(setup) { server in
+            try await RawConnection.with(server.port) { first in
+                try await first.send(TestRequest().text(server.port))
+                #expect(try await first.answer().status == 404)
+                try await RawConnection.with(server.port) { second in #expect(await second.isEnded()) }
+            }
+            try await eventually("the place is free") {
+                (try? await server.answer(TestRequest()).status) == 404
+            }
+        }
+    }
+}
