@@ -97,7 +97,8 @@ let package = Package(
         tests(
             "GatewayTests",
             [
-                "Contract", "ControlPlane", "Gateway", "Identity", "Locking", "Planes", "Prometheus", "SQL", "Signing", "Store", "TestSupport",
+                "Contract", "ControlPlane", "Gateway", "Identity", "Locking", "Planes", "Prometheus", "SQL", "Signing", "Store",
+                "TestSupport",
                 coreMetrics, crypto, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
             ]),
         tests("SQLiteDriverTests", ["Locking", "Prometheus", "SQL", "SQLiteDriver", "CSQLite"]),
