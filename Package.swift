@@ -19,6 +19,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
@@ -37,7 +38,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
@@ -51,15 +51,15 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Gateway", "Identity", "Locking", "Migrations",
-                "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Store", "Workers",
+                "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "Gateway", "Identity", "Locking", "Migrations",
+                "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
                 lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Configuration", package: "swift-configuration"),
+                argumentParser,
             ],
             swiftSettings: strict
         ),
+        library("Settings", ["Contract", "ControlPlane", "Delivery", "Files", "Signing", argumentParser, logging]),
         library(
             "Gateway",
             [
@@ -73,7 +73,7 @@ let package = Package(
         library(
             "Delivery",
             ["Contract", "Locking", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
-        library("EdgeAgent", ["Contract", "Signing", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioSSL]),
+        library("EdgeAgent", ["Contract", "Files", "Locking", "Signing", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioSSL]),
         library("Signing", [crypto]),
         library("Contract", []),
         library("Store", ["SQL", crypto]),
@@ -81,6 +81,7 @@ let package = Package(
         library("PostgresDriver", ["Locking", "Prometheus", "SQL", "CPostgres", logging]),
         library("SQL", ["Prometheus", coreMetrics]),
         library("Prometheus", ["Locking", coreMetrics]),
+        library("Files", []),
         library("Locking", []),
         .target(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
@@ -93,6 +94,8 @@ let package = Package(
                 nioSSL,
             ]),
         tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
+        tests("FilesTests", ["Files"]),
+        tests("SettingsTests", ["Contract", "ControlPlane", "Delivery", "Files", "Settings", argumentParser]),
         tests("SigningTests", ["Contract", "Signing", crypto]),
         tests(
             "GatewayTests",

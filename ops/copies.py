@@ -1,12 +1,11 @@
-"""Copies of a deployment's database, made and put back. The rest of ops/backup and ops/restore; needs nothing but Python 3.9 and, for Postgres,
-its client programs of the server's version or newer."""
+"""Copies of a deployment's database, made and put back. The rest of ops/backup and ops/restore; needs Python 3.9, the program weir (in PATH, or built
+here) and, for Postgres, its client programs of the server's version or newer."""
 
 import argparse
 import collections
 import contextlib
 import ctypes
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -36,15 +35,9 @@ def main(name, description, run):
     parser.add_argument("--config", help="as for weir serve")
     options = parser.parse_args()
     try:
-        options.config = setting(options, {}, "config", "")
-        try:
-            configured = json.load(open(options.config, encoding="utf-8")) if options.config else {}
-        except (OSError, ValueError) as error:
-            raise Refusal(f"{options.config} cannot be read: {error}") from None
-        options.data_dir = setting(options, configured, "data-dir", "./weir-data")
-        text = setting(options, configured, "database", "sqlite")
+        text = setting(options, "database")
         if text == "sqlite" or text.startswith("sqlite:"):
-            database = SQLite(text[len("sqlite:") :] or os.path.join(options.data_dir, "weir.db"))
+            database = SQLite(text[len("sqlite:") :] or os.path.join(setting(options, "data-dir"), "weir.db"))
         else:
             database = Postgres(text)
         run(database, options)
@@ -54,10 +47,19 @@ def main(name, description, run):
         sys.exit(130)
 
 
-def setting(options, configured, key, default):
-    """The value of a key of the configuration, as weir serve finds it: flag, environment, file, default."""
-    flag = getattr(options, key.replace("-", "_"))
-    return flag or os.environ.get("WEIR_" + key.replace("-", "_").upper()) or configured.get(key) or default
+def setting(options, key):
+    """The value of a key of the configuration, as `weir config get` tells it."""
+    weir = shutil.which("weir") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".build", "release", "weir")
+    flags = [f"--{name}={value}" for name in ("data-dir", "config") if (value := getattr(options, name.replace("-", "_")))]
+    # Not as a flag, where others would see it.
+    environment = os.environ | ({"WEIR_DATABASE": options.database} if options.database else {})
+    try:
+        done = subprocess.run([weir, "config", "get", key, "--reveal", *flags], env=environment, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise Refusal("the program weir, which knows the configuration, is neither in PATH nor in .build/release") from None
+    if done.returncode != 0:
+        raise Refusal(done.stderr.partition("\nUsage:")[0].removeprefix("Error: ").strip())
+    return done.stdout.removesuffix("\n")
 
 
 def summary(counts):

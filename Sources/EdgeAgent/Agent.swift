@@ -1,13 +1,8 @@
 import Contract
+import Glibc
 public import Logging
 public import ServiceLifecycle
 import Signing
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// An edge agent: keeps in its folder the edge configurations that its deployment has for its thing, and tells the deployment how it goes.
 ///
@@ -44,6 +39,14 @@ public struct Agent: Service, Sendable {
             let api = EdgeAPI(endpoint: settings.endpoint, signer: signer, exchange: exchange)
             try await body(Agent(thing: settings.thing, folder: folder, api: api, logger: logger))
         }
+    }
+
+    /// Signs with the key of these settings and trusts their authorities from now on. What is under way goes on as it began.
+    ///
+    /// - Throws: Where the file of the authorities cannot be used; nothing is changed then.
+    public func renew(_ settings: AgentSettings) throws(SettingsFault) {
+        try api.exchange.trust(caFile: settings.caFile)
+        api.signer.set(RequestSigner(credentials: settings.credentials, region: settings.region, service: "kinesisvideo"))
     }
 
     /// Runs until its task is cancelled or a graceful shutdown begins. No failure of the network, the deployment or the disk ends it.

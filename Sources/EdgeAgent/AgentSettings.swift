@@ -1,4 +1,5 @@
 import Contract
+import Files
 import FoundationEssentials
 import Signing
 
@@ -104,7 +105,14 @@ public struct AgentSettings: Sendable {
         _ flags: Flags, _ named: String?, path: String?, isOptional: Bool
     ) throws(SettingsFault) -> [String: String]? {
         let name = flags.profile ?? named
-        guard let path, let data = try? Data(contentsOf: URL(filePath: path)) else {
+        var bytes: [UInt8]?
+        do throws(PrivateFile.Failure) {
+            bytes = try path.map(PrivateFile.read) ?? nil
+        } catch {
+            // Nobody asked for this file by name, and the key is elsewhere.
+            guard isOptional, name == nil else { throw SettingsFault(error.description) }
+        }
+        guard let path, let bytes else {
             guard name == nil || (isOptional && flags.profile == nil) else {
                 throw SettingsFault("The profile '\(name ?? "")' was asked for, but \(path ?? "a credentials file") cannot be read.")
             }
@@ -112,7 +120,7 @@ public struct AgentSettings: Sendable {
         }
         let file: CredentialsFile
         do throws(SettingsFault) {
-            file = try CredentialsFile(String(decoding: data, as: UTF8.self))
+            file = try CredentialsFile(String(decoding: bytes, as: UTF8.self))
         } catch {
             throw SettingsFault("\(path): \(error.description).")
         }

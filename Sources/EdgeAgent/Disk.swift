@@ -1,8 +1,5 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Files
+import Glibc
 
 /// What could not be done to a file. The text tells its path and never what is in it.
 struct DiskError: Error, CustomStringConvertible {
@@ -22,69 +19,114 @@ struct FileStamp: Sendable, Equatable {
     let nanoseconds: Int64
 }
 
-/// What the agent does to files, one method for each step that a crash can fall between.
+/// What has a name in a folder.
+enum EntryKind: Sendable {
+    case file
+    case folder
+    /// A link, or something else that is neither file nor folder.
+    case other
+}
+
+/// A folder that is open. What is done in it is done in this very folder, whatever becomes of the path by which it was found.
+final class OpenFolder: Sendable {
+    /// For texts.
+    let path: String
+    fileprivate let descriptor: Int32
+
+    fileprivate init(path: String, descriptor: Int32) {
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor) }
+}
+
+/// What the agent does to files, one method for each step that a crash can fall between. Names are those of entries of a folder; no link is followed.
 protocol Disk: Sendable {
-    /// Makes a folder that only its owner may enter, unless it is there. The folder above it must be there.
-    func makeFolder(_ path: String) throws(DiskError)
-    /// The names in a folder, in no order; none where there is no folder.
-    func list(_ path: String) throws(DiskError) -> [String]
+    /// Opens a folder, at the end of a link too. Makes it for its owner alone where it is missing; the folder above it must be there.
+    func open(_ path: String) throws(DiskError) -> OpenFolder
+    /// Opens a folder in a folder.
+    func open(_ name: String, in folder: OpenFolder) throws(DiskError) -> OpenFolder
+    /// The names in a folder, in no order.
+    func list(_ folder: OpenFolder) throws(DiskError) -> [String]
+    /// What has this name; nil where nothing has.
+    func kind(_ name: String, in folder: OpenFolder) throws(DiskError) -> EntryKind?
     /// The bytes of a file; nil where there is none. A file over `limit` bytes is refused, and so is what is no file.
-    func read(_ path: String, limit: Int) throws(DiskError) -> [UInt8]?
-    /// Nil where there is no such file. Follows links.
-    func stamp(_ path: String) throws(DiskError) -> FileStamp?
-    /// Whether this is a folder itself, and not a link to one.
-    func isFolder(_ path: String) throws(DiskError) -> Bool
-    /// Writes a file that only its owner may read, in place of one that is there, and waits until its bytes will survive a loss of power. A
+    func read(_ name: String, in folder: OpenFolder, limit: Int) throws(DiskError) -> [UInt8]?
+    /// Nil where there is no such file.
+    func stamp(_ name: String, in folder: OpenFolder) throws(DiskError) -> FileStamp?
+    /// Writes a new file that only its owner may read, in place of one that is there, and waits until its bytes will survive a loss of power. A
     /// crash or a failure may leave a part of it.
-    func write(_ bytes: [UInt8], to path: String) throws(DiskError)
+    func write(_ bytes: [UInt8], to name: String, in folder: OpenFolder) throws(DiskError)
     /// Gives a file another name, in place of what has that name, in one step.
-    func rename(_ path: String, to other: String) throws(DiskError)
+    func rename(_ name: String, to other: String, in folder: OpenFolder) throws(DiskError)
     /// Waits until the names in a folder will survive a loss of power.
-    func synchronizeFolder(_ path: String) throws(DiskError)
+    func synchronize(_ folder: OpenFolder) throws(DiskError)
     /// Removes a file or a link, if it is there.
-    func removeFile(_ path: String) throws(DiskError)
+    func removeFile(_ name: String, in folder: OpenFolder) throws(DiskError)
     /// Removes a folder that is empty, if it is there.
-    func removeFolder(_ path: String) throws(DiskError)
+    func removeFolder(_ name: String, in folder: OpenFolder) throws(DiskError)
 }
 
 /// The disk of this machine.
 struct LocalDisk: Disk {
-    func makeFolder(_ path: String) throws(DiskError) {
+    func open(_ path: String) throws(DiskError) -> OpenFolder {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw DiskError(path: path, action: "made", code: errno) }
+        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw DiskError(path: path, action: "opened", code: errno) }
+        return OpenFolder(path: path, descriptor: descriptor)
     }
 
-    func list(_ path: String) throws(DiskError) -> [String] {
-        guard let folder = opendir(path) else {
-            if errno == ENOENT { return [] }
-            throw DiskError(path: path, action: "listed", code: errno)
+    func open(_ name: String, in folder: OpenFolder) throws(DiskError) -> OpenFolder {
+        let descriptor = openat(folder.descriptor, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw error(name, folder, "opened") }
+        return OpenFolder(path: folder.path + "/" + name, descriptor: descriptor)
+    }
+
+    func list(_ folder: OpenFolder) throws(DiskError) -> [String] {
+        // A descriptor of its own, since reading moves it and closing the stream closes it.
+        let descriptor = openat(folder.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0, let stream = fdopendir(descriptor) else {
+            let code = errno
+            if descriptor >= 0 { close(descriptor) }
+            throw DiskError(path: folder.path, action: "listed", code: code)
         }
-        defer { closedir(folder) }
+        defer { closedir(stream) }
         var names: [String] = []
         errno = 0
-        while let entry = readdir(folder) {
+        while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
             if name != ".", name != ".." { names.append(name) }
             errno = 0
         }
-        guard errno == 0 else { throw DiskError(path: path, action: "listed", code: errno) }
+        guard errno == 0 else { throw DiskError(path: folder.path, action: "listed", code: errno) }
         return names
     }
 
-    func read(_ path: String, limit: Int) throws(DiskError) -> [UInt8]? {
+    func kind(_ name: String, in folder: OpenFolder) throws(DiskError) -> EntryKind? {
+        guard let status = try status(name, folder) else { return nil }
+        return switch status.st_mode & S_IFMT {
+        case S_IFREG: .file
+        case S_IFDIR: .folder
+        case _: .other
+        }
+    }
+
+    func read(_ name: String, in folder: OpenFolder, limit: Int) throws(DiskError) -> [UInt8]? {
         // Not blocking: a pipe of this name must not hold up the agent.
-        let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let file = openat(folder.descriptor, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
         guard file >= 0 else {
             if errno == ENOENT { return nil }
-            throw DiskError(path: path, action: "read", code: errno)
+            throw error(name, folder, "read")
         }
         defer { close(file) }
         var status = stat()
-        guard fstat(file, &status) == 0 else { throw DiskError(path: path, action: "read", code: errno) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw DiskError(path: path, action: "read", code: EINVAL) }
+        guard fstat(file, &status) == 0 else { throw error(name, folder, "read") }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw error(name, folder, "read", EINVAL) }
         var bytes: [UInt8] = []
         while true {
             let room = limit + 1 - bytes.count
-            guard room > 0 else { throw DiskError(path: path, action: "read", code: EFBIG) }
+            guard room > 0 else { throw error(name, folder, "read", EFBIG) }
             var failure: Int32 = 0
             let part = [UInt8](unsafeUninitializedCapacity: min(room, 65536)) { buffer, count in
                 let length = Glibc.read(file, buffer.baseAddress, buffer.count)
@@ -92,67 +134,58 @@ struct LocalDisk: Disk {
                 count = max(length, 0)
             }
             if failure == EINTR { continue }
-            guard failure == 0 else { throw DiskError(path: path, action: "read", code: failure) }
+            guard failure == 0 else { throw error(name, folder, "read", failure) }
             if part.isEmpty { return bytes }
             bytes += part
         }
     }
 
-    func stamp(_ path: String) throws(DiskError) -> FileStamp? {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
-            if errno == ENOENT { return nil }
-            throw DiskError(path: path, action: "read", code: errno)
-        }
+    func stamp(_ name: String, in folder: OpenFolder) throws(DiskError) -> FileStamp? {
+        guard let status = try status(name, folder) else { return nil }
         return FileStamp(
             device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size), seconds: Int64(status.st_mtim.tv_sec),
             nanoseconds: Int64(status.st_mtim.tv_nsec))
     }
 
-    func isFolder(_ path: String) throws(DiskError) -> Bool {
-        var status = stat()
-        guard lstat(path, &status) == 0 else {
-            if errno == ENOENT { return false }
-            throw DiskError(path: path, action: "read", code: errno)
-        }
-        return status.st_mode & S_IFMT == S_IFDIR
-    }
-
-    func write(_ bytes: [UInt8], to path: String) throws(DiskError) {
-        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard file >= 0 else { throw DiskError(path: path, action: "written", code: errno) }
+    func write(_ bytes: [UInt8], to name: String, in folder: OpenFolder) throws(DiskError) {
+        // Made anew, so that no other name of an old file gets these bytes.
+        try removeFile(name, in: folder)
+        let file = openat(folder.descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard file >= 0 else { throw error(name, folder, "written") }
         defer { close(file) }
-        let failure = bytes.withUnsafeBytes { bytes -> Int32 in
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let length = Glibc.write(file, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                if length < 0, errno == EINTR { continue }
-                guard length > 0 else { return length < 0 ? errno : ENOSPC }
-                rest = rest.dropFirst(length)
-            }
-            return fchmod(file, 0o600) == 0 && fsync(file) == 0 ? 0 : errno
-        }
-        guard failure == 0 else { throw DiskError(path: path, action: "written", code: failure) }
+        let failure = writeWhole(bytes, to: file)
+        guard failure == 0 else { throw error(name, folder, "written", failure) }
+        guard fchmod(file, 0o600) == 0, fsync(file) == 0 else { throw error(name, folder, "written") }
     }
 
-    func rename(_ path: String, to other: String) throws(DiskError) {
-        guard Glibc.rename(path, other) == 0 else { throw DiskError(path: other, action: "written", code: errno) }
+    func rename(_ name: String, to other: String, in folder: OpenFolder) throws(DiskError) {
+        guard renameat(folder.descriptor, name, folder.descriptor, other) == 0 else { throw error(other, folder, "written") }
     }
 
-    func synchronizeFolder(_ path: String) throws(DiskError) {
-        let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard folder >= 0 else { throw DiskError(path: path, action: "written", code: errno) }
-        defer { close(folder) }
+    func synchronize(_ folder: OpenFolder) throws(DiskError) {
         // Some network file systems have nothing to do here, and say so with EINVAL.
-        guard fsync(folder) == 0 || errno == EINVAL else { throw DiskError(path: path, action: "written", code: errno) }
+        guard fsync(folder.descriptor) == 0 || errno == EINVAL else { throw DiskError(path: folder.path, action: "written", code: errno) }
     }
 
-    func removeFile(_ path: String) throws(DiskError) {
-        guard unlink(path) == 0 || errno == ENOENT else { throw DiskError(path: path, action: "removed", code: errno) }
+    func removeFile(_ name: String, in folder: OpenFolder) throws(DiskError) {
+        guard unlinkat(folder.descriptor, name, 0) == 0 || errno == ENOENT else { throw error(name, folder, "removed") }
     }
 
-    func removeFolder(_ path: String) throws(DiskError) {
-        guard rmdir(path) == 0 || errno == ENOENT else { throw DiskError(path: path, action: "removed", code: errno) }
+    func removeFolder(_ name: String, in folder: OpenFolder) throws(DiskError) {
+        guard unlinkat(folder.descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT else { throw error(name, folder, "removed") }
+    }
+
+    private func status(_ name: String, _ folder: OpenFolder) throws(DiskError) -> stat? {
+        var status = stat()
+        guard fstatat(folder.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+            if errno == ENOENT { return nil }
+            throw error(name, folder, "read")
+        }
+        return status
+    }
+
+    private func error(_ name: String, _ folder: OpenFolder, _ action: String, _ code: Int32 = errno) -> DiskError {
+        DiskError(path: folder.path + "/" + name, action: action, code: code)
     }
 }
 
@@ -161,8 +194,9 @@ final class FolderLock: Sendable {
     private let file: Int32
 
     /// - Throws: `DiskError`; with the code `EWOULDBLOCK` where another agent has the folder.
-    init(_ path: String) throws(DiskError) {
-        file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    init(_ name: String, in folder: OpenFolder) throws(DiskError) {
+        let path = folder.path + "/" + name
+        file = openat(folder.descriptor, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { throw DiskError(path: path, action: "written", code: errno) }
         guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno

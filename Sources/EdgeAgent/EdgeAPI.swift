@@ -23,10 +23,16 @@ enum CallFailure: Error, CustomStringConvertible {
 /// The edge agent API of a deployment, as its client sees it. Any number of calls may be under way at once.
 struct EdgeAPI: Sendable {
     let endpoint: Endpoint
-    let signer: RequestSigner
+    let signer: Current<RequestSigner>
     let exchange: any Exchange
     /// The clock of the signatures.
     var now: @Sendable () -> Date = { Date() }
+
+    init(endpoint: Endpoint, signer: RequestSigner, exchange: any Exchange) {
+        self.endpoint = endpoint
+        self.signer = Current(signer)
+        self.exchange = exchange
+    }
 
     /// Calls an operation, once.
     ///
@@ -52,7 +58,7 @@ struct EdgeAPI: Sendable {
         let path = endpoint.prefix + Called.contract.route.path
         let body = Called.encodeInput(input)
         let headers = [RequestSigner.Header("Host", endpoint.host), RequestSigner.Header("Content-Type", "application/json")]
-        let signature = signer.headers(signing: headers, path: path, body: body, at: now())
+        let signature = signer.value.headers(signing: headers, path: path, body: body, at: now())
         return OutgoingRequest(
             url: endpoint.origin + path, headers: headers + signature + [RequestSigner.Header("User-Agent", "weir-edge-agent")], body: body)
     }

@@ -25,4 +25,9 @@ public struct ReceivedAnswer: Sendable {
 public protocol Exchange: Sendable {
     /// - Throws: Where no whole answer came within `deadline`.
     func post(_ request: OutgoingRequest, within deadline: Duration) async throws -> ReceivedAnswer
+
+    /// Trusts the authorities in this PEM file, or where there is none the system's, for connections that are made from now on.
+    ///
+    /// - Throws: Where the file cannot be used; nothing is changed then.
+    func trust(caFile: String?) throws(SettingsFault)
 }

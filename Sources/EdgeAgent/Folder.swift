@@ -1,11 +1,6 @@
 import Contract
+import Glibc
 import Logging
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The folder in which the agent keeps the configurations that it holds, a file for each stream, and in which the recorder and the uploader say
 /// how they do.
@@ -21,7 +16,7 @@ actor Folder {
     /// No configuration has more than a few thousand bytes, and no status.
     private static let limit = 64 * 1024
 
-    private let path: String
+    private let folder: OpenFolder
     private let disk: any Disk
     private let logger: Logger
     private let lock: FolderLock
@@ -36,12 +31,11 @@ actor Folder {
 
     /// Makes the folder, unless it is there, and takes it for this agent alone.
     init(_ path: String, disk: any Disk = LocalDisk(), logger: Logger) throws {
-        self.path = path
         self.disk = disk
         self.logger = logger
-        try disk.makeFolder(path)
+        folder = try disk.open(path)
         do throws(DiskError) {
-            lock = try FolderLock(path + "/.weir-edge-agent.lock")
+            lock = try FolderLock(".weir-edge-agent.lock", in: folder)
         } catch {
             guard error.code == EWOULDBLOCK else { throw error }
             throw Refusal(description: "Another agent uses the folder \(path).")
@@ -53,7 +47,7 @@ actor Folder {
     /// The configurations that are in the folder now, in the order of their ARNs. A file that is none is left alone, and complained about once.
     func held() throws -> [HeldEdgeConfiguration] {
         var held: [HeldEdgeConfiguration] = []
-        for name in try disk.list(path) where StreamFiles.isConfiguration(name) {
+        for name in try disk.list(folder) where StreamFiles.isConfiguration(name) {
             guard let configuration = try? configuration(in: name), StreamFiles(streamARN: configuration.streamARN).configuration == name
             else {
                 if strangers.insert(name).inserted {
@@ -68,34 +62,41 @@ actor Folder {
         return held.sorted { $0.streamARN < $1.streamARN }
     }
 
-    /// Writes the configuration of a stream in place of the one that is there.
+    /// Writes the configuration of a stream in place of the one that is there. Refuses to write over a file that is no configuration of this stream.
     func write(_ configuration: AgentEdgeConfiguration) throws {
         let files = StreamFiles(streamARN: configuration.streamARN)
-        try refuseOther(than: configuration.streamARN, in: files.configuration)
-        // One name will do, as there is one agent and it writes one file at a time. A file that a crash left is written over.
-        let temporary = path + "/.weir-edge-agent.new"
+        try refuseForeign(files.configuration, of: configuration.streamARN)
+        // One name will do, as there is one agent and it writes one file at a time. A file that a crash left is removed.
+        let temporary = ".weir-edge-agent.new"
         do {
-            try disk.write(Self.text(configuration), to: temporary)
-            try disk.rename(temporary, to: path + "/" + files.configuration)
+            try disk.write(Self.text(configuration), to: temporary, in: folder)
+            try disk.rename(temporary, to: files.configuration, in: folder)
         } catch {
-            try? disk.removeFile(temporary)
+            try? disk.removeFile(temporary, in: folder)
             throw error
         }
-        try disk.synchronizeFolder(path)
+        try disk.synchronize(folder)
         streamARNs.insert(configuration.streamARN)
     }
 
     /// Removes the configuration of a stream, then what the recorder and the uploader said, then the media: a recorder stops when its configuration
-    /// is gone.
+    /// is gone. Refuses to remove a file that is no configuration of this stream, and media that is not in this folder.
     ///
     /// - Throws: `CancellationError` where the task is cancelled before all the media is removed.
     func delete(streamARN: String) throws {
         let files = StreamFiles(streamARN: streamARN)
-        try refuseOther(than: streamARN, in: files.configuration)
+        try refuseForeign(files.configuration, of: streamARN)
+        let media = try disk.kind(files.media, in: folder)
+        guard media == nil || media == .folder else {
+            throw Refusal(
+                description:
+                    "\(folder.path)/\(files.media) is no folder but a link or a file, and the agent removes nothing that is elsewhere: remove the "
+                    + "media by hand.")
+        }
         streamARNs.remove(streamARN)
         try remove([files.configuration, files.recorderStatus, files.uploaderStatus])
-        try removeTree(path + "/" + files.media)
-        try disk.synchronizeFolder(path)
+        if media != nil { try removeTree(files.media, in: folder) }
+        try disk.synchronize(folder)
     }
 
     /// Removes the configuration of a stream that the deployment does not know for this thing any more. Nobody asked to delete the media, so it
@@ -107,30 +108,39 @@ actor Folder {
         streamARNs.remove(streamARN)
         // The configuration is the last to go: as long as it is there, the deployment says again to forget it.
         try remove([files.recorderStatus, files.uploaderStatus, files.configuration])
-        try disk.synchronizeFolder(path)
+        try disk.synchronize(folder)
     }
 
     private func remove(_ names: [String]) throws(DiskError) {
-        for name in names { try disk.removeFile(path + "/" + name) }
+        for name in names { try disk.removeFile(name, in: folder) }
     }
 
-    /// Removes what is at this path, and all that is in it. A link is followed here, as the media may be on another disk, but no link in it.
-    private func removeTree(_ path: String) throws {
-        for name in try disk.list(path) {
+    /// Removes a folder and all that is in it. Links in it are removed and not followed.
+    private func removeTree(_ name: String, in folder: OpenFolder) throws {
+        let opened = try disk.open(name, in: folder)
+        for entry in try disk.list(opened) {
             try Task.checkCancellation()
-            let entry = path + "/" + name
-            if try disk.isFolder(entry) { try removeTree(entry) } else { try disk.removeFile(entry) }
+            if try disk.kind(entry, in: opened) == .folder {
+                try removeTree(entry, in: opened)
+            } else {
+                try disk.removeFile(entry, in: opened)
+            }
         }
-        if try disk.isFolder(path) { try disk.removeFolder(path) } else { try disk.removeFile(path) }
+        try disk.removeFolder(name, in: folder)
     }
 
-    /// Streams `gate` and `Gate` are two, which some file systems cannot tell apart.
-    private func refuseOther(than streamARN: String, in name: String) throws {
-        guard let there = try? configuration(in: name) else { return }
+    /// Refuses where what has this name is no configuration, or one of a stream of another name: `gate` and `Gate` are two, which some file systems
+    /// cannot tell apart.
+    private func refuseForeign(_ name: String, of streamARN: String) throws {
+        guard try disk.kind(name, in: folder) != nil else { return }
+        guard let there = try? configuration(in: name) else {
+            throw Refusal(description: "\(folder.path)/\(name) is not a file of this agent's, and is left alone: move it away.")
+        }
         let (stream, other) = (StreamFiles.streamName(in: streamARN), StreamFiles.streamName(in: there.streamARN))
         guard stream == other else {
             throw Refusal(
-                description: "\(path)/\(name) is the file of the stream \(other), and this file system takes \(stream) for the same name.")
+                description:
+                    "\(folder.path)/\(name) is the file of the stream \(other), and this file system takes \(stream) for the same name.")
         }
     }
 
@@ -139,9 +149,9 @@ actor Folder {
     /// What the recorders and uploaders of the streams have said that was not yet told.
     func untoldStatuses(thing: String) -> [StatusWatch.News] {
         statuses.news(of: streamARNs, thing: thing) { name in
-            try disk.stamp(path + "/" + name)
+            try disk.stamp(name, in: folder)
         } read: { name in
-            try disk.read(path + "/" + name, limit: Self.limit)
+            try disk.read(name, in: folder, limit: Self.limit)
         } complain: { name, why in
             logger.warning("a status is not understood", metadata: ["file": "\(name)", "why": "\(why)"])
         }
@@ -167,7 +177,7 @@ actor Folder {
 
     /// The configuration in a file, without what it says; nil where there is no file or it is none.
     private func configuration(in name: String) throws -> HeldEdgeConfiguration? {
-        guard let bytes = try disk.read(path + "/" + name, limit: Self.limit), case .object(let object) = try JSONParser.parse(bytes),
+        guard let bytes = try disk.read(name, in: folder, limit: Self.limit), case .object(let object) = try? JSONParser.parse(bytes),
             case .string(let streamARN) = object["StreamARN"], case .string(let revision) = object["Revision"],
             case .object = object["EdgeConfig"]
         else { return nil }

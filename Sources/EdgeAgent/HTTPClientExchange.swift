@@ -7,33 +7,40 @@ import Signing
 /// The network.
 struct HTTPClientExchange: Exchange {
     private let client: HTTPClient
+    private let tls: Current<TLSConfiguration>
 
     /// Connects for as long as `body` takes.
     ///
     /// - Parameter caFile: A PEM file of the authorities to trust in place of the system's.
     static func open<Result>(caFile: String?, _ body: (HTTPClientExchange) async throws -> Result) async throws -> Result {
-        let configuration = try configuration(caFile: caFile)
+        let tls = try tls(caFile)
         return try await HTTPClient.withHTTPClient(configuration: configuration) { client in
-            try await body(HTTPClientExchange(client: client))
+            try await body(HTTPClientExchange(client: client, tls: Current(tls)))
         }
     }
 
-    private static func configuration(caFile: String?) throws(SettingsFault) -> HTTPClient.Configuration {
+    func trust(caFile: String?) throws(SettingsFault) {
+        tls.set(try Self.tls(caFile))
+    }
+
+    private static func tls(_ caFile: String?) throws(SettingsFault) -> TLSConfiguration {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
-        if let caFile {
-            // Read here, so that a wrong file is an error at the start rather than at each connection.
-            do {
-                let certificates = try NIOSSLCertificate.fromPEMFile(caFile)
-                guard !certificates.isEmpty else { throw SettingsFault("it holds no certificate") }
-                tls.trustRoots = .certificates(certificates)
-            } catch {
-                throw SettingsFault("\(caFile) is not a PEM file of certificates to trust: \(error).")
-            }
+        guard let caFile else { return tls }
+        // Read here, so that a wrong file is an error at the start rather than at each connection.
+        do {
+            let certificates = try NIOSSLCertificate.fromPEMFile(caFile)
+            guard !certificates.isEmpty else { throw SettingsFault("it holds no certificate") }
+            tls.trustRoots = .certificates(certificates)
+        } catch {
+            throw SettingsFault("\(caFile) is not a PEM file of certificates to trust: \(error).")
         }
+        return tls
+    }
+
+    private static var configuration: HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(
-            tlsConfiguration: tls, redirectConfiguration: .disallow,
-            timeout: .init(connect: .seconds(10), read: .seconds(60)), decompression: .disabled)
+            redirectConfiguration: .disallow, timeout: .init(connect: .seconds(10), read: .seconds(60)), decompression: .disabled)
         configuration.httpVersion = .http1Only
         // Shorter than servers keep idle connections, so that hardly a request meets one that is just being closed.
         configuration.connectionPool.idleTimeout = .seconds(30)
@@ -45,6 +52,7 @@ struct HTTPClientExchange: Exchange {
     func post(_ request: OutgoingRequest, within deadline: Duration) async throws -> ReceivedAnswer {
         var outgoing = HTTPClientRequest(url: request.url)
         outgoing.method = .POST
+        outgoing.tlsConfiguration = tls.value
         for header in request.headers { outgoing.headers.add(name: header.name, value: header.value) }
         outgoing.body = .bytes(request.body)
         let answer = try await client.execute(outgoing, deadline: .now() + TimeAmount(deadline))

@@ -1,10 +1,5 @@
 import Contract
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 /// Notices when the recorder or the uploader of a stream has something new to say.
 ///

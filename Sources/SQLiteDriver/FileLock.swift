@@ -1,12 +1,15 @@
 import Glibc
 import SQL
+import Locking
 
 /// The right of this process to a database file, taken with `flock` on a lock file beside it and given back when the last reference
 /// goes; the kernel gives it back when the process dies. The lock file stays: removing it would let two openers lock two files.
 ///
-/// Threads: immutable, so it may be shared.
+/// Threads: any may use it; what changes is behind a mutex.
 final class FileLock: Sendable {
-    private let descriptor: Int32
+    private let path: String
+    private let isTaken: Bool
+    private let descriptor: Lock<Int32>
 
     /// Takes the lock at once or fails as `unavailable`. Where `isTaken` is false it is left to whoever has it.
     init(beside path: String, isTaken: Bool) throws(DatabaseError) {
@@ -14,7 +17,9 @@ final class FileLock: Sendable {
         try createPrivateFile(lockPath)
         let descriptor = open(lockPath, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { throw unavailable("open", lockPath) }
-        self.descriptor = descriptor
+        self.path = lockPath
+        self.isTaken = isTaken
+        self.descriptor = Lock(descriptor)
         guard !isTaken || flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             // The descriptor is closed by deinit, which runs since the object is complete. Closing it here too would close another's.
             guard errno == EWOULDBLOCK else { throw unavailable("lock", lockPath) }
@@ -23,7 +28,22 @@ final class FileLock: Sendable {
     }
 
     deinit {
-        close(descriptor)
+        descriptor.withLock { _ = close($0) }
+    }
+
+    /// Takes the lock at its path again, where the file was removed or replaced and nobody else was faster.
+    func renew() {
+        guard isTaken else { return }
+        descriptor.withLock { descriptor in
+            var held = stat()
+            var found = stat()
+            guard fstat(descriptor, &held) == 0 else { return }
+            if stat(path, &found) == 0, found.st_ino == held.st_ino, found.st_dev == held.st_dev { return }
+            var new = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            guard new >= 0 else { return }
+            if flock(new, LOCK_EX | LOCK_NB) == 0 { swap(&descriptor, &new) }
+            close(new)
+        }
     }
 }
 

@@ -4,13 +4,15 @@ public import SQL
 /// A SQLite file as Weir's database, for one process alone unless configured otherwise.
 ///
 /// The file is created with its owner's access only. A second process, or a second object, that opens the same file is refused.
-/// What `write` has answered survives the loss of power, unless configured otherwise. Reads see every batch answered before they began.
+/// What `write` has answered survives the loss of power, unless configured otherwise. Reads see every batch answered before they began. Where a file of
+/// the database was removed, renamed or replaced by another hand, everything fails until it is back.
 ///
 /// Threads: any task may call any method at any time. Reads run in the caller's task on one of a few read-only connections; writes run
 /// on one thread, which commits those that wait as a group.
 public final class SQLiteDatabase: Database {
     private let path: String
     private let configuration: Configuration
+    private let files: DatabaseFiles
     let readers: SQLiteReaders
     let writer: SQLiteWriter
     /// Nil once closed. Each connection holds the lock too, so the file stays locked while one is open.
@@ -27,11 +29,15 @@ public final class SQLiteDatabase: Database {
         for _ in 0..<max(1, configuration.readers) {
             reading.append(try SQLiteConnection(path: path, purpose: .reading, configuration: configuration, lock: lock))
         }
+        // The first read makes the log and its index.
+        _ = try writing.query("SELECT count(*) FROM sqlite_schema")
+        let files = DatabaseFiles(path: path)
         let metrics = DatabaseMetrics(configuration.metrics)
         self.path = path
         self.configuration = configuration
+        self.files = files
         let readers = SQLiteReaders(reading, limit: configuration.waitingReads, metrics)
-        let writer = try SQLiteWriter(writing, configuration, metrics)
+        let writer = try SQLiteWriter(writing, files, configuration, metrics)
         metrics.show(waitingFor: .connection) { [weak readers] in readers?.waitingCount }
         metrics.show(waitingFor: .writer) { [weak writer] in writer?.waitingCount }
         self.readers = readers
@@ -47,6 +53,7 @@ public final class SQLiteDatabase: Database {
     ///
     /// Waits for a connection without blocking a thread. A cancelled task stops waiting and fails as `unavailable`.
     public func read<Output>(_ statement: Statement<Output>, _ arguments: [SQLValue]) async throws(DatabaseError) -> [Output] {
+        if let fault = files.fault { throw DatabaseError(.unavailable, fault) }
         let connection = try await readers.borrow()
         defer { readers.giveBack(connection) }
         return try connection.run(statement.text, arguments, decode: statement.decode)
@@ -68,6 +75,13 @@ public final class SQLiteDatabase: Database {
         readers.close()
         writer.close()
         lock.withLock { $0 = nil }
+    }
+
+    /// What is wrong with the place of the files, for operators; nil where nothing is. Where the file of the lock is gone the lock is taken anew, so
+    /// that nobody takes the database for one that is not in use. To be called about once a second.
+    public func checkFiles() -> String? {
+        lock.withLock { $0?.renew() }
+        return files.fault
     }
 
     /// A connection of its own for the migrator, which may write while this object is open: they wait for each other's transactions.

@@ -25,6 +25,7 @@ final class SQLiteWriter: Sendable {
 
     private let inbox = Lock(Inbox())
     private let bell = Bell()
+    private let files: DatabaseFiles
     private let configuration: SQLiteDatabase.Configuration
     private let metrics: DatabaseMetrics
     /// Nil once the thread has ended and was joined.
@@ -32,8 +33,9 @@ final class SQLiteWriter: Sendable {
 
     /// Starts the thread, which closes the connection when it ends.
     init(
-        _ connection: SQLiteConnection, _ configuration: SQLiteDatabase.Configuration, _ metrics: DatabaseMetrics
+        _ connection: SQLiteConnection, _ files: DatabaseFiles, _ configuration: SQLiteDatabase.Configuration, _ metrics: DatabaseMetrics
     ) throws(DatabaseError) {
+        self.files = files
         self.configuration = configuration
         self.metrics = metrics
         thread = Lock(nil)
@@ -87,18 +89,31 @@ final class SQLiteWriter: Sendable {
     private func run(on connection: SQLiteConnection) {
         var log = LogKeeper()
         while let group = nextGroup() {
+            if let fault = files.fault {
+                for job in group { job.continuation.resume(returning: .failure(DatabaseError(.unavailable, fault))) }
+                continue
+            }
             let start = ContinuousClock.now
             if group.count > 1,
                 let answers = together(group, marking: false, on: connection) ?? together(group, marking: true, on: connection)
             {
-                for (job, answer) in zip(group, answers) { job.continuation.resume(returning: answer) }
+                let fault = files.fault
+                for (job, answer) in zip(group, answers) { job.continuation.resume(returning: Self.checked(answer, fault)) }
             } else {
-                for job in group { job.continuation.resume(returning: alone(job.batch, on: connection)) }
+                for job in group { job.continuation.resume(returning: Self.checked(alone(job.batch, on: connection), files.fault)) }
             }
             metrics.wrote(ContinuousClock.now - start)
             log.afterGroup(on: connection, usualTimeout: configuration.busyTimeout)
         }
         connection.emptyLog(timeout: configuration.busyTimeout, usualTimeout: configuration.busyTimeout)
+    }
+
+    /// The answer of a batch, unless by its end a file was no longer in its place: what was committed then may be in a file that is lost.
+    private static func checked(_ answer: Answer, _ fault: String?) -> Answer {
+        switch (answer, fault) {
+        case (.success, let fault?): .failure(DatabaseError(.outcomeUnknown, fault))
+        case (.success, nil), (.failure, _): answer
+        }
     }
 
     /// The jobs that waited longest and are still in time, at least one; nil when the database is closed and nothing waits.

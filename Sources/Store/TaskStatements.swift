@@ -51,7 +51,8 @@ public struct TaskRecord: Sendable {
 
 /// Statements on the work that waits.
 enum TaskStatements {
-    /// Claims at most $3 tasks that are due, under the lease $1 for $2 milliseconds. Instances that claim at once get different tasks.
+    /// Claims at most $3 tasks that are due, and at most $3 that no clock that is right can have put off so far, under the lease $1 for $2
+    /// milliseconds: those due in more than $4 milliseconds. Instances that claim at once get different tasks.
     /// The clock is asked in a subquery: once, so that the index is searched; asked for each row, it would have to be read in full.
     static let claim = Statement(
         "task.claim",
@@ -59,9 +60,13 @@ enum TaskStatements {
         WITH due AS MATERIALIZED (
             SELECT available_at, resource_arn, kind FROM task WHERE available_at <= (SELECT now_ms()) ORDER BY available_at LIMIT CAST($3 AS BIGINT)
             /*postgres FOR UPDATE SKIP LOCKED */
-        )
+        ), ahead AS MATERIALIZED (
+            SELECT available_at, resource_arn, kind FROM task WHERE available_at > (SELECT now_ms()) + CAST($4 AS BIGINT)
+            ORDER BY available_at LIMIT CAST($3 AS BIGINT)
+            /*postgres FOR UPDATE SKIP LOCKED */
+        ), wanted AS MATERIALIZED (SELECT * FROM due UNION ALL SELECT * FROM ahead)
         UPDATE task SET lease_token = $1, available_at = now_ms() + CAST($2 AS BIGINT), attempt = task.attempt + 1
-        FROM due WHERE task.available_at = due.available_at AND task.resource_arn = due.resource_arn AND task.kind = due.kind
+        FROM wanted WHERE task.available_at = wanted.available_at AND task.resource_arn = wanted.resource_arn AND task.kind = wanted.kind
         RETURNING task.kind, task.account, task.region, task.name, task.resource_arn, task.key_id, task.request_id, task.attempt
         """
     ) { row throws(DatabaseError) in

@@ -1,11 +1,19 @@
 public import SQL
 
 extension Store {
+    /// A day in milliseconds: the longest that a configuration may have a status last, and so the longest wait of any task.
+    public static let day: Int64 = 24 * 60 * 60 * 1000
+
     /// Claims at most `limit` tasks that are due, for `lease` milliseconds. A lease saves work, it does not make it right: whoever finishes
     /// late changes nothing, because every finish is guarded by the state of the resource.
-    public func claimTasks(leaseToken: String, lease: Int64, limit: Int) async throws(DatabaseError) -> [TaskRecord] {
+    ///
+    /// A task that is due in more than `longestWait` milliseconds, and in more than a lease, counts as due: the clock was ahead when it was put off,
+    /// and was put right since. Of those at most `limit` are claimed besides.
+    public func claimTasks(
+        leaseToken: String, lease: Int64, longestWait: Int64 = Store.day, limit: Int
+    ) async throws(DatabaseError) -> [TaskRecord] {
         var batch = Batch()
-        let claimed = batch.add(TaskStatements.claim, [.text(leaseToken), .integer(lease), .integer(Int64(limit))])
+        let claimed = batch.addClaim(leaseToken: leaseToken, lease: lease, longestWait: longestWait, limit: limit)
         return try await write(batch).rows(claimed)
     }
 
@@ -22,10 +30,10 @@ extension Store {
     /// Claims tasks as `claimTasks` does and, in the same commit, ends the activations among them: makes the resources ACTIVE and tells so, under
     /// the token `changeToken`. Returns what was claimed; of it the removals are still to be done.
     public func claimTasksAndActivate(
-        leaseToken: String, lease: Int64, limit: Int, changeToken: String
+        leaseToken: String, lease: Int64, longestWait: Int64 = Store.day, limit: Int, changeToken: String
     ) async throws(DatabaseError) -> [TaskRecord] {
         var batch = Batch()
-        let claimed = batch.add(TaskStatements.claim, [.text(leaseToken), .integer(lease), .integer(Int64(limit))])
+        let claimed = batch.addClaim(leaseToken: leaseToken, lease: lease, longestWait: longestWait, limit: limit)
         for kind in ResourceKind.allCases { batch.addActivations(of: kind, leaseToken: leaseToken, changeToken: changeToken) }
         return try await write(batch).rows(claimed)
     }
@@ -83,6 +91,10 @@ extension Store {
 }
 
 extension Batch {
+    fileprivate mutating func addClaim(leaseToken: String, lease: Int64, longestWait: Int64, limit: Int) -> Reference<TaskRecord> {
+        add(TaskStatements.claim, [.text(leaseToken), .integer(lease), .integer(Int64(limit)), .integer(max(lease, longestWait))])
+    }
+
     /// Ends the activations of a kind that are leased, and whose tasks nobody else can claim until the batch ends.
     @discardableResult
     fileprivate mutating func addActivations(of kind: ResourceKind, leaseToken: String, changeToken: String) -> Reference<String> {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Settings
 import Store
 
 /// The arguments of a command that has words and flags of its own besides the keys of the configuration, which are what is left in the end.
@@ -36,10 +37,7 @@ extension Deployment {
     static func open<Command: ParsableCommand>(
         _ words: CommandWords, _ command: Command, _ body: (Deployment, ServerConfiguration) async throws -> Void
     ) async throws {
-        let configuration = try ConfigurationHelp.read(words.rest, for: command)
-        try await open(configuration, Log.make(level: configuration.logLevel), beside: true) { deployment in
-            try deployment.prepareSchema()
-            try await body(deployment, configuration)
-        }
+        if words.rest.contains("--help") || words.rest.contains("-h") { throw CleanExit.helpRequest(command) }
+        try await open(ConfigurationFlags.parse(words.rest), body)
     }
 }

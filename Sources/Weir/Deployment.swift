@@ -1,3 +1,4 @@
+import Files
 import Identity
 import Logging
 import Migrations
@@ -5,6 +6,7 @@ import PostgresDriver
 import Prometheus
 import SQL
 import SQLiteDriver
+import Settings
 import Store
 
 /// The database of a deployment and what is kept beside it, opened as configured.
@@ -53,6 +55,7 @@ struct Deployment {
 
     private init(_ configuration: ServerConfiguration, _ logger: Logger, beside: Bool, _ metrics: Registry) throws {
         try PrivateFile.makeFolder(configuration.dataDirectory)
+        try PrivateFile.requireUnshared(configuration.dataDirectory)
         database = try Self.database(configuration, logger, beside: beside, metrics)
         store =
             switch database {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import EdgeAgent
 import FoundationEssentials
+import Logging
 import ServiceLifecycle
 import UnixSignals
 
@@ -43,22 +44,47 @@ struct EdgeAgentCommand: AsyncParsableCommand {
     var once = false
 
     func run() async throws {
-        let settings: AgentSettings
+        Reloading.ignoreSignal()
+        let logger = Log.make(level: "info")
+        try await Agent.open(settings(), logger: logger) { agent in
+            guard !once else { return try await agent.runOnce() }
+            try await ServiceGroup(
+                configuration: ServiceGroupConfiguration(
+                    services: [
+                        .init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup),
+                        .init(service: AgentReloading(read: settings, agent: agent, logger: logger)),
+                    ],
+                    gracefulShutdownSignals: [.sigterm, .sigint], logger: Log.quiet)
+            ).run()
+        }
+    }
+
+    @Sendable private func settings() throws -> AgentSettings {
         do {
-            settings = try AgentSettings(
+            return try AgentSettings(
                 AgentSettings.Flags(
                     thing: thing, folder: folder, endpointURL: endpointURL, region: region, profile: profile, caFile: caFile),
                 environment: ProcessInfo.processInfo.environment)
         } catch {
             throw ValidationError(error.description)
         }
-        try await Agent.open(settings, logger: Log.make(level: "info")) { agent in
-            guard !once else { return try await agent.runOnce() }
-            try await ServiceGroup(
-                configuration: ServiceGroupConfiguration(
-                    services: [.init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup)],
-                    gracefulShutdownSignals: [.sigterm, .sigint], logger: Log.quiet)
-            ).run()
+    }
+}
+
+/// At each SIGHUP reads the agent's key and the authorities that it trusts again. Whatever is wrong with the new ones, the old ones stay.
+private struct AgentReloading: Service {
+    let read: @Sendable () throws -> AgentSettings
+    let agent: Agent
+    let logger: Logger
+
+    func run() async throws {
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            do {
+                try agent.renew(read())
+                logger.notice("read the access key and the trusted authorities again")
+            } catch {
+                logger.error("nothing was read again, what is in use stays", metadata: ["why": "\(error)"])
+            }
         }
     }
 }

@@ -1,17 +1,55 @@
 import ArgumentParser
 import Delivery
+import Settings
 import Store
 
-/// Which events a command is about: `--account`, `--types` and `--prefix`.
-struct EventFilter {
-    var account: String?
-    var types: [String]?
+/// The flags that narrow down which events a command is about, besides `--account`, which is a key of the configuration too.
+struct EventFilterFlags: ParsableArguments {
+    @Option(help: ArgumentHelp("Only events of these types, such as CreateStream,StreamStatusChange.", valueName: "a,b"))
+    var types: String?
+
+    @Option(help: ArgumentHelp("Only events of resources whose ARN begins so.", valueName: "arn"))
     var prefix: String?
 
+    /// The filter, with the account of the flags, if it was given there.
+    func filter(_ flags: ConfigurationFlags) throws -> EventFilter {
+        try EventFilter(account: flags.values["account"], types: types, prefix: prefix)
+    }
+}
+
+/// How far back a command looks.
+struct AgeFlag: ParsableArguments {
+    @Option(help: ArgumentHelp("Go back so far: 90s, 15m, 24h or 7d.", valueName: "age"), transform: Self.milliseconds)
+    var since: Int64?
+
+    var milliseconds: Int64? { since }
+
+    private static func milliseconds(_ text: String) throws -> Int64 {
+        let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
+        guard let unit = text.last.flatMap({ units[$0] }), let number = Int64(text.dropLast()), (0...1_000_000).contains(number) else {
+            throw ValidationError("--since: must be a number with a unit, such as 90s, 15m, 24h or 7d, not '\(text)'")
+        }
+        return number * unit
+    }
+}
+
+/// Which events a command is about.
+struct EventFilter {
+    let account: String?
+    let types: [String]?
+    let prefix: String?
+
     init(takenFrom words: inout CommandWords) throws {
-        account = try words.takeOption("account")
+        try self.init(
+            account: words.takeOption("account"), types: words.takeOption("types"), prefix: words.takeOption("prefix"))
+    }
+
+    init(account: String?, types: String?, prefix: String?) throws {
         if let account, !account.isAccount { throw ValidationError("--account: must be twelve digits, not '\(account)'") }
-        types = try words.takeOption("types").map { list in
+        if let prefix, !prefix.hasPrefix("arn:") { throw ValidationError("--prefix: must begin as ARNs do, with arn:, not '\(prefix)'") }
+        self.account = account
+        self.prefix = prefix
+        self.types = try types.map { list in
             try list.split(separator: ",", omittingEmptySubsequences: false).map { text in
                 let name = text.hasPrefix(CloudEvent.typePrefix) ? String(text.dropFirst(CloudEvent.typePrefix.count)) : String(text)
                 guard EventType.exists(name) else {
@@ -21,8 +59,6 @@ struct EventFilter {
                 return name
             }
         }
-        prefix = try words.takeOption("prefix")
-        if let prefix, !prefix.hasPrefix("arn:") { throw ValidationError("--prefix: must begin as ARNs do, with arn:, not '\(prefix)'") }
     }
 
     func matches(_ event: TellingEvent) -> Bool {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Delivery
 import FoundationEssentials
+import Settings
 import Store
 
 /// Shows what has happened and how it was told, and tells it again, beside the instances that run.
@@ -12,34 +13,36 @@ struct Events: AsyncParsableCommand {
     struct Tail: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "tail", abstract: "Print events in the order of time, each as a line of JSON.",
-            usage: """
-                weir events tail [--follow] [--account DIGITS] [--types A,B] [--prefix ARN-PREFIX] [--since DURATION] [--config FILE] \
-                [--KEY VALUE ...]
-                """,
             discussion: """
-                --since DURATION goes back so far: 90s, 15m, 24h or 7d. Without it the last hour is printed, or with --follow only what happens \
-                from now on. --follow goes on until it is interrupted.
+                Without --since the last hour is printed, or with --follow only what happens from now on. --account narrows down to the events of \
+                one account.
 
+                \(ConfigurationFlags.discussion)
+                """)
 
-                """ + ConfigurationHelp.text)
+        @Flag(help: "Go on until interrupted.")
+        var follow = false
 
-        @Argument(parsing: .captureForPassthrough, help: .hidden)
-        var arguments: [String] = []
+        @OptionGroup
+        var since: AgeFlag
+
+        @OptionGroup
+        var wanted: EventFilterFlags
+
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
 
         func run() async throws {
-            var words = CommandWords(arguments)
-            let follows = words.takeFlag("follow")
-            let filter = try EventFilter(takenFrom: &words)
-            let age = try words.takeOption("since").map(Events.milliseconds)
-            try await Deployment.open(words, self) { deployment, _ in
+            let filter = try wanted.filter(flags)
+            try await Deployment.open(flags) { deployment, _ in
                 let now = try await deployment.store.now()
-                var tail = EventTail(store: deployment.store, since: now - (age ?? (follows ? 0 : 60 * 60 * 1000)))
+                var tail = EventTail(store: deployment.store, since: now - (since.milliseconds ?? (follow ? 0 : 60 * 60 * 1000)))
                 repeat {
                     for event in try await tail.next() where filter.matches(event) {
                         Output.write(CloudEvent.json(event) + [UInt8(ascii: "\n")])
                     }
-                    if follows, tail.isCaughtUp { try await Task.sleep(for: .milliseconds(300)) }
-                } while follows || !tail.isCaughtUp
+                    if follow, tail.isCaughtUp { try await Task.sleep(for: .milliseconds(300)) }
+                } while follow || !tail.isCaughtUp
             }
         }
     }
@@ -47,14 +50,16 @@ struct Events: AsyncParsableCommand {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "show", abstract: "Print an event, how it stands with each destination, and the attempts that failed.",
-            usage: "weir events show ID [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationHelp.text)
+            discussion: ConfigurationFlags.discussion)
 
-        @Argument(parsing: .captureForPassthrough, help: .hidden)
-        var arguments: [String] = []
+        @Argument(help: eventIDHelp)
+        var id: String
+
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
 
         func run() async throws {
-            var words = CommandWords(arguments)
-            try await withEvent(&words, self) { event, deployment in
+            try await withEvent(id, flags) { event, deployment in
                 Output.write(CloudEvent.json(event) + [UInt8(ascii: "\n")])
                 let deliveries = try await deployment.store.deliveries(of: event.key)
                 guard !deliveries.isEmpty else { return print("\nNo destination was to be told.") }
@@ -91,35 +96,46 @@ struct Events: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "replay", abstract: "Send an event again, or all that were given up, marked as a replay.",
             usage: """
-                weir events replay ID [--destination ID] [--config FILE] [--KEY VALUE ...]
-                weir events replay --dead [--destination ID] [--account DIGITS] [--types A,B] [--prefix ARN-PREFIX] [--since DURATION] \
-                [--config FILE] [--KEY VALUE ...]
+                weir events replay <id> [--destination <id>] [<options>]
+                weir events replay --dead [--destination <id>] [--account <digits>] [--types <a,b>] [--prefix <arn>] [--since <age>] [<options>]
                 """,
             discussion: """
                 Without --destination an event goes to every destination that gave it up or, where there is none, to every one that it went to. \
                 It carries the id that it had, the attribute replayed and, in a webhook, the header weir-replay.
 
-                --dead sends all events that were given up, as far as they are kept: of one destination, or those that the other flags name. \
-                --since DURATION goes back so far: 90s, 15m, 24h or 7d.
+                --dead sends all events that were given up, as far as they are kept: of one destination, or those that the other flags name.
 
+                \(ConfigurationFlags.discussion)
+                """)
 
-                """ + ConfigurationHelp.text)
+        @Argument(help: eventIDHelp)
+        var id: String?
 
-        @Argument(parsing: .captureForPassthrough, help: .hidden)
-        var arguments: [String] = []
+        @Option(help: ArgumentHelp("The id of the only destination to send to.", valueName: "id"))
+        var destination: String?
+
+        @Flag(help: "Send all events that were given up.")
+        var dead = false
+
+        @OptionGroup
+        var since: AgeFlag
+
+        @OptionGroup
+        var wanted: EventFilterFlags
+
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
 
         func run() async throws {
-            var words = CommandWords(arguments)
-            let wanted = try words.takeOption("destination")
-            guard words.takeFlag("dead") else { return try await replayOne(&words, to: wanted) }
-            let filter = try EventFilter(takenFrom: &words)
-            let age = try words.takeOption("since").map(Events.milliseconds)
-            try await Deployment.open(words, self) { deployment, _ in
-                if let wanted, try await deployment.store.destination(wanted) == nil {
-                    throw ValidationError("There is no destination \(wanted): weir subscriptions list has them all.")
+            guard dead else { return try await replayOne() }
+            let filter = try wanted.filter(flags)
+            try await Deployment.open(flags) { deployment, _ in
+                if let id { throw ValidationError("Name an event, \(id), or --dead for all that were given up, not both.") }
+                if let destination, try await deployment.store.destination(destination) == nil {
+                    throw ValidationError("There is no destination \(destination): weir subscriptions list has them all.")
                 }
-                let since = if let age { try await deployment.store.now() - age } else { Int64(0) }
-                let count = try await Self.replayDead(of: wanted, filter, since: since, in: deployment.store)
+                let first = if let age = since.milliseconds { try await deployment.store.now() - age } else { Int64(0) }
+                let count = try await Self.replayDead(of: destination, filter, since: first, in: deployment.store)
                 print(count == 0 ? "There is nothing to send again." : "Sent again: \(count), each as soon as its turn comes.")
             }
         }
@@ -138,11 +154,11 @@ struct Events: AsyncParsableCommand {
             return count
         }
 
-        private func replayOne(_ words: inout CommandWords, to wanted: String?) async throws {
-            try await withEvent(&words, self) { event, deployment in
+        private func replayOne() async throws {
+            guard let id else { throw ValidationError("Name an event by its id, or --dead for all that were given up.") }
+            try await withEvent(id, flags) { event, deployment in
                 let deliveries = try await deployment.store.deliveries(of: event.key)
-                let ids = try Self.destinations(wanted, deliveries)
-                for id in ids {
+                for id in try Self.destinations(destination, deliveries) {
                     if try await deployment.store.replay(event.key, to: id) {
                         print("Sent again to \(id), as soon as its turn comes.")
                     } else {
@@ -165,12 +181,14 @@ struct Events: AsyncParsableCommand {
         }
     }
 
-    private static func withEvent<Command: ParsableCommand>(
-        _ words: inout CommandWords, _ command: Command, _ body: (TellingEvent, Deployment) async throws -> Void
+    private static let eventIDHelp = ArgumentHelp(
+        "The id of the event, ARN/SEQUENCE@MILLISECONDS, as weir events tail prints it.", valueName: "id")
+
+    private static func withEvent(
+        _ id: String, _ flags: ConfigurationFlags, _ body: (TellingEvent, Deployment) async throws -> Void
     ) async throws {
-        let id = words.takeFirst()
-        try await Deployment.open(words, command) { deployment, _ in
-            guard let id, let key = EventKey(id: id) else {
+        try await Deployment.open(flags) { deployment, _ in
+            guard let key = EventKey(id: id) else {
                 throw ValidationError("Name an event by its id, ARN/SEQUENCE@MILLISECONDS, as weir events tail prints it.")
             }
             guard let event = try await deployment.store.event(key) else {
@@ -178,15 +196,6 @@ struct Events: AsyncParsableCommand {
             }
             try await body(event, deployment)
         }
-    }
-
-    /// A duration as --since takes it.
-    private static func milliseconds(_ text: String) throws -> Int64 {
-        let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
-        guard let unit = text.last.flatMap({ units[$0] }), let number = Int64(text.dropLast()), (0...1_000_000).contains(number) else {
-            throw ValidationError("--since: must be a number with a unit, such as 90s, 15m, 24h or 7d, not '\(text)'")
-        }
-        return number * unit
     }
 
     private static func time(_ milliseconds: Int64) -> String {

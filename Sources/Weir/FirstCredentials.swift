@@ -1,6 +1,8 @@
+import Files
 import FoundationEssentials
 import Identity
 import Logging
+import Settings
 
 /// The access key that a new deployment starts with, and the file in which its owner finds it.
 enum FirstCredentials {

@@ -8,32 +8,28 @@ import Logging
 import Migrations
 import NIOCore
 import NIOPosix
-import NIOSSL
 import Prometheus
 import SQL
 import ServiceLifecycle
+import Settings
 import Store
 import UnixSignals
 import Workers
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Serves the API until it is told to stop.
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Serve the API.",
-        usage: "weir serve [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationHelp.text)
+        discussion: ConfigurationFlags.discussion)
 
-    @Argument(parsing: .captureForPassthrough, help: .hidden)
-    var arguments: [String] = []
+    @OptionGroup(title: "Configuration")
+    var flags: ConfigurationFlags
 
     func run() async throws {
-        let configuration = try ConfigurationHelp.read(arguments, for: self)
+        Reloading.ignoreSignal()
+        let configuration = try flags.read()
         let logger = Log.make(level: configuration.logLevel)
+        for remark in configuration.remarks { logger.warning("\(remark)") }
         let metrics = Registry()
         metrics.readProcess()
         metrics.read(.build, [Weir.version]) { 1 }
@@ -42,15 +38,17 @@ struct Serve: AsyncParsableCommand {
             let masterKey = try await deployment.masterKey()
             let keys = AccessKeys(store: deployment.store, masterKey: masterKey)
             if configuration.isSigned { try await FirstCredentials.provide(configuration, keys, logger) }
-            try await serve(configuration, deployment.store, masterKey, keys, metrics, logger)
+            try await serve(configuration, deployment, masterKey, keys, metrics, logger)
         }
         logger.notice("stopped")
     }
 
     private func serve(
-        _ configuration: ServerConfiguration, _ store: Store, _ masterKey: MasterKey, _ keys: AccessKeys, _ registry: Registry,
+        _ configuration: ServerConfiguration, _ deployment: Deployment, _ masterKey: MasterKey, _ keys: AccessKeys, _ registry: Registry,
         _ logger: Logger
     ) async throws {
+        let store = deployment.store
+        let certificates = try configuration.tls.map(ServerCertificates.init)
         let signal = WorkSignal()
         let courier = try Courier(
             store: store, settings: configuration.delivery,
@@ -76,23 +74,26 @@ struct Serve: AsyncParsableCommand {
                     status: readiness.isDraining ? "DRAINING" : "RUNNING", answered: metrics.answeredCount, leasedTasks: gauge.count)
             },
             learn: { throttle.share(among: $0) }, logger: logger)
-        let tls = try configuration.tlsContext()
         let server = GatewayServer(
-            gateway, host: configuration.host, port: configuration.port, tls: tls.map { context in { @Sendable in context } },
-            limits: ConnectionLimits(), logger: logger,
+            gateway, host: configuration.host, port: configuration.port,
+            tls: certificates.map { certificates in { @Sendable in certificates.context } }, limits: ConnectionLimits(), logger: logger,
             isListening: { port in logger.notice("listening on \(configuration.scheme)://\(configuration.host):\(port)") })
         // Stopped in reverse: first the instance is not ready, then takes no new requests, then the workers end, then the others learn of it, and
         // the log has the last word.
         var services: [any Service] = [
             accessLog, membership, OutboxWatch(store: store, outbox: outbox, logger: logger),
             LimitTeller(store: store, limits: limits, eventsWait: { courier.hint() }, logger: logger),
+            Reloading(read: { [flags] in try flags.read() }, certificates: certificates, logger: logger),
         ]
+        if case .sqlite(let database) = deployment.database { services.append(FileWatch(database: database, logger: logger)) }
         if configuration.roles.contains(.worker) {
             services += [
                 Backlog(store: store, registry: registry, logger: logger),
                 Housekeeping(store: store, eventRetention: configuration.eventRetention, logger: logger),
                 courier,
-                TransitionWorker(store: store, signal: signal, gauge: gauge, eventsWait: { courier.hint() }, logger: logger),
+                TransitionWorker(
+                    store: store, signal: signal, gauge: gauge, eventsWait: { courier.hint() },
+                    longestWait: configuration.longestStatus, logger: logger),
                 EdgeDeadlines(store: store, logger: logger),
             ]
         }
@@ -177,19 +178,5 @@ extension ServerConfiguration {
         GatewayConfiguration(
             authentication: isSigned ? .signature(regions: allowedRegions) : .none(account: account, region: region),
             corsOrigins: corsOrigins, isTLS: tls != nil, serves: roles.reduce(into: []) { $0.formUnion($1.apis) })
-    }
-
-    /// What TLS is served with; nil where it is not.
-    func tlsContext() throws -> NIOSSLContext? {
-        guard let tls else { return nil }
-        do {
-            let certificates = try NIOSSLCertificate.fromPEMFile(tls.certificate).map { NIOSSLCertificateSource.certificate($0) }
-            let key = try NIOSSLPrivateKey(file: tls.key, format: .pem)
-            var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: certificates, privateKey: .privateKey(key))
-            configuration.minimumTLSVersion = .tlsv12
-            return try NIOSSLContext(configuration: configuration)
-        } catch {
-            throw Invalid(faults: ["tls-certificate, tls-key: \(tls.certificate) and \(tls.key) cannot be used: \(error)"])
-        }
     }
 }

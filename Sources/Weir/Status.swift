@@ -1,20 +1,19 @@
 import ArgumentParser
 import FoundationEssentials
+import Settings
 import Store
 
-/// Tells which instances run on the database, and what waits there.
+/// Shows the instances of a deployment, which of them live, and what waits.
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "List the instances of the deployment, and the work that waits.",
-        usage: "weir status [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationHelp.text)
+        commandName: "status", abstract: "List the instances and the work that waits, beside the instances that run.",
+        discussion: ConfigurationFlags.discussion)
 
-    @Argument(parsing: .captureForPassthrough, help: .hidden)
-    var arguments: [String] = []
+    @OptionGroup(title: "Configuration")
+    var flags: ConfigurationFlags
 
     func run() async throws {
-        let configuration = try ConfigurationHelp.read(arguments, for: self)
-        try await Deployment.open(configuration, Log.make(level: configuration.logLevel), beside: true) { deployment in
-            try deployment.prepareSchema()
+        try await Deployment.open(flags) { deployment, _ in
             let instances = try await deployment.store.instances()
             let tasks = try await deployment.store.taskCounts()
             let schema = try await deployment.store.schema()
@@ -35,9 +34,6 @@ struct Status: AsyncParsableCommand {
                 "\(instance.heartbeatAge / 1000) s ago", "\(instance.requestsPerSecond)", "\(instance.leasedTasks)",
             ]
         }
-        let widths = heads.indices.map { column in ([heads] + rows).map { $0[column].count }.max() ?? 0 }
-        return ([heads] + rows).map { row in
-            zip(row, widths).map { text, width in text + String(repeating: " ", count: width - text.count) }.joined(separator: "  ")
-        }.joined(separator: "\n")
+        return TextTable(heads, rows).text
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Delivery
 import FoundationEssentials
 import Identity
+import Settings
 import Store
 
 /// What the operator wants to be told of, for the whole deployment, beside the instances that run.
@@ -23,7 +24,7 @@ struct Subscriptions: AsyncParsableCommand {
                 StreamStatusChange; of resources whose ARN begins so.
 
 
-                """ + ConfigurationHelp.text)
+                """ + ConfigurationFlags.discussion)
 
         @Argument(parsing: .captureForPassthrough, help: .hidden)
         var arguments: [String] = []
@@ -49,7 +50,7 @@ struct Subscriptions: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "list", abstract: "List all destinations, those of streams included, and how they are.",
-            usage: "weir subscriptions list [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationHelp.text)
+            usage: "weir subscriptions list [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationFlags.discussion)
 
         @Argument(parsing: .captureForPassthrough, help: .hidden)
         var arguments: [String] = []
@@ -77,7 +78,7 @@ struct Subscriptions: AsyncParsableCommand {
     struct Pause: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "pause", abstract: "Keep the events of a destination for later.",
-            usage: "weir subscriptions pause ID [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationHelp.text)
+            usage: "weir subscriptions pause ID [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationFlags.discussion)
 
         @Argument(parsing: .captureForPassthrough, help: .hidden)
         var arguments: [String] = []
@@ -93,7 +94,7 @@ struct Subscriptions: AsyncParsableCommand {
     struct Resume: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "resume", abstract: "Send events again to a destination that is paused or disabled.",
-            usage: "weir subscriptions resume ID [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationHelp.text)
+            usage: "weir subscriptions resume ID [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationFlags.discussion)
 
         @Argument(parsing: .captureForPassthrough, help: .hidden)
         var arguments: [String] = []
@@ -109,7 +110,7 @@ struct Subscriptions: AsyncParsableCommand {
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "remove", abstract: "Send nothing more to a subscription, and forget what waits for it.",
-            usage: "weir subscriptions remove ID [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationHelp.text)
+            usage: "weir subscriptions remove ID [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationFlags.discussion)
 
         @Argument(parsing: .captureForPassthrough, help: .hidden)
         var arguments: [String] = []
@@ -131,7 +132,7 @@ struct Subscriptions: AsyncParsableCommand {
             commandName: "test", abstract: "Send a test event to a destination now, from here, and print the answer.",
             usage: "weir subscriptions test ID [--config FILE] [--KEY VALUE ...]",
             discussion: "The event has the type weir.kinesisvideo.Test. It is sent once, whatever the filters and the status.\n\n"
-                + ConfigurationHelp.text)
+                + ConfigurationFlags.discussion)
 
         @Argument(parsing: .captureForPassthrough, help: .hidden)
         var arguments: [String] = []

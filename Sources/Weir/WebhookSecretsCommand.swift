@@ -1,6 +1,7 @@
 import ArgumentParser
 import Delivery
 import Identity
+import Settings
 import Store
 
 /// Shows and rotates what webhooks are signed with, beside the instances that run.
@@ -18,7 +19,7 @@ struct WebhookSecretsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "show", abstract: "Print the active secrets, the newest first. The first is made where there is none yet.",
             usage: "weir webhook-secrets show OWNER [--config FILE] [--KEY VALUE ...]",
-            discussion: owner + "\n\n" + ConfigurationHelp.text)
+            discussion: owner + "\n\n" + ConfigurationFlags.discussion)
 
         @Argument(parsing: .captureForPassthrough, help: .hidden)
         var arguments: [String] = []
@@ -32,7 +33,7 @@ struct WebhookSecretsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "rotate", abstract: "Make a new secret, which signs from now on beside the one before, and print both.",
             usage: "weir webhook-secrets rotate OWNER [--config FILE] [--KEY VALUE ...]",
-            discussion: owner + " The instances that run take up a new one within five seconds.\n\n" + ConfigurationHelp.text)
+            discussion: owner + " The instances that run take up a new one within five seconds.\n\n" + ConfigurationFlags.discussion)
 
         @Argument(parsing: .captureForPassthrough, help: .hidden)
         var arguments: [String] = []

@@ -8,8 +8,9 @@ struct Weir: AsyncParsableCommand {
         abstract: "A self-hosted server that speaks the Amazon Kinesis Video Streams API.",
         version: version,
         subcommands: [
-            Serve.self, Migrate.self, Status.self, OpenAPI.self, Keys.self, Subscriptions.self, Events.self, WebhookSecretsCommand.self,
-            EdgeAgentCommand.self,
+            Serve.self, Migrate.self, Status.self, Doctor.self, ConfigCommand.self, OpenAPI.self, Keys.self, Subscriptions.self,
+            Events.self,
+            WebhookSecretsCommand.self, EdgeAgentCommand.self,
         ])
 
     /// Of the program; `weir status` shows it for each instance.

@@ -14,6 +14,8 @@ public struct TransitionWorker: Service {
     private let signal: WorkSignal
     private let gauge: LeaseGauge
     private let eventsWait: @Sendable () -> Void
+    /// Milliseconds that a status may have to last at most.
+    private let longestWait: Int64
     private let logger: Logger
     /// Milliseconds between two looks without a hint.
     private let lookInterval: ClosedRange<Int>
@@ -24,21 +26,25 @@ public struct TransitionWorker: Service {
     private static let lease: Int64 = 5_000
 
     /// A worker on a store, woken by a signal besides looking by itself about once a second. `gauge` tells what it holds; `eventsWait` is called
-    /// after transitions, and must return at once.
+    /// after transitions, and must return at once. What is due in more than `longestWait` milliseconds was put off by a clock that was ahead.
     public init(
-        store: Store, signal: WorkSignal, gauge: LeaseGauge = LeaseGauge(), eventsWait: @escaping @Sendable () -> Void = {}, logger: Logger
+        store: Store, signal: WorkSignal, gauge: LeaseGauge = LeaseGauge(), eventsWait: @escaping @Sendable () -> Void = {},
+        longestWait: Int64 = Store.day, logger: Logger
     ) {
-        self.init(store: store, signal: signal, gauge: gauge, eventsWait: eventsWait, logger: logger, lookInterval: 500...1000)
+        self.init(
+            store: store, signal: signal, gauge: gauge, eventsWait: eventsWait, longestWait: longestWait, logger: logger,
+            lookInterval: 500...1000)
     }
 
     init(
         store: Store, signal: WorkSignal, gauge: LeaseGauge = LeaseGauge(), eventsWait: @escaping @Sendable () -> Void = {},
-        logger: Logger, lookInterval: ClosedRange<Int>
+        longestWait: Int64 = Store.day, logger: Logger, lookInterval: ClosedRange<Int>
     ) {
         self.store = store
         self.signal = signal
         self.gauge = gauge
         self.eventsWait = eventsWait
+        self.longestWait = longestWait
         self.logger = logger
         self.lookInterval = lookInterval
     }
@@ -94,14 +100,15 @@ public struct TransitionWorker: Service {
     private func claim(_ lease: String) async throws(DatabaseError) -> [TaskRecord] {
         do {
             return try await store.claimTasksAndActivate(
-                leaseToken: lease, lease: Self.lease, limit: Self.claimLimit, changeToken: Token.random())
+                leaseToken: lease, lease: Self.lease, longestWait: longestWait, limit: Self.claimLimit, changeToken: Token.random())
         } catch {
             switch error.kind {
             case .unavailable, .overloaded, .outcomeUnknown: throw error
             case .conflict, .constraint, .mistake: break
             }
         }
-        let tasks = try await store.claimTasks(leaseToken: lease, lease: Self.lease, limit: Self.claimLimit)
+        let tasks = try await store.claimTasks(
+            leaseToken: lease, lease: Self.lease, longestWait: longestWait, limit: Self.claimLimit)
         for kind in ResourceKind.allCases where tasks.contains(where: { $0.kind == .activate(kind) }) {
             _ = try await store.activate(kind, leaseToken: lease, changeToken: Token.random())
         }

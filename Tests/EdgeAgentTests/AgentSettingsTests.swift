@@ -56,6 +56,7 @@ struct AgentSettingsTests {
     private func file(_ text: String) throws -> String {
         let path = folder.path + "/credentials"
         try Data(text.utf8).write(to: URL(filePath: path))
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
         return path
     }
 
@@ -167,5 +168,20 @@ struct AgentSettingsTests {
         arguments: ["", "weir", "ftp://weir", "http://", "http://weir?a", "http://weir#a", "http://a:b@weir", "http:///path", "http:weir"])
     func noEndpoint(_ text: String) {
         #expect(throws: SettingsFault.self) { try Endpoint(text) }
+    }
+
+    @Test("A file of keys that others can read is refused, unless the key is elsewhere")
+    func openFile() throws {
+        let path = try file("[default]\naws_access_key_id = A\naws_secret_access_key = hush\nregion = r\nendpoint_url = http://a\n")
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+        let named = ["AWS_SHARED_CREDENTIALS_FILE": path]
+        let fault = #expect(throws: SettingsFault.self) { try settings(named) }
+        #expect(fault?.description.contains("can be read or written by others") == true && fault?.description.contains("hush") == false)
+        let found = try settings(
+            named.merging(
+                [
+                    "AWS_ACCESS_KEY_ID": "E", "AWS_SECRET_ACCESS_KEY": "e", "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": "http://a",
+                ]) { $1 })
+        #expect(found.credentials.accessKeyID == "E")
     }
 }

@@ -69,9 +69,9 @@ struct AgentTests {
             arn("older"): .init(revision: "r2", status: .deletingAcknowledged), arn("failed"): .init(revision: "r1", status: .syncFailed),
             arn("again", 2): .init(revision: "r1", status: .inSync),
         ])
-        for name in ["old.json", "old.media/1.mkv", "older.media/1.mkv"] { try temporary.write("agent/" + name, "") }
+        for name in ["old.media/1.mkv", "older.media/1.mkv"] { try temporary.write("agent/" + name, "") }
         let agent = try agent(deployment)
-        for name in [arn("removed"), arn("again", 1)] { try await agent.folder.write(configuration(name, "r0")) }
+        for name in [arn("old"), arn("removed"), arn("again", 1)] { try await agent.folder.write(configuration(name, "r0")) }
         try temporary.write("agent/new.recorder-status.json", #"{"Status": "SUCCESS"}"#)
         try await agent.runOnce()
 

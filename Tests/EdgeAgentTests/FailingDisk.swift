@@ -19,43 +19,49 @@ struct FailingDisk: Disk {
         guard fuse.step() else { throw DiskError(path: path, action: "changed", code: 0) }
     }
 
-    func makeFolder(_ path: String) throws(DiskError) { try disk.makeFolder(path) }
+    func open(_ path: String) throws(DiskError) -> OpenFolder { try disk.open(path) }
+    func open(_ name: String, in folder: OpenFolder) throws(DiskError) -> OpenFolder { try disk.open(name, in: folder) }
 
-    func list(_ path: String) throws(DiskError) -> [String] {
-        try step(.list, path)
-        return try disk.list(path)
+    func list(_ folder: OpenFolder) throws(DiskError) -> [String] {
+        try step(.list, folder.path)
+        return try disk.list(folder)
     }
 
-    func read(_ path: String, limit: Int) throws(DiskError) -> [UInt8]? { try disk.read(path, limit: limit) }
-    func stamp(_ path: String) throws(DiskError) -> FileStamp? { try disk.stamp(path) }
-    func isFolder(_ path: String) throws(DiskError) -> Bool { try disk.isFolder(path) }
+    func kind(_ name: String, in folder: OpenFolder) throws(DiskError) -> EntryKind? { try disk.kind(name, in: folder) }
+
+    func read(_ name: String, in folder: OpenFolder, limit: Int) throws(DiskError) -> [UInt8]? {
+        try disk.read(name, in: folder, limit: limit)
+    }
+
+    func stamp(_ name: String, in folder: OpenFolder) throws(DiskError) -> FileStamp? { try disk.stamp(name, in: folder) }
 
     /// Two steps: a crash between them leaves half of the file.
-    func write(_ bytes: [UInt8], to path: String) throws(DiskError) {
-        if failing?.step == .write { try disk.write(Array(bytes.prefix(bytes.count / 2)), to: path) }
-        try step(.write, path)
-        try disk.write(Array(bytes.prefix(bytes.count / 2)), to: path)
-        try step(.write, path)
-        try disk.write(bytes, to: path)
+    func write(_ bytes: [UInt8], to name: String, in folder: OpenFolder) throws(DiskError) {
+        let half = Array(bytes.prefix(bytes.count / 2))
+        if failing?.step == .write { try disk.write(half, to: name, in: folder) }
+        try step(.write, name)
+        try disk.write(half, to: name, in: folder)
+        try step(.write, name)
+        try disk.write(bytes, to: name, in: folder)
     }
 
-    func rename(_ path: String, to other: String) throws(DiskError) {
-        try step(.rename, path)
-        try disk.rename(path, to: other)
+    func rename(_ name: String, to other: String, in folder: OpenFolder) throws(DiskError) {
+        try step(.rename, name)
+        try disk.rename(name, to: other, in: folder)
     }
 
-    func synchronizeFolder(_ path: String) throws(DiskError) {
-        try step(.synchronizeFolder, path)
-        try disk.synchronizeFolder(path)
+    func synchronize(_ folder: OpenFolder) throws(DiskError) {
+        try step(.synchronizeFolder, folder.path)
+        try disk.synchronize(folder)
     }
 
-    func removeFile(_ path: String) throws(DiskError) {
-        try step(.removeFile, path)
-        try disk.removeFile(path)
+    func removeFile(_ name: String, in folder: OpenFolder) throws(DiskError) {
+        try step(.removeFile, name)
+        try disk.removeFile(name, in: folder)
     }
 
-    func removeFolder(_ path: String) throws(DiskError) {
-        try step(.removeFolder, path)
-        try disk.removeFolder(path)
+    func removeFolder(_ name: String, in folder: OpenFolder) throws(DiskError) {
+        try step(.removeFolder, name)
+        try disk.removeFolder(name, in: folder)
     }
 }

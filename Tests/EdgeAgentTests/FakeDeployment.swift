@@ -42,6 +42,8 @@ actor FakeDeployment: Exchange {
         ReceivedAnswer(status: status, errorType: type, body: Array(body.utf8))
     }
 
+    nonisolated func trust(caFile: String?) throws(SettingsFault) {}
+
     func post(_ request: OutgoingRequest, within deadline: Duration) async throws -> ReceivedAnswer {
         guard fuse.step() else { throw Fuse.Killed() }
         let answer = try await answer(to: request)

@@ -100,7 +100,17 @@ struct FolderTests {
         #expect(lines.count(of: "left alone") == 4)
         #expect(try temporary.names().count == 8)
 
-        // Written over, it is one.
+        // Neither written over nor deleted.
+        let before = try temporary.contents()
+        for name in ["torn", "list", "folder"] {
+            await #expect(throws: Folder.Refusal.self) { try await folder.write(configuration(arn(name), "r1")) }
+            await #expect(throws: Folder.Refusal.self) { try await folder.delete(streamARN: arn(name)) }
+        }
+        for name in ["torn", "list"] { try await folder.forget(streamARN: arn(name)) }
+        #expect(try temporary.contents() == before)
+
+        // Moved away, it is in nobody's way.
+        try FileManager.default.removeItem(atPath: temporary.path + "/agent/torn.json")
         try await folder.write(configuration(arn("torn"), "r1"))
         #expect(try await folder.held().map(\.streamARN) == [arn("a"), arn("torn")])
     }
@@ -125,14 +135,45 @@ struct FolderTests {
         }
     }
 
-    @Test("Media on another disk is deleted too")
+    @Test("Media that is elsewhere is not deleted, and the deployment learns why")
     func linkedMedia() async throws {
         let folder = try open()
+        try await folder.write(configuration(arn("a"), "r1"))
         try temporary.write("disk/day/1.mkv", "")
         try FileManager.default.createSymbolicLink(
             atPath: temporary.path + "/agent/a.media", withDestinationPath: temporary.path + "/disk")
-        try await folder.delete(streamARN: arn("a"))
-        #expect(try temporary.names() == ["agent/", "disk/"])
+        let refusal = await #expect(throws: Folder.Refusal.self) { try await folder.delete(streamARN: arn("a")) }
+        #expect(refusal?.description.contains("a.media is no folder but a link") == true)
+        #expect(try temporary.names().contains("disk/day/1.mkv"))
+        #expect(try await folder.held().map(\.streamARN) == [arn("a")])
+    }
+
+    @Test("A link in place of a configuration or a status is not followed")
+    func linkedFiles() async throws {
+        let folder = try open()
+        try await folder.write(configuration(arn("a"), "r1"))
+        try FileManager.default.moveItem(atPath: temporary.path + "/agent/a.json", toPath: temporary.path + "/a.json")
+        try temporary.write("status.json", #"{"Status": "SUCCESS"}"#)
+        for (link, target) in [("a.json", "a.json"), ("b.recorder-status.json", "status.json")] {
+            try FileManager.default.createSymbolicLink(
+                atPath: temporary.path + "/agent/" + link, withDestinationPath: temporary.path + "/" + target)
+        }
+        #expect(try await folder.held().isEmpty)
+        await #expect(throws: Folder.Refusal.self) { try await folder.delete(streamARN: arn("a")) }
+        await #expect(throws: Folder.Refusal.self) { try await folder.write(configuration(arn("a"), "r2")) }
+        try await folder.write(configuration(arn("b"), "r1"))
+        #expect(await folder.untoldStatuses(thing: thing).isEmpty)
+        #expect(try temporary.names().filter { !$0.hasPrefix("agent") } == ["a.json", "status.json"])
+    }
+
+    @Test("A folder that becomes a link while its media is removed leads nowhere")
+    func swappedFolder() async throws {
+        try temporary.write("agent/a.media/day/1.mkv", "")
+        try temporary.write("elsewhere/1.mkv", "keep")
+        // The folder is listed, and then another hand puts a link in its place.
+        let folder = try open(SwappingDisk(name: "day", target: temporary.path + "/elsewhere"))
+        try? await folder.delete(streamARN: arn("a"))
+        #expect(try temporary.names().contains("elsewhere/1.mkv"))
     }
 
     @Test("Forgets a stream but not its media, and not a younger stream of the same name")
@@ -219,4 +260,45 @@ struct FolderTests {
         #expect(steps == 4)
         #expect(seen.count == 2)
     }
+}
+
+/// The disk of this machine, on which another hand puts a link in place of a folder just after it was found to be one.
+private struct SwappingDisk: Disk {
+    let name: String
+    let target: String
+    private let disk = LocalDisk()
+
+    init(name: String, target: String) {
+        self.name = name
+        self.target = target
+    }
+
+    func open(_ path: String) throws(DiskError) -> OpenFolder { try disk.open(path) }
+    func open(_ name: String, in folder: OpenFolder) throws(DiskError) -> OpenFolder { try disk.open(name, in: folder) }
+    func list(_ folder: OpenFolder) throws(DiskError) -> [String] { try disk.list(folder) }
+
+    func kind(_ name: String, in folder: OpenFolder) throws(DiskError) -> EntryKind? {
+        let kind = try disk.kind(name, in: folder)
+        if name == self.name, kind == .folder {
+            let path = folder.path + "/" + name
+            try? FileManager.default.moveItem(atPath: path, toPath: folder.path + "/moved")
+            try? FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: target)
+        }
+        return kind
+    }
+
+    func read(_ name: String, in folder: OpenFolder, limit: Int) throws(DiskError) -> [UInt8]? {
+        try disk.read(name, in: folder, limit: limit)
+    }
+
+    func stamp(_ name: String, in folder: OpenFolder) throws(DiskError) -> FileStamp? { try disk.stamp(name, in: folder) }
+    func write(_ bytes: [UInt8], to name: String, in folder: OpenFolder) throws(DiskError) {
+        try disk.write(bytes, to: name, in: folder)
+    }
+    func rename(_ name: String, to other: String, in folder: OpenFolder) throws(DiskError) {
+        try disk.rename(name, to: other, in: folder)
+    }
+    func synchronize(_ folder: OpenFolder) throws(DiskError) { try disk.synchronize(folder) }
+    func removeFile(_ name: String, in folder: OpenFolder) throws(DiskError) { try disk.removeFile(name, in: folder) }
+    func removeFolder(_ name: String, in folder: OpenFolder) throws(DiskError) { try disk.removeFolder(name, in: folder) }
 }

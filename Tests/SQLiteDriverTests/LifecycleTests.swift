@@ -165,4 +165,37 @@ struct MigrationConnectionTests {
         migration = nil
         _ = try SQLiteDatabase(path: temporary.directory.database)
     }
+
+    @Test(arguments: ["test.db", "test.db-wal", "test.db-shm"])
+    func `that goes from its place is not read and takes no change until it is back`(_ name: String) async throws {
+        let temporary = try TemporaryDatabase()
+        let path = temporary.directory.path + "/" + name
+        _ = try await temporary.database.write(Items.insert(1, "one"))
+        #expect(temporary.database.checkFiles() == nil)
+        try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
+        #expect(temporary.database.checkFiles()?.contains("is gone") == true)
+        #expect(await error { _ = try await temporary.items() }?.kind == .unavailable)
+        #expect(await error { _ = try await temporary.database.write(Items.insert(2, "two")) }?.kind == .unavailable)
+
+        // Another file under its name is not it.
+        try Data().write(to: URL(filePath: path))
+        #expect(temporary.database.checkFiles()?.contains("another file") == true)
+        #expect(await error { _ = try await temporary.database.write(Items.insert(2, "two")) }?.kind == .unavailable)
+
+        try FileManager.default.removeItem(atPath: path)
+        try FileManager.default.moveItem(atPath: path + ".away", toPath: path)
+        #expect(temporary.database.checkFiles() == nil)
+        _ = try await temporary.database.write(Items.insert(2, "two"))
+        #expect(try await temporary.items() == ["one", "two"])
+    }
+
+    @Test func `stays locked though the file of its lock was removed`() async throws {
+        let temporary = try TemporaryDatabase()
+        for name in ["test.db", "test.db-wal", "test.db-shm", "test.db.lock"] {
+            try FileManager.default.removeItem(atPath: temporary.directory.path + "/" + name)
+        }
+        #expect(temporary.database.checkFiles() != nil)
+        let refusal = await error { _ = try SQLiteDatabase(path: temporary.directory.database) }
+        #expect(refusal?.message.contains("another weir already uses") == true)
+    }
 }

@@ -32,6 +32,32 @@ import Testing
         }
     }
 
+    /// As the clock of the machine stood an hour ahead while streams were made and claimed, and was put right.
+    @Test(arguments: Engine.allCases) func `what is due later than the longest wait is due now`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let hour: Int64 = 60 * 60 * 1000
+            try database.clock.advance(by: hour)
+            for (name, delay) in [("waiting", Int64(2000)), ("claimed", 0)] {
+                _ = try await store.createStream(.named(name), quota: .max, activationDelay: delay, .fresh("CreateStream"))
+            }
+            #expect(try await store.claimTasks(leaseToken: "lost", lease: 1000, limit: 10).map(\.key.name) == ["claimed"])
+            try database.clock.advance(by: -hour)
+            _ = try await store.createStream(.named("sound"), quota: .max, activationDelay: 2000, .fresh("CreateStream"))
+
+            #expect(try await store.rowsAhead(longestWait: 2000).map { [$0.tasks, $0.queues, $0.pauses] } == [2, 0, 0])
+            #expect(try await store.claimTasks(leaseToken: "l1", lease: 1000, longestWait: 2 * hour, limit: 10).isEmpty)
+            let claimed = try await store.claimTasks(leaseToken: "l2", lease: 1000, longestWait: 2000, limit: 10)
+            #expect(claimed.map(\.key.name).sorted() == ["claimed", "waiting"])
+            #expect(try await store.rowsAhead(longestWait: 2000)?.isEmpty == true)
+
+            // Freed by an operator, all are due.
+            try database.clock.advance(by: -hour)
+            try await store.freeRowsAhead(longestWait: 2000)
+            #expect(try await store.claimTasks(leaseToken: "l3", lease: 1000, limit: 10).count == 3)
+        }
+    }
+
     @Test(arguments: Engine.allCases, ResourceKind.allCases) func `a claimed task says what it is about and who asked for it`(
         _ engine: Engine, _ kind: ResourceKind
     ) async throws {

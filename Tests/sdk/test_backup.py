@@ -13,18 +13,24 @@ from pathlib import Path
 
 import pytest
 
-from deployment import ACCOUNT, DEADLINE, REGION, Database, clean_environment, run_weir, until
+from deployment import ACCOUNT, DEADLINE, REGION, Database, binary, clean_environment, run_weir, until
 from inspection import migrated, read, write
 
 OPS = Path(__file__).parents[2] / "ops"
 WRITERS = 8
 
 
+def surroundings(**environment):
+    """The environment of an operator, who has the program in the path."""
+    path = environment.pop("PATH", os.environ["PATH"])
+    return clean_environment(PATH=f"{os.path.dirname(binary())}:{path}", **environment)
+
+
 def run(command, database, file, **environment):
     """Runs ops/backup or ops/restore as an operator does: with the database in the environment."""
     where = f"sqlite:{database.path}" if database.engine == "sqlite" else database.url
     return subprocess.run(
-        [OPS / command, file], env=clean_environment(WEIR_DATABASE=where, **environment), capture_output=True, text=True, timeout=DEADLINE * 2,
+        [OPS / command, file], env=surroundings(WEIR_DATABASE=where, **environment), capture_output=True, text=True, timeout=DEADLINE * 2,
         stdin=subprocess.DEVNULL)
 
 
@@ -371,6 +377,21 @@ def test_a_served_file_is_not_restored_over(sqlite_deployments, tmp_path):
     server.kill()
 
 
+def test_nor_where_every_file_was_removed_under_it(sqlite_deployments, tmp_path):
+    """The server takes its lock anew where the file of the lock was removed with the others."""
+    folder, database = migrated(sqlite_deployments)
+    server = sqlite_deployments.start(folder, database)
+    copy = tmp_path / "copy"
+    succeeds("backup", database, copy)
+    for path in folder.glob("weir.db*"):
+        path.unlink()
+    server.logged("has gone from under the server")
+    refuses("restore", database, copy, "weir serves")
+    assert not database.path.exists()
+    assert server.terminate() == 0
+    succeeds("restore", database, copy)
+
+
 def test_no_password_is_on_a_command_line(postgres_deployments, tmp_path):
     """Every user of the host can read those."""
     database = small(postgres_deployments)
@@ -401,10 +422,10 @@ def test_the_configuration_is_read_as_the_server_reads_it(sqlite_deployments, tm
     file = tmp_path / "weir.json"
     file.write_text(f'{{"data-dir": "{folder}"}}')
     done = subprocess.run(
-        [OPS / "backup", "--config", file, tmp_path / "copy"], env=clean_environment(), capture_output=True, text=True, timeout=DEADLINE)
+        [OPS / "backup", "--config", file, tmp_path / "copy"], env=surroundings(), capture_output=True, text=True, timeout=DEADLINE)
     assert done.returncode == 0, done.stderr
     done = subprocess.run(
-        [OPS / "restore", "--data-dir", tmp_path / "new", tmp_path / "copy"], env=clean_environment(WEIR_CONFIG=str(file)), capture_output=True,
+        [OPS / "restore", "--data-dir", tmp_path / "new", tmp_path / "copy"], env=surroundings(WEIR_CONFIG=str(file)), capture_output=True,
         text=True, timeout=DEADLINE)
     assert done.returncode == 0, done.stderr
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700

@@ -6,12 +6,12 @@ import re
 import socket
 import ssl
 import stat
-import subprocess
 
 import botocore.exceptions
 import pytest
 
 from calls import wait_active
+from certificates import Authority
 from deployment import ACCOUNT, DEADLINE, Database, run_weir, until
 from signing import Credentials, connect, read_response
 
@@ -280,6 +280,91 @@ def test_flags_win_over_the_environment_over_the_file(sqlite_deployments, tmp_pa
     assert "CreateStream" not in server.log
 
 
+def test_services_of_kubernetes_are_passed_over(sqlite_deployments):
+    """A service called weir has every pod beside it told of it by variables that look like keys."""
+    server = sqlite_deployments.server(environment={
+        "WEIR_SERVICE_HOST": "10.96.0.17", "WEIR_SERVICE_PORT": "7080", "WEIR_SERVICE_PORT_HTTP": "7080", "WEIR_PORT_7080_TCP_PROTO": "tcp",
+        "WEIR_PORT_7080_TCP": "tcp://10.96.0.17:7080", "WEIR_PORT_7080_TCP_PORT": "7080", "WEIR_PORT_7080_TCP_ADDR": "10.96.0.17",
+        "WEIR_PORT": "tcp://10.96.0.17:7080",
+    })
+    assert len([line for line in server.log.splitlines() if "enableServiceLinks" in line]) == 1
+    done = run_weir("config", "get", "port", environment={"WEIR_PORT": "tcp://10.96.0.17:7080"})
+    assert (done.returncode, done.stdout) == (0, "7080\n")
+
+
+def test_a_secret_flag_is_hidden_and_a_misspelt_one_is_not_echoed(sqlite_deployments, tmp_path):
+    server = sqlite_deployments.server("--sns-access-key-id", "AKIATEST", "--sns-secret-access-key", "hunter2secret", "--stop-seconds=9")
+    with open(f"/proc/{server.process.pid}/cmdline", "rb") as file:
+        words = file.read().split(b"\0")
+    assert b"hunter2secret" not in b" ".join(words) and {b"serve", b"AKIATEST", b"--stop-seconds=9", b"x" * 13} <= set(words)
+    assert "sns-secret-access-key was given as a flag" in server.log and "hunter2secret" not in server.log
+    for flags in (["--sns-secret-key", "hunter2secret"], ["--sns-secret-key=hunter2secret"]):
+        done = run_weir("serve", "--data-dir", tmp_path / "data", *flags)
+        assert done.returncode != 0 and "--sns-secret-key: there is no such flag" in done.stderr
+        assert "hunter2secret" not in done.stderr + done.stdout
+
+
+def test_the_configuration_can_be_asked(tmp_path):
+    file = tmp_path / "weir.json"
+    file.write_text(json.dumps({"stream-quota": 3, "database": "postgres://user:hunter2secret@db/weir"}))
+    file.chmod(0o600)
+    environment = {"WEIR_CONFIG": str(file), "WEIR_REGION": "eu-central-1"}
+
+    def get(key, *flags):
+        done = run_weir("config", "get", key, *flags, environment=environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert [get("stream-quota"), get("region"), get("region", "--region", "us-west-2"), get("sns-endpoint"), get("port")] == [
+        "3\n", "eu-central-1\n", "us-west-2\n", "\n", "7080\n"]
+    assert get("database") == "(secret)\n" and "hunter2secret" in get("database", "--reveal")
+    done = run_weir("config", "list", "--port", "1", environment=environment)
+    rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
+    assert rows["port"] == ["1", "flag"] and rows["region"] == ["eu-central-1", "environment"] and rows["stream-quota"] == ["3", "file"]
+    assert rows["database"] == ["(secret)", "file"] and rows["auth"] == ["sigv4", "default"] and "hunter2secret" not in done.stdout
+    assert run_weir("config", "get", "prot").returncode != 0
+    assert run_weir("config", "get", "port", "--port", "x").returncode != 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands_and_keys(shell):
+    done = run_weir("--generate-completion-script", shell)
+    assert done.returncode == 0
+    for word in ("subscriptions", "webhook-secrets", "delivery-networks", "sns-endpoint", "generate-completion-script"):
+        assert word in done.stdout, word
+
+
+def test_a_database_that_goes_from_under_the_server(sqlite_deployments, tmp_path):
+    server = sqlite_deployments.server()
+    client = server.client()
+    client.create_stream(StreamName="before")
+    wait_active(client, "before")
+    client.close()
+    moved = [path.rename(tmp_path / path.name) for path in server.folder.glob("weir.db*")]
+    assert len(moved) >= 3
+    with server.sender() as sender:
+        answer = sender.call("/createStream", {"StreamName": "lost"})
+        assert (answer.status, answer.error) == (503, "ServiceUnavailable")
+        assert "weir.db" not in answer.message
+        until(lambda: get(server, "/ready").status == 503, "not ready", deadline=2)
+        assert get(server, "/live").status == 200
+        server.logged("has gone from under the server")
+        assert sender.call("/describeStream", {"StreamName": "before"}).status == 503
+        for path in moved:
+            # The server has made the file of its lock anew.
+            if path.suffix != ".lock":
+                path.rename(server.folder / path.name)
+        until(lambda: get(server, "/ready").status == 200, "ready again")
+        server.logged("in its place again")
+        assert sender.call("/createStream", {"StreamName": "after"}).status == 200
+    assert server.log.count("has gone from under the server") == 1
+    assert server.terminate() == 0
+    server = sqlite_deployments.again(server)
+    with server.sender() as sender:
+        names = [stream["StreamName"] for stream in sender.call("/listStreams").json["StreamInfoList"]]
+        assert sorted(names) == ["after", "before"]
+
+
 def test_help_lists_the_configuration():
     for command in ("serve", "migrate"):
         done = run_weir(command, "--help")
@@ -291,19 +376,9 @@ def test_help_lists_the_configuration():
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     """A certificate authority and a certificate for 127.0.0.1 and kvs.localhost."""
-    folder = tmp_path_factory.mktemp("certificates")
-
-    def openssl(*arguments):
-        done = subprocess.run(["openssl", *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=DEADLINE)
-        assert done.returncode == 0, done.stderr
-
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
-            "-subj", "/CN=Test authority", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
-    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=weir")
-    (folder / "extensions").write_text("subjectAltName=IP:127.0.0.1,DNS:kvs.localhost\nbasicConstraints=CA:FALSE\n")
-    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "extensions",
-            "-out", "server.pem")
-    return folder
+    authority = Authority(tmp_path_factory.mktemp("certificates"))
+    authority.sign("server")
+    return authority.folder
 
 
 def test_tls(sqlite_deployments, certificates):

@@ -1,0 +1,72 @@
+/// A key of the configuration: a flag, a variable of the environment and a member of the file. `weir serve --help`, `weir config list` and
+/// `docs/configuration.md` have them in the order of `all`.
+package struct ConfigurationKey: Sendable {
+    package let name: String
+    package let fallback: String
+    package let help: String
+    /// Whether the value may hold a password.
+    package let isSecret: Bool
+
+    init(_ name: String, _ fallback: String, _ help: String, isSecret: Bool = false) {
+        self.name = name
+        self.fallback = fallback
+        self.help = help
+        self.isSecret = isSecret
+    }
+
+    /// What it is called in the environment.
+    package var environmentName: String { "WEIR_" + name.uppercased().split(separator: "-").joined(separator: "_") }
+
+    package static let all: [ConfigurationKey] = [
+        .init("host", "127.0.0.1", "Address to listen on."),
+        .init("port", "7080", "Port to listen on; 0 takes a free one."),
+        .init(
+            "roles", "control,worker",
+            "What this instance does, separated by commas: control (or api) answers calls, worker does what happens later."),
+        .init("data-dir", "./weir-data", "Folder of the database (SQLite), the master key and the first credentials."),
+        .init("database", "sqlite", "sqlite, sqlite:PATH, or a libpq URL or key/value string for Postgres 15 or newer.", isSecret: true),
+        .init("postgres-connections", "4", "Connections to Postgres, each with a thread: 1 to 64."),
+        .init("postgres-prepared-statements", "true", "false for poolers in transaction mode."),
+        .init("master-key-file", "", "32 random bytes, the same for all instances; empty: master.key in the data folder."),
+        .init("account", "123456789012", "Account of the first access key, and of everybody with auth none."),
+        .init("region", "us-east-1", "Region of the first credentials, and of everybody with auth none."),
+        .init("allowed-regions", "", "Regions that signatures may name, separated by commas; empty: any."),
+        .init("auth", "sigv4", "sigv4, or none: no signatures, allowed on loopback only."),
+        .init("tls-certificate", "", "PEM file of the certificate chain; with tls-key, TLS is served."),
+        .init("tls-key", "", "PEM file of the private key."),
+        .init("cors-origins", "", "Origins of web pages that may call, separated by commas; * for all."),
+        .init("advertised-data", "echo", "URL told for PutMedia and GetMedia; echo: the address that the client used."),
+        .init("advertised-archive", "echo", "URL told for archived media; echo: the address that the client used."),
+        .init("advertised-wss", "echo", "URL told for signaling by web sockets; echo: the address that the client used, as ws or wss."),
+        .init("advertised-https", "echo", "URL told for signaling by requests; echo: the address that the client used."),
+        .init("advertised-webrtc", "echo", "URL told for sessions whose media is stored; echo: the address that the client used."),
+        .init("profile", "relaxed", "aws: the documented quotas and rates; relaxed: none of them."),
+        .init("stream-quota", "", "Streams an account may have in a region; empty: as the profile says."),
+        .init("channel-quota", "", "Signaling channels an account may have in a region; empty: as the profile says."),
+        .init("protective-rate", "", "Requests a second that an account may make of this instance; empty: any number."),
+        .init("minimum-creating-ms", "0", "How long streams and channels stay CREATING at least, in milliseconds."),
+        .init("minimum-updating-ms", "0", "How long streams and channels stay UPDATING at least, in milliseconds."),
+        .init("minimum-deleting-ms", "0", "How long streams and channels stay DELETING at least, in milliseconds."),
+        .init("edge-timeout-seconds", "900", "How long an edge agent may be silent about a configuration before it has failed."),
+        .init(
+            "event-retention-hours", "168",
+            "Hours for which events, and what became of their deliveries, are kept; what waits is kept longer."),
+        .init("delivery-networks", "public", "Where webhooks may lead, separated by commas: public, and networks such as 10.20.0.0/16."),
+        .init("delivery-allow-http", "false", "Whether webhooks may be http:// URLs, without TLS."),
+        .init("delivery-ca-file", "", "PEM file of authorities that receivers may use besides the system's."),
+        .init("delivery-timeout-seconds", "15", "How long a receiver may take to answer."),
+        .init("delivery-attempts", "15", "How often an event is attempted before it is given up."),
+        .init("delivery-pause-hours", "120", "How long a destination may do nothing but fail before it is paused."),
+        .init("sns-endpoint", "", "URL at which topics are published to; empty: AWS, in the topic's region."),
+        .init("sns-access-key-id", "", "Access key that publishing to topics is signed with."),
+        .init("sns-secret-access-key", "", "Its secret.", isSecret: true),
+        .init(
+            "lifecycle-notifications", "false",
+            "Whether the topics of streams are told what happens to the stream, besides of its fragments."),
+        .init("outbox-limit", "1000000", "How many events may wait for their destinations before changes are refused."),
+        .init("drain-seconds", "0", "How long to answer as before, but not ready, after SIGTERM."),
+        .init("stop-seconds", "10", "How long requests in flight may take to finish when stopping."),
+        .init("log-level", "info", "trace, debug, info, notice, warning, error or critical."),
+        .init("log-requests", "true", "Whether each request gets a line in the log."),
+    ]
+}

@@ -1,0 +1,150 @@
+package import Contract
+package import ControlPlane
+package import Delivery
+import Logging
+
+/// Everything that can be configured, read from flags, then the environment, then the file named by `--config`, and checked as a whole
+/// before anything is opened. `ConfigurationKey.all` lists what there is: `--data-dir`, `WEIR_DATA_DIR` and `{"data-dir": ...}` are the same key.
+package struct ServerConfiguration: Sendable {
+    package let host: String
+    package let port: Int
+    /// What this instance does.
+    package let roles: Set<Role>
+    package let dataDirectory: String
+    package let database: DatabaseLocation
+    package let postgresConnections: Int
+    package let postgresPreparedStatements: Bool
+    package let masterKeyFile: String
+    package let account: String
+    package let region: String
+    /// nil allows any.
+    package let allowedRegions: Set<String>?
+    package let isSigned: Bool
+    package let tls: TLSFiles?
+    package let corsOrigins: [String]
+    package let endpoints: AdvertisedEndpoints
+    package let profile: LimitProfile
+    package let streamQuota: Int64
+    /// nil leaves it to the profile.
+    package let channelQuota: Int64?
+    package let protectiveRate: Int?
+    package let minimumDurations: MinimumDurations
+    /// Milliseconds.
+    package let edgeTimeout: Int64
+    /// Milliseconds.
+    package let eventRetention: Int64
+    package let notifications: NotificationRules
+    package let delivery: DeliverySettings
+    /// How many events may wait before changes are refused.
+    package let outboxLimit: Int64
+    /// Seconds.
+    package let drainSeconds: Int
+    package let stopSeconds: Int
+    package let logLevel: String
+    package let logsRequests: Bool
+    /// What the operator should know of how it was given, though nothing is wrong.
+    package let remarks: [String]
+
+    /// What an instance may do.
+    package enum Role: String, CaseIterable, Sendable {
+        /// Answer calls of the control plane and of edge agents.
+        case control
+        /// End passing statuses, keep deadlines, clean up.
+        case worker
+
+        /// By its name, or the one that it had before.
+        init?(name: String) { self.init(rawValue: name == "api" ? "control" : name) }
+
+        /// The APIs whose calls are answered.
+        package var apis: Set<API> {
+            switch self {
+            case .control: [.controlPlane, .edgeAgent]
+            case .worker: []
+            }
+        }
+    }
+
+    /// Where the database is.
+    package enum DatabaseLocation: Sendable, Equatable {
+        case sqlite(path: String)
+        /// A libpq URL or key/value string; it may hold a password.
+        case postgres(String)
+    }
+
+    /// What is wrong with a configuration, each fault by the name of its key.
+    package struct Invalid: Error, CustomStringConvertible {
+        package let faults: [String]
+
+        package init(faults: [String]) {
+            self.faults = faults
+        }
+
+        package var description: String { "The configuration is not valid:\n" + faults.map { "  " + $0 }.joined(separator: "\n") }
+    }
+
+    /// Checks everything at once.
+    ///
+    /// - Throws: `Invalid` with every fault there is, those of the reading included.
+    package init(_ given: GivenConfiguration) throws(Invalid) {
+        var checking = ConfigurationChecking(texts: given.texts, faults: given.faults)
+        self.init(&checking, remarks: given.remarks)
+        guard checking.faults.isEmpty else { throw Invalid(faults: checking.faults) }
+    }
+
+    private init(_ checking: inout ConfigurationChecking, remarks: [String]) {
+        self.remarks = remarks
+        host = checking.text("host")
+        port = Int(checking.integer("port", in: 0...65535))
+        roles = checking.roles()
+        dataDirectory = checking.text("data-dir")
+        database = checking.database(dataDirectory: dataDirectory)
+        postgresConnections = Int(checking.integer("postgres-connections", in: 1...64))
+        postgresPreparedStatements = checking.boolean("postgres-prepared-statements")
+        masterKeyFile = checking.optionalText("master-key-file") ?? dataDirectory + "/master.key"
+        account = checking.text("account", "twelve digits") { $0.utf8.count == 12 && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+        region = checking.text("region", "a region such as us-east-1", ServerConfiguration.isRegion)
+        allowedRegions = checking.optionalText("allowed-regions").map { Set($0.split(separator: ",").map(String.init)) }
+        isSigned = checking.text("auth", "sigv4 or none") { $0 == "sigv4" || $0 == "none" } == "sigv4"
+        tls = checking.tls()
+        corsOrigins = checking.optionalText("cors-origins").map { $0.split(separator: ",").map(String.init) } ?? []
+        endpoints = AdvertisedEndpoints(
+            data: checking.address("advertised-data"), archive: checking.address("advertised-archive"),
+            wss: checking.address("advertised-wss", webSocket: true), https: checking.address("advertised-https"),
+            webrtc: checking.address("advertised-webrtc"))
+        profile = LimitProfile(rawValue: checking.text("profile", "relaxed or aws") { LimitProfile(rawValue: $0) != nil }) ?? .relaxed
+        streamQuota = checking.optionalInteger("stream-quota", in: 1...(.max)) ?? profile.streamQuota
+        channelQuota = checking.optionalInteger("channel-quota", in: 1...(.max))
+        protectiveRate = checking.optionalInteger("protective-rate", in: 1...1_000_000).map { Int($0) }
+        let day: Int64 = 24 * 60 * 60 * 1000
+        minimumDurations = MinimumDurations(
+            creating: checking.integer("minimum-creating-ms", in: 0...day), updating: checking.integer("minimum-updating-ms", in: 0...day),
+            deleting: checking.integer("minimum-deleting-ms", in: 0...day))
+        edgeTimeout = checking.integer("edge-timeout-seconds", in: 1...86_400) * 1000
+        eventRetention = checking.integer("event-retention-hours", in: 1...87_600) * 60 * 60 * 1000
+        notifications = NotificationRules(
+            tellsTopicsOfLifecycle: checking.boolean("lifecycle-notifications"), allowsHTTP: checking.boolean("delivery-allow-http"))
+        delivery = checking.delivery()
+        outboxLimit = checking.integer("outbox-limit", in: 1...1_000_000_000)
+        drainSeconds = Int(checking.integer("drain-seconds", in: 0...3600))
+        stopSeconds = Int(checking.integer("stop-seconds", in: 1...3600))
+        logLevel = checking.text("log-level", "a level such as info") { Logger.Level(rawValue: $0) != nil }
+        logsRequests = checking.boolean("log-requests")
+        checking.require(isSigned || Self.isLoopback(host), "auth: none is allowed on a loopback address only, not on \(host)")
+        if let regions = allowedRegions {
+            checking.require(regions.allSatisfy(Self.isRegion), "allowed-regions: must be regions separated by commas")
+        }
+    }
+
+    /// How long a passing status lasts at least, whichever lasts longest, in milliseconds.
+    package var longestStatus: Int64 { max(minimumDurations.creating, minimumDurations.updating, minimumDurations.deleting) }
+
+    private static func isRegion(_ text: String) -> Bool {
+        (1...32).contains(text.utf8.count)
+            && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
+    }
+
+    private static func isLoopback(_ host: String) -> Bool {
+        host == "localhost" || host == "::1"
+            || (host.hasPrefix("127.") && host.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2E })
+    }
+}

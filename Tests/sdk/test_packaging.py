@@ -1,0 +1,110 @@
+"""The Dockerfile and the systemd unit, tried without an engine and without systemd: what they copy is there, what they install is what the program needs,
+and what they start serves."""
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deployment import DEADLINE, binary, run_weir
+
+ROOT = Path(__file__).parents[2]
+
+
+def steps():
+    """The instructions of the Dockerfile, each as one line, by stage."""
+    text = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text())
+    stages = []
+    for line in text.splitlines():
+        if line.startswith("FROM "):
+            stages.append([])
+        if line and not line.startswith("#"):
+            stages[-1].append(tuple(line.split(None, 1)))
+    return stages
+
+
+def of(stage, instruction):
+    return [argument for name, argument in stage if name == instruction]
+
+
+def test_what_the_image_is_made_of_is_there():
+    build, image = steps()
+    copied = [source for argument in of(build, "COPY") for source in argument.split()[:-1]]
+    for source in copied:
+        assert (ROOT / source).exists(), source
+    # Every folder that the package names is copied.
+    manifest = (ROOT / "Package.swift").read_text()
+    for path in re.findall(r'path: "([^"]*)"', manifest):
+        assert path.split("/")[0] in copied, path
+    assert of(image, "COPY") == ["--from=build /out/weir /usr/local/bin/weir"]
+    for argument in of(build, "RUN") + of(image, "RUN"):
+        assert subprocess.run(["sh", "-n", "-c", argument], timeout=DEADLINE).returncode == 0
+
+
+def test_the_image_has_the_libraries_of_the_program():
+    """But those of Swift, which the base image has."""
+    _, image = steps()
+    installed = re.search(r"apt-get install \S+ \S+ --no-install-recommends ([^&]*)&&", of(image, "RUN")[0])[1].split()
+    listed = subprocess.run(["ldd", binary()], capture_output=True, text=True, timeout=DEADLINE, check=True).stdout
+    libraries = re.findall(r"(\S+) => (/\S+)", listed)
+    assert {"libsqlite3.so.0", "libpq.so.5"} <= {name for name, _ in libraries}
+    needed = set()
+    for name, path in libraries:
+        if name in ("libsqlite3.so.0", "libpq.so.5"):
+            found = subprocess.run(["dpkg-query", "-S", f"*/{Path(path).name}"], capture_output=True, text=True, timeout=DEADLINE)
+            needed.add(found.stdout.split(":")[0] if found.returncode == 0 else name)
+    assert {re.sub(r"t64$", "", package) for package in needed} <= set(installed)
+
+
+def test_what_the_image_starts_serves(tmp_path):
+    _, image = steps()
+    environment = dict(pair.split("=", 1) for pair in of(image, "ENV")[0].split())
+    command = json.loads(of(image, "ENTRYPOINT")[0]) + json.loads(of(image, "CMD")[0])
+    assert command == ["weir", "serve"] and environment.pop("WEIR_DATA_DIR") == of(image, "VOLUME")[0]
+    assert environment.pop("WEIR_HOST") == "0.0.0.0" and not environment
+    done = run_weir("config", "get", "port")
+    assert done.stdout.split() == of(image, "EXPOSE")
+
+
+@pytest.fixture
+def unit():
+    lines = (ROOT / "ops" / "weir.service").read_text().splitlines()
+    values = {}
+    for line in lines:
+        if "=" in line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            values.setdefault(name, []).append(value)
+    return values
+
+
+def test_what_the_unit_starts_is_a_valid_command(unit):
+    program, command, *flags = shlex.split(unit["ExecStart"][0])
+    assert (program, command) == ("/usr/local/bin/weir", "serve")
+    done = run_weir("config", "list", *flags)
+    assert done.returncode == 0 and "/var/lib/" + unit["StateDirectory"][0] in done.stdout
+    limit = int(unit["TimeoutStopSec"][0])
+    stop, drain = (int(run_weir("config", "get", key).stdout) for key in ("stop-seconds", "drain-seconds"))
+    assert limit > stop + drain
+
+
+def test_the_unit_gives_away_nothing(unit):
+    for name, value in {
+        "User": "weir", "UMask": "0077", "StateDirectoryMode": "0700", "ProtectSystem": "strict", "NoNewPrivileges": "yes",
+        "CapabilityBoundingSet": "", "MemoryDenyWriteExecute": "yes", "ProtectHome": "yes", "PrivateDevices": "yes",
+    }.items():
+        assert unit[name] == [value]
+
+
+def test_systemd_knows_every_line_of_the_unit(tmp_path):
+    """Where systemd's own check is at hand. Elsewhere names are compared with those that it has had since version 249."""
+    known = set(
+        "Description Documentation After Wants User Group StateDirectory StateDirectoryMode UMask EnvironmentFile ExecStart ExecReload Restart RestartSec"
+        " TimeoutStopSec LimitNOFILE ProtectSystem ProtectHome PrivateTmp PrivateDevices ProtectProc ProcSubset ProtectClock ProtectHostname ProtectKernelLogs"
+        " ProtectKernelModules ProtectKernelTunables ProtectControlGroups NoNewPrivileges CapabilityBoundingSet AmbientCapabilities RestrictAddressFamilies"
+        " RestrictNamespaces RestrictRealtime RestrictSUIDSGID RemoveIPC LockPersonality MemoryDenyWriteExecute SystemCallArchitectures SystemCallFilter"
+        " SystemCallErrorNumber WantedBy".split())
+    text = (ROOT / "ops" / "weir.service").read_text()
+    assert {line.partition("=")[0] for line in text.splitlines() if "=" in line and not line.startswith("#")} <= known
