@@ -6,7 +6,10 @@ import Settings
 extension ConfigurationFlags {
     /// What was given to this command, which from now on shows no secret in the list of processes.
     func given() throws -> GivenConfiguration {
-        ProcessList.hide(values: values.filter { GivenConfiguration.holdsSecret($0.key, $0.value) }.keys.filter { $0 != "config" })
+        ProcessList.hide(
+            values: ConfigurationKey.all.filter(\.isSecret).map(\.name).filter { name in
+                values[name].map { GivenConfiguration.holdsSecret(name, $0) } ?? false
+            })
         do {
             return try GivenConfiguration(self, environment: ProcessInfo.processInfo.environment)
         } catch {

@@ -330,7 +330,7 @@ def test_the_configuration_can_be_asked(tmp_path):
 def test_shells_complete_commands_and_keys(shell):
     done = run_weir("--generate-completion-script", shell)
     assert done.returncode == 0
-    for word in ("subscriptions", "webhook-secrets", "delivery-networks", "sns-endpoint", "generate-completion-script"):
+    for word in ("subscriptions", "webhook-secrets", "delivery-networks", "sns-endpoint", "replay"):
         assert word in done.stdout, word
 
 
