@@ -73,7 +73,8 @@ let package = Package(
         library(
             "Delivery",
             ["Contract", "Locking", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
-        library("EdgeAgent", ["Contract", "Files", "Locking", "Signing", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioSSL]),
+        library(
+            "EdgeAgent", ["Contract", "Files", "Locking", "Signing", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioSSL]),
         library("Signing", [crypto]),
         library("Contract", []),
         library("Store", ["SQL", crypto]),

@@ -100,7 +100,7 @@ public struct Agent: Service, Sendable {
         }
     }
 
-    /// Does `step` again and again until the task is cancelled. Backs off after each that fails or answers false.
+    /// Does `step` again and again until the task is cancelled. Backs off after each that fails or returns false.
     private func repeatedly(_ what: String, _ step: () async throws(CallFailure) -> Bool) async {
         var backoff = Backoff(from: pace.first, upTo: pace.last)
         while !Task.isCancelled {
@@ -129,7 +129,7 @@ public struct Agent: Service, Sendable {
     /// - Parameter seconds: How long the deployment may wait for something to do, 0 to 20.
     func round(waiting seconds: Int) async throws(CallFailure) -> Round {
         let held = await heldConfigurations()
-        // Those beyond what the API takes are told of again and again, and found to be there.
+        // The API takes 5000. The deployment sends the others in each answer, and the agent finds that it has them.
         let input = FetchEdgeConfigurations.Input.make(
             hubDeviceArn: thing, heldConfigurations: Array(held.prefix(5000)), waitTimeInSeconds: seconds)
         let answer = try await api.call(FetchEdgeConfigurations.self, input, waiting: seconds)
@@ -165,7 +165,9 @@ public struct Agent: Service, Sendable {
         }
     }
 
-    /// Does what a configuration asks for. Answers whether it is done, be it that it failed and the deployment knows.
+    /// Does what a configuration asks for.
+    ///
+    /// - Returns: Whether it is done; so is what failed and was reported.
     private func act(on configuration: AgentEdgeConfiguration, _ held: Set<HeldEdgeConfiguration>) async throws(CallFailure) -> Bool {
         switch configuration.syncStatus {
         case .syncing, .acknowledged:
@@ -211,7 +213,7 @@ public struct Agent: Service, Sendable {
         }
     }
 
-    /// Does `work`; answers why it failed, in at most the 1024 characters of the API.
+    /// Does `work`. Returns why it failed, in at most the 1024 characters of the API; nil where it did not.
     private func failure(of work: () async throws -> Void) async throws(CallFailure) -> String? {
         do {
             try await work()
@@ -236,7 +238,7 @@ public struct Agent: Service, Sendable {
         }
     }
 
-    /// Writes a configuration that the folder has lost. The deployment has nothing to learn of it. Answers whether it is done.
+    /// Writes a configuration that the folder has lost. The deployment has nothing to learn of it. Returns whether it is done.
     private func restore(_ configuration: AgentEdgeConfiguration, _ held: Set<HeldEdgeConfiguration>) async -> Bool {
         if held.contains(HeldEdgeConfiguration(revision: configuration.revision, streamARN: configuration.streamARN)) { return false }
         let metadata: Logger.Metadata = ["stream": "\(configuration.streamARN)", "revision": "\(configuration.revision)"]

@@ -27,7 +27,7 @@ struct StatusWatch {
 
     /// What there is to tell of these streams. It is news until it was told.
     ///
-    /// - Parameter complain: Called once for a file that is not understood, until it was in between.
+    /// - Parameter complain: Called for a file that is not understood; once, and again only after the file was understood in between.
     mutating func news(
         of streamARNs: Set<String>, thing: String, stamp: (String) throws -> FileStamp?, read: (String) throws -> [UInt8]?,
         complain: (String, String) -> Void

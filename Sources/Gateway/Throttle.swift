@@ -103,7 +103,7 @@ public final class Throttle: Sendable {
     private func take(_ key: Key, rate: Double, _ now: Double) -> Bool {
         state.withLock { state in
             if now >= state.sweepAt {
-                // A bucket nobody used for so long is full, which is what a new one is too: none fills more slowly than in ten seconds.
+                // A bucket fills in ten seconds at most. One that was not used for so long is full, as a new one is, and so can go.
                 state.buckets = state.buckets.filter { now - $0.value.filledAt < 10 }
                 state.sweepAt = now + 1
             }

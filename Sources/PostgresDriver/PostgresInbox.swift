@@ -185,8 +185,10 @@ final class PostgresInbox: Sendable {
         next?.signal()
     }
 
-    /// An attempt to connect failed. With no other connection up, and none lost shortly before, whoever waits is told so at once, and whoever
-    /// comes. Whether an outage begins with it; before there was any connection, those who ask for one are told, and it is no news.
+    /// Notes that an attempt to connect failed. Where no other connection is up, and none was lost shortly before, requests that wait and requests that
+    /// come fail at once.
+    ///
+    /// - Returns: Whether an outage begins with it. Before the first connection none does: the start reports that failure itself.
     func connectionFailed(_ error: DatabaseError) -> Bool {
         let outage = DatabaseError(.unavailable, "no connection to Postgres: \(error.message)")
         let now = ContinuousClock.now

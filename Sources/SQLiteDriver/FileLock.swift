@@ -1,6 +1,6 @@
 import Glibc
-import SQL
 import Locking
+import SQL
 
 /// The right of this process to a database file, taken with `flock` on a lock file beside it and given back when the last reference
 /// goes; the kernel gives it back when the process dies. The lock file stays: removing it would let two openers lock two files.

@@ -112,7 +112,7 @@ final class SQLiteConnection: @unchecked Sendable {
 
     // MARK: Running statements
 
-    /// Runs a statement to its end; answers what `decode` makes of each row.
+    /// Runs a statement to its end. Returns what `decode` makes of each row.
     func run<Output>(
         _ text: StatementText,
         _ arguments: [SQLValue],
@@ -182,7 +182,7 @@ final class SQLiteConnection: @unchecked Sendable {
         guard code == SQLITE_OK else { throw failure(code, in: "script", explanation: String(cString: sqlite3_errmsg(handle))) }
     }
 
-    /// Runs one statement without parameters, prepared for this once; answers its rows.
+    /// Runs one statement without parameters, prepared for this once. Returns its rows.
     func query(_ sql: String) throws(DatabaseError) -> [Row] {
         let statement = try prepare(sql, name: "query")
         guard statement.parameterCount == 0 else { throw DatabaseError(.mistake, "query: a parameter without an argument") }

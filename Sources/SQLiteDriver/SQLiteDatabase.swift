@@ -4,7 +4,7 @@ public import SQL
 /// A SQLite file as Weir's database, for one process alone unless configured otherwise.
 ///
 /// The file is created with its owner's access only. A second process, or a second object, that opens the same file is refused.
-/// What `write` has answered survives the loss of power, unless configured otherwise. Reads see every batch answered before they began. Where a file of
+/// What `write` has returned survives the loss of power, unless configured otherwise. Reads see every batch whose write returned before they began. Where a file of
 /// the database was removed, renamed or replaced by another hand, everything fails until it is back.
 ///
 /// Threads: any task may call any method at any time. Reads run in the caller's task on one of a few read-only connections; writes run
@@ -49,7 +49,7 @@ public final class SQLiteDatabase: Database {
         close()
     }
 
-    /// Runs one statement that changes nothing, in the caller's task, and answers its rows as of one moment.
+    /// Runs one statement that changes nothing, in the caller's task. Returns its rows as of one moment.
     ///
     /// Waits for a connection without blocking a thread. A cancelled task stops waiting and fails as `unavailable`.
     public func read<Output>(_ statement: Statement<Output>, _ arguments: [SQLValue]) async throws(DatabaseError) -> [Output] {
@@ -59,7 +59,7 @@ public final class SQLiteDatabase: Database {
         return try connection.run(statement.text, arguments, decode: statement.decode)
     }
 
-    /// Runs a batch as one transaction and answers after its commit, together with the batches that waited beside it.
+    /// Runs a batch as one transaction and returns after its commit, together with the batches that waited beside it.
     ///
     /// Cancelling the task does not stop it. `outcomeUnknown` means that the disk failed during the commit: the batch cannot be seen,
     /// but a crash before the next commit could bring it back.

@@ -33,7 +33,7 @@ final class SQLiteStatement {
     /// Whether it leaves the database as it is.
     var isReadOnly: Bool { sqlite3_stmt_readonly(handle) != 0 }
 
-    /// Binds as many arguments as there are parameters; answers SQLite's result code.
+    /// Binds as many arguments as there are parameters. Returns SQLite's result code.
     func bind(_ arguments: [SQLValue]) -> Int32 {
         for (index, argument) in zip(parameters, arguments) {
             let code =

@@ -66,7 +66,7 @@ final class SQLiteWriter: Sendable {
         }.get()
     }
 
-    /// Refuses further batches, finishes those that wait, and answers when the connection is closed.
+    /// Refuses further batches, finishes those that wait, and returns when the connection is closed.
     func close() {
         inbox.withLock { inbox in
             inbox.isClosed = true

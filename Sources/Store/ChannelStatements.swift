@@ -89,8 +89,8 @@ enum ChannelStatements {
     static let mappedTo = Statement(
         "channel.mapped-to", "SELECT arn FROM channel WHERE media_storage_stream_arn = $1", decode: arn)
 
-    // A stream that goes takes the mapping of its channel with it: the channel is locked and counts an event, the event is told, and then
-    // the mapping is taken away, by which those before have found the channel.
+    // A stream that is removed takes the mapping of its channel with it, in this order: lock the channel and count an event, write the event, remove
+    // the mapping. The mapping goes last, since the other statements find the channel by it.
 
     static let countUnmapping = Statement<Void>(
         "channel.count-unmapping",

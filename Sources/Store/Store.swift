@@ -88,7 +88,7 @@ public struct Store: Sendable {
         _ = try await database.write(batch)
     }
 
-    /// Changes nothing. On Postgres it writes a few bytes to the log, without which a commit would wait for nobody.
+    /// Changes no row. On Postgres it writes a few bytes to the log, since a commit without any does not wait for a standby.
     static let confirmStatement = Statement<Void>(
         "confirm", "SELECT CAST(1 AS BIGINT) /*postgres FROM pg_logical_emit_message(true, 'weir', '') */")
 

@@ -141,7 +141,7 @@ struct Deployment {
         }
     }
 
-    /// Applies what is missing on either engine; answers the versions.
+    /// Applies the migrations that are missing, on either engine. Returns their versions.
     func migrate() throws -> [Int64] {
         do throws(DatabaseError) {
             return try Migrator(Migration.all).migrate(database.migrationConnection())

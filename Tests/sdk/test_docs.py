@@ -3,6 +3,7 @@
 A block that is marked `sh` or `python` is run; `sh background` runs beside those that follow; `sh not-run: WHY` is not, and says why. There is no other block
 with commands."""
 
+import contextlib
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ import pytest
 from deployment import DEADLINE, Database, Server, binary, clean_environment
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "ops" / "runbook.md", *(ROOT / "docs").glob("*.md")])
 PROSE = {"text", "json", "yaml", "hcl", "ini", "sql"}
 
 
@@ -58,7 +59,6 @@ def script(page, port):
         "set -uo pipefail",
         # A machine with little room is told so, by 1: that is no fault of the page.
         'weir() { command weir "$@" || { local code=$?; [[ ${1:-} == doctor && $code == 1 ]] || return "$code"; }; }',
-        "trap 'kill $(jobs -p) 2>/dev/null' EXIT",
     ]
     for number, (mark, text) in enumerate(blocks(page), 1):
         text = text.replace("127.0.0.1:7080", f"127.0.0.1:{port}")
@@ -101,16 +101,17 @@ def test_commands_work(page, tmp_path):
         environment = clean_environment(PATH=path, HOME=str(tmp_path), AWS_PAGER="", WEIR_PORT=str(server.port))
         if "export AWS_SHARED_CREDENTIALS_FILE" not in page.read_text():
             environment |= {"AWS_SHARED_CREDENTIALS_FILE": str(credentials), "AWS_PROFILE": "weir"}
-        process = subprocess.Popen(
-            ["bash", "-c", script(page, server.port)], cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, start_new_session=True)
-        try:
-            output, _ = process.communicate(timeout=2 * DEADLINE)
-        finally:
+        # Into a file: what runs in the background holds a pipe open.
+        with open(tmp_path / "output", "w+", encoding="utf-8") as output:
+            process = subprocess.Popen(
+                ["bash", "-c", script(page, server.port)], cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT, start_new_session=True)
             try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        assert process.returncode == 0, output
+                code = process.wait(2 * DEADLINE)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            output.seek(0)
+            assert code == 0, output.read()
     finally:
         server.kill()

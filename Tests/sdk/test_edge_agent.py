@@ -1,6 +1,7 @@
 """The edge agent's side: every transition and refusal by raw calls under a thing's key, and the agent program itself from end to end."""
 
 import json
+import signal
 import time
 
 import pytest
@@ -603,6 +604,31 @@ def test_the_agent_finds_its_key_in_a_profile(client, server, stream, agents, tm
     program = agents(thing, tmp_path / "edge", server.endpoint, AWS_SHARED_CREDENTIALS_FILE=str(path), AWS_PROFILE="weir-profiled")
     start(client, stream, hub)
     program.until(lambda: status(client, stream) == "IN_SYNC", "IN_SYNC")
+
+
+def test_a_hangup_has_the_agent_read_its_key_again(client, server, stream, agents, tmp_path):
+    """A key that cannot be read leaves the one in use; a new one is used from the next call on."""
+    hub = Hub(server, name="renewed")
+    path = tmp_path / "credentials"
+
+    def write(credentials, mode=0o600):
+        path.write_text(f"[default]\naws_access_key_id = {credentials.access_key}\naws_secret_access_key = {credentials.secret_key}\n")
+        path.chmod(mode)
+
+    write(hub.credentials)
+    program = agents(hub.arn, tmp_path / "edge", server.endpoint, AWS_SHARED_CREDENTIALS_FILE=str(path))
+    start(client, stream, hub)
+    program.until(lambda: status(client, stream) == "IN_SYNC", "IN_SYNC")
+    other = server.key("--thing", hub.arn)
+    write(other, 0o644)
+    program.process.send_signal(signal.SIGHUP)
+    program.until(lambda: any("nothing was read again" in line and "0644" in line for line in program.log), "it says why")
+    write(other)
+    program.process.send_signal(signal.SIGHUP)
+    program.until(lambda: any("read the access key" in line for line in program.log), "it says so")
+    client.delete_edge_configuration(StreamARN=stream["StreamARN"])
+    program.until(lambda: program.files() == [], "deleted")
+    server.logged(f"operation=ReportEdgeConfigurationResult .*key={other.access_key}")
 
 
 def test_an_agent_with_a_wrong_key_changes_nothing(client, server, hub, stream, agents, tmp_path):

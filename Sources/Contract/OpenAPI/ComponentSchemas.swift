@@ -29,6 +29,9 @@ struct ComponentSchemas {
         if schema.isSensitive { members.append(("x-weir-sensitive", .bool(true))) }
         for constraint in schema.constraints {
             if let keyword = keyword(constraint, on: schema.kind) { members.append(keyword) }
+            if case .pattern(let pattern) = constraint, pattern.portable != pattern.anchored {
+                members.append(("x-weir-pattern", .string(pattern.anchored)))
+            }
         }
         return .object(JSONObject(members))
     }
@@ -53,7 +56,7 @@ struct ComponentSchemas {
         case .minimumLength(let length): ("minLength", .integer(Int64(length)))
         case .maximumLength(let length): ("maxLength", .integer(Int64(length)))
         // A JSON Schema pattern may match anywhere in the string, the service's match all of it.
-        case .pattern(let pattern): ("pattern", .string(pattern.anchored))
+        case .pattern(let pattern): ("pattern", .string(pattern.portable))
         case .oneOf(let values): ("enum", .array(values.map { .string($0) }))
         case .minimum(let value): ("minimum", .integer(Int64(value)))
         case .maximum(let value): ("maximum", .integer(Int64(value)))
@@ -75,6 +78,12 @@ extension Schema {
 }
 
 extension Pattern {
+    /// The expression for readers that know no classes of Unicode, as Python's `re` does not: it refuses the same ASCII characters, and controls, and
+    /// takes all others.
+    var portable: String {
+        anchored.replacing(#"[\p{L}\p{Z}\p{N}_.:/=+\-@]"#, with: #"[^\u0000-\u001f!-*,;<>?\[-\^`{-\u009f]"#)
+    }
+
     /// The expression made to match the whole string, for readers that would take a part.
     var anchored: String { expression.hasPrefix("^") && expression.hasSuffix("$") ? expression : "^(?:\(expression))$" }
 }
