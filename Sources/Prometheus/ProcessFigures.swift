@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 extension Registry {
     /// Shows what the system knows of this process, by the names that Prometheus gives these figures. Where /proc cannot be read they are left out.

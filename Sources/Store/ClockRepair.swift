@@ -33,13 +33,14 @@ extension Store {
     }
 }
 
-/// Statements on rows that are due later than they may be.
+/// Statements on rows that are due later than they may be. Queues are searched destination after destination, as their index has them.
 enum ClockRepairStatements {
     static let count = Statement(
         "clock-repair.count",
         """
         SELECT (SELECT count(*) FROM task WHERE available_at > (SELECT now_ms()) + CAST($1 AS BIGINT)) AS tasks,
-            (SELECT count(*) FROM delivery_queue WHERE available_at > (SELECT now_ms()) + CAST($2 AS BIGINT)) AS queues,
+            (SELECT count(*) FROM destination JOIN delivery_queue ON delivery_queue.destination_id = destination.id
+                AND delivery_queue.available_at > (SELECT now_ms()) + CAST($2 AS BIGINT)) AS queues,
             (SELECT count(*) FROM destination WHERE retry_at > (SELECT now_ms()) + CAST($2 AS BIGINT)) AS pauses
         """
     ) { row throws(DatabaseError) in
@@ -52,7 +53,11 @@ enum ClockRepairStatements {
 
     static let freeQueues = Statement<Void>(
         "clock-repair.free-queues",
-        "UPDATE delivery_queue SET available_at = now_ms() WHERE available_at > (SELECT now_ms()) + CAST($1 AS BIGINT)")
+        """
+        UPDATE delivery_queue SET available_at = now_ms() WHERE (destination_id, resource_arn) IN (
+            SELECT ahead.destination_id, ahead.resource_arn FROM destination JOIN delivery_queue AS ahead
+            ON ahead.destination_id = destination.id AND ahead.available_at > (SELECT now_ms()) + CAST($1 AS BIGINT))
+        """)
 
     static let freePauses = Statement<Void>(
         "clock-repair.free-pauses",

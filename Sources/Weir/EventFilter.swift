@@ -1,4 +1,5 @@
 import ArgumentParser
+import Contract
 import Delivery
 import Settings
 import Store
@@ -76,8 +77,9 @@ struct EventFilter {
             guard place.hasPrefix("/") else { throw ValidationError("\(target): the path must begin with /, whoever writes to it.") }
         } else if target.hasPrefix("arn:") {
             (kind, place) = (.sns, target)
-            let parts = target.split(separator: ":", omittingEmptySubsequences: false)
-            guard parts.count == 6, parts[2] == "sns", !parts[3].isEmpty, !parts[5].isEmpty else {
+            guard let topic = ARN(target), topic.service == "sns", !topic.region.isEmpty, !topic.resource.isEmpty,
+                !topic.resource.contains(":")
+            else {
                 throw ValidationError("\(target) is not the ARN of an SNS topic, such as arn:aws:sns:us-east-1:123456789012:cameras.")
             }
         } else {

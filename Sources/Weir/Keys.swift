@@ -44,14 +44,13 @@ struct Keys: AsyncParsableCommand {
         let name: String
 
         init(_ text: String) throws {
-            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-            guard Pattern.thingARN.matches(text), parts.count == 6, parts[4].utf8.count == 12 else {
+            guard Pattern.thingARN.matches(text), let parts = ARN(text), parts.account.isAccount else {
                 throw ValidationError("--thing: must be the ARN of a thing, such as arn:aws:iot:us-east-1:123456789012:thing/hub-1")
             }
             arn = text
-            account = String(parts[4])
-            region = String(parts[3])
-            name = String(parts[5].dropFirst("thing/".count))
+            account = parts.account
+            region = parts.region
+            name = String(parts.resource.dropFirst("thing/".count))
         }
     }
 

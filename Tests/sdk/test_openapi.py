@@ -116,7 +116,7 @@ def test_the_document_is_valid(document):
 def test_patterns_that_every_reader_knows_refuse_what_the_exact_ones_do(document):
     """Of ASCII and controls, that is: beyond them they take more, as classes of Unicode are not known to all."""
     pairs = {(schema["pattern"], schema["x-weir-pattern"]) for schema in schemas(document) if "x-weir-pattern" in schema}
-    assert len(pairs) == 2
+    assert len(pairs) == (2 if "TagStream" in operations(document) else 0)
     for portable, exact in pairs:
         for scalar in map(chr, [*range(0x250), 0x2028, 0x3042, 0x1D11E, 0x10FFFF]):
             is_exact, is_portable = regex.search(exact, scalar), re.search(portable, scalar)

@@ -2,14 +2,18 @@
 and what they start serves."""
 
 import json
+import os
 import re
 import shlex
+import signal
+import socket
+import ssl
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from deployment import DEADLINE, binary, run_weir
+from deployment import DEADLINE, binary, clean_environment, run_weir, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,3 +112,38 @@ def test_systemd_knows_every_line_of_the_unit(tmp_path):
         " SystemCallErrorNumber WantedBy".split())
     text = (ROOT / "ops" / "weir.service").read_text()
     assert {line.partition("=")[0] for line in text.splitlines() if "=" in line and not line.startswith("#")} <= known
+
+
+def test_ops_run_finds_the_configuration_as_the_server_does(tmp_path):
+    """With a swift that has built the program already. It takes port and folder from the file, makes certificates, and says what to paste."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "swift").write_text(f'#!/bin/sh\ncase "$*" in *--show-bin-path*) echo {Path(binary()).parent} ;; esac\n')
+    (tools / "swift").chmod(0o755)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (tmp_path / "weir.json").write_text(json.dumps({"port": 1, "data-dir": "./elsewhere", "log-requests": False}))
+    output = tmp_path / "output"
+    with open(output, "w", encoding="utf-8") as file:
+        process = subprocess.Popen(
+            [ROOT / "ops" / "run", "--tls", "--config", "weir.json"], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+            env=clean_environment(PATH=f"{tools}:{os.environ['PATH']}", WEIR_PORT=str(port)))
+    try:
+        until(lambda: "The log of the server follows" in output.read_text() or process.poll() is not None, "served")
+        told = output.read_text()
+        assert f"Weir is ready at https://127.0.0.1:{port}" in told and f"{tmp_path}/elsewhere/credentials" in told
+        assert f"endpoint_url = https://127.0.0.1:{port}" in (tmp_path / "elsewhere" / "credentials").read_text()
+        context = ssl.create_default_context(cafile=tmp_path / "elsewhere" / "tls" / "ca.pem")
+        with socket.create_connection(("127.0.0.1", port), 10) as plain, context.wrap_socket(plain, server_hostname="localhost"):
+            pass
+        # What is taken already, and what is wrong, is said before anything is served.
+        for flags, words in ((["--port", str(port)], "in use"), (["--prot", "1"], "there is no such flag")):
+            done = subprocess.run(
+                [ROOT / "ops" / "run", *flags], cwd=tmp_path, env=clean_environment(PATH=f"{tools}:{os.environ['PATH']}"), capture_output=True,
+                text=True, timeout=DEADLINE)
+            assert done.returncode != 0 and words in done.stderr, done.stderr
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(DEADLINE)
+    assert process.returncode == 0, output.read_text()
