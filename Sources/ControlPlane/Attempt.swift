@@ -4,7 +4,7 @@ import Store
 /// How an attempt at a change ended that was not refused for good.
 enum Attempt<Value: Sendable>: Sendable {
     case done(Value)
-    /// What was not as it has to be when it was tried, but is when it is looked at: others have changed it in between.
+    /// The guard refused a state that a second look finds to be right: another caller came between.
     case overtaken
     /// The resource has a status in which this cannot be done.
     case hindered(ResourceKey, status: String)

@@ -144,8 +144,8 @@ struct Call: Sendable {
         }
     }
 
-    /// This call as a change of the store, under a fresh token. Where the same call may be made twice and find its work done, it is not
-    /// `repeatable` by its answer.
+    /// This call as a change of the store, under a fresh token. An operation that finds its work done when the
+    /// same call is made twice needs no record of its answer: it passes `repeatable: false`.
     func newChange(repeatable: Bool = true) -> Change {
         Change(
             token: Token.random(), operation: contract.name, keyID: caller.keyID, requestID: caller.requestID,

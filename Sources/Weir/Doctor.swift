@@ -1,8 +1,8 @@
 import ArgumentParser
-import ControlPlane
 import Files
 import FoundationEssentials
 import Glibc
+import Identity
 import Logging
 import Migrations
 import NIOSSL
@@ -265,7 +265,8 @@ private struct DeploymentChecks {
         let instances = try await store.instances()
         let silent = instances.filter { $0.status != "STOPPED" && !$0.isAlive }
         let alive = instances.count(where: \.isAlive)
-        report.add(.well, "instances", "\(alive) alive, \(instances.count(where: \.servesControlPlane)) serve the API, \(silent.count) silent")
+        report.add(
+            .well, "instances", "\(alive) alive, \(instances.count(where: \.servesControlPlane)) serve the API, \(silent.count) silent")
         let workers = instances.count { $0.isAlive && $0.roles.split(separator: ",").contains("worker") }
         if alive > 0, workers == 0 {
             report.add(.broken, "instances", "none that is alive has the role worker", "start one: nothing becomes ACTIVE or is delivered")
