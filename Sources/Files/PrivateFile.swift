@@ -80,7 +80,7 @@ package enum PrivateFile {
     private static func remedy(_ path: String, owner: uid_t) -> String {
         let change = owner == geteuid() ? "chmod 600 \(path)" : "chown \(geteuid()) \(path) && chmod 600 \(path)"
         return """
-             Run: \(change)
+             Run: \(change). \
             Where that is not possible, as for a secret that is mounted: root's with mode 0440 or 0640 will do, if a group of Weir's may read it \
             (Kubernetes: defaultMode: 0440 for the volume, and fsGroup for the pod).
             """

@@ -17,6 +17,9 @@ extension ConfigurationFlags {
         }
     }
 
+    /// The configuration as it is given now, for a program that runs.
+    func readAgain() throws -> ServerConfiguration { try ServerConfiguration(given()) }
+
     /// The configuration of this command; shows the faults and ends the program where there are any.
     func read() throws -> ServerConfiguration {
         do {

@@ -32,7 +32,9 @@ struct Reloading: Service {
                 logger.notice("read certificates and log level again", metadata: ["level": "\(configuration.logLevel)"])
             }
         } catch {
-            logger.error("nothing was read again, what is in use stays", metadata: ["why": "\(error)"])
+            // One line, however many faults there are.
+            let why = (error as? ServerConfiguration.Invalid)?.faults.joined(separator: "; ") ?? "\(error)"
+            logger.error("nothing was read again, what is in use stays", metadata: ["why": "\(why)"])
         }
     }
 }

@@ -83,7 +83,7 @@ struct Serve: AsyncParsableCommand {
         var services: [any Service] = [
             accessLog, membership, OutboxWatch(store: store, outbox: outbox, logger: logger),
             LimitTeller(store: store, limits: limits, eventsWait: { courier.hint() }, logger: logger),
-            Reloading(read: { [flags] in try flags.read() }, certificates: certificates, logger: logger),
+            Reloading(read: { [flags] in try flags.readAgain() }, certificates: certificates, logger: logger),
         ]
         if case .sqlite(let database) = deployment.database { services.append(FileWatch(database: database, logger: logger)) }
         if configuration.roles.contains(.worker) {
