@@ -102,7 +102,7 @@ public enum EventsDocument {
         ])
     }
 
-    private static let exampleEvent = TellingEvent(
+    private static let exampleEvent = Event(
         resourceARN: "arn:aws:kinesisvideo:us-east-1:123456789012:stream/gate-7/1705489836421", sequence: 2, type: "StreamStatusChange",
         account: "123456789012", region: "us-east-1", status: "ACTIVE", version: "davN9FKg4vjyKdCSs0f4", keyID: "AKIAIOSFODNN7EXAMPLE",
         requestID: "80d5c412-b90c-48e4-8b15-acfb2f3fe3dc", occurredAt: 1_705_489_836_498)

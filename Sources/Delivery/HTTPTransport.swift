@@ -13,7 +13,7 @@ import NIOSSL
 final class HTTPTransport: Transport {
     private let policy: AddressPolicy
     private let allowsHTTP: Bool
-    private let addresses: AddressBook
+    private let addresses: AddressCache
     private let clients: ClientPool
 
     private static let longestBody = 64 << 10
@@ -21,11 +21,14 @@ final class HTTPTransport: Transport {
     private static let excerptLength = 1024
 
     /// `trustRoots` are trusted besides the system's.
-    init(policy: AddressPolicy, allowsHTTP: Bool, trustRoots: [NIOSSLCertificate], resolver: any Resolver = SystemResolver()) {
+    init(
+        policy: AddressPolicy, allowsHTTP: Bool, trustRoots: [NIOSSLCertificate], resolver: any Resolver = SystemResolver(),
+        mostSockets: Int = 640
+    ) {
         self.policy = policy
         self.allowsHTTP = allowsHTTP
-        addresses = AddressBook(resolver)
-        clients = ClientPool(trustRoots: trustRoots)
+        addresses = AddressCache(resolver)
+        clients = ClientPool(trustRoots: trustRoots, mostSockets: mostSockets)
     }
 
     func post(_ request: Post, within limit: Duration) async throws(DeliveryFault) -> PostAnswer {
@@ -35,7 +38,7 @@ final class HTTPTransport: Transport {
             throw DeliveryFault("the URL begins with http://, which delivery-allow-http does not allow")
         }
         let address = try await address(of: request, within: limit)
-        let client = try clients.client(host: target.host, address: address)
+        let client = try await clients.client(for: target, at: address)
         defer { clients.giveBack(client) }
         do {
             let answer = try await client.client.execute(outgoing(request), deadline: deadline)
@@ -43,7 +46,7 @@ final class HTTPTransport: Transport {
                 status: Int(answer.status.code), retryAfter: answer.headers.first(name: "Retry-After"),
                 date: answer.headers.first(name: "Date"), excerpt: await Self.excerpt(answer))
         } catch {
-            // The next attempt tries another of the addresses, if there are several.
+            // The next attempt tries another of the allowed addresses, if there are several.
             addresses.failed(target.host, address)
             throw DeliveryFault(Self.describe(error, target, address))
         }

@@ -16,7 +16,7 @@ struct TopicMessage: Sendable {
     var id = ""
 
     /// What happened to a resource: the subject tells it apart from the notifications of fragments, which consumers of a topic may expect alone.
-    static func lifecycle(_ event: TellingEvent, isReplay: Bool) -> TopicMessage {
+    static func lifecycle(_ event: Event, isReplay: Bool) -> TopicMessage {
         TopicMessage(
             subject: "Kinesis Video Streams Lifecycle", body: String(decoding: CloudEvent.json(event, isReplay: isReplay), as: UTF8.self),
             attributes: [("type", CloudEvent.typePrefix + event.type)], group: event.resourceARN,

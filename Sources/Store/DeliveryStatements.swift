@@ -13,8 +13,8 @@ enum DeliveryStatements {
         event.request_id, event.occurred_at
         """
 
-    private static func event(_ row: inout Row) throws(DatabaseError) -> TellingEvent {
-        TellingEvent(
+    private static func event(_ row: inout Row) throws(DatabaseError) -> Event {
+        Event(
             resourceARN: try row.text(), sequence: try row.integer(), type: try row.text(), account: try row.text(),
             region: try row.text(), status: try row.text(), version: try row.text(), keyID: try row.text(), requestID: try row.text(),
             occurredAt: try row.integer())

@@ -82,7 +82,7 @@ extension Store {
     }
 
     /// At most `limit` events after one, in the order of time: of `after`, or from the moment `since` on.
-    public func events(after: EventKey?, since: Int64, limit: Int) async throws(DatabaseError) -> [TellingEvent] {
+    public func events(after: EventKey?, since: Int64, limit: Int) async throws(DatabaseError) -> [Event] {
         try await database.read(
             DeliveryStatements.tail,
             [
@@ -91,7 +91,7 @@ extension Store {
             ])
     }
 
-    public func event(_ key: EventKey) async throws(DatabaseError) -> TellingEvent? {
+    public func event(_ key: EventKey) async throws(DatabaseError) -> Event? {
         try await database.read(
             DeliveryStatements.findEvent, [.integer(key.occurredAt), .text(key.resourceARN), .integer(key.sequence)]
         ).first

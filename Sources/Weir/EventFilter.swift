@@ -25,7 +25,7 @@ struct EventFilter {
         if let prefix, !prefix.hasPrefix("arn:") { throw ValidationError("--prefix: must begin as ARNs do, with arn:, not '\(prefix)'") }
     }
 
-    func matches(_ event: TellingEvent) -> Bool {
+    func matches(_ event: Event) -> Bool {
         (account.map { $0 == event.account } ?? true) && (types?.contains(event.type) ?? true)
             && (prefix.map { event.resourceARN.hasPrefix($0) } ?? true)
     }

@@ -166,7 +166,7 @@ struct Events: AsyncParsableCommand {
     }
 
     private static func withEvent<Command: ParsableCommand>(
-        _ words: inout CommandWords, _ command: Command, _ body: (TellingEvent, Deployment) async throws -> Void
+        _ words: inout CommandWords, _ command: Command, _ body: (Event, Deployment) async throws -> Void
     ) async throws {
         let id = words.takeFirst()
         try await Deployment.open(words, command) { deployment, _ in
@@ -214,7 +214,7 @@ struct EventTail {
     }
 
     /// What is new, at most a page of it.
-    mutating func next() async throws -> [TellingEvent] {
+    mutating func next() async throws -> [Event] {
         let found = try await store.events(after: after, since: since, limit: Self.page)
         isCaughtUp = found.count < Self.page
         let new = found.filter { seen.insert($0.key).inserted }

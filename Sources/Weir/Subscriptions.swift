@@ -139,7 +139,7 @@ struct Subscriptions: AsyncParsableCommand {
         func run() async throws {
             try await withDestination(arguments, self) { destination, deployment, configuration in
                 let keys = WebhookKeys(store: deployment.store, masterKey: try await deployment.masterKey())
-                let report = try await DeliveryTest.run(
+                let report = try await TrialDelivery.run(
                     destination, at: deployment.store.now(), settings: configuration.delivery, secrets: keys.source)
                 print(report.text)
                 if !report.isDelivered { throw ExitCode.failure }

@@ -271,8 +271,8 @@ import Testing
             return PostAnswer(status: 200)
         }
         var pace = Pace.test
-        pace.queuesPerDestination = 4
-        pace.queues = places
+        pace.attemptsPerDestination = 4
+        pace.attempts = places
         return (gate, transport, pace)
     }
 
@@ -300,14 +300,14 @@ import Testing
             let (gate, transport, pace) = Self.slowReceiver(places: 4)
             try await running([Courier(store, transport, pace: pace)]) {
                 for number in 0..<4 { _ = try await store.create(.named("slow-\(number)")) }
-                try await eventually("the slow one has all places") { gate.arrived == 4 }
+                try await eventually("the slow one has all places but one") { gate.arrived == 3 }
                 try await store.subscribe("fast")
                 // And again: it does not wait for a second place while it has the first.
                 for round in 1...3 {
                     for number in 0..<20 { _ = try await store.create(.named("fast-\(round)-\(number)")) }
                     try await eventually("the fast one has all") { transport.delivered(to: "fast").count == 20 * round }
                 }
-                #expect(gate.arrived == 4)
+                #expect(gate.arrived == 3)
                 gate.open()
                 try await eventually("the slow one has all") { transport.delivered(to: "slow").count == 64 }
             }

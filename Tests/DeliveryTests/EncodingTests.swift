@@ -8,7 +8,7 @@ import Testing
 @testable import Delivery
 
 @Suite struct EncodingTests {
-    static let event = TellingEvent(
+    static let event = Event(
         resourceARN: "arn:aws:kinesisvideo:us-east-1:111122223333:stream/gate/1705489836421", sequence: 7, type: "UpdateStream",
         account: "111122223333", region: "us-east-1", status: "UPDATING", version: "v", keyID: "AKIA", requestID: "r-1",
         occurredAt: 1_705_489_836_421)
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test func `a replay says so, and what is not known is left out`() throws {
-        let event = TellingEvent(
+        let event = Event(
             resourceARN: "arn:aws:kinesisvideo:::destination/sub-1", sequence: 1, type: "DestinationPaused", account: "", region: "",
             status: "PAUSED", version: "", keyID: "", requestID: "", occurredAt: 0)
         let object = try Self.json(CloudEvent.json(event, isReplay: true))
@@ -188,7 +188,7 @@ import Testing
     }
 
     @Test func `a FIFO topic is told which events are of one resource, and which are the same`() {
-        func members(_ event: TellingEvent, isReplay: Bool = false, topic: String = "arn:aws:sns:us-east-1:111122223333:cameras.fifo")
+        func members(_ event: Event, isReplay: Bool = false, topic: String = "arn:aws:sns:us-east-1:111122223333:cameras.fifo")
             -> [Substring]
         {
             String(decoding: SNSPublisher.body(.lifecycle(event, isReplay: isReplay), topic), as: UTF8.self).split(separator: "&")

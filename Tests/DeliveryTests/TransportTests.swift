@@ -28,12 +28,30 @@ private final class ScriptedResolver: Resolver {
 
 @Suite struct TransportTests {
     @Test func `of many who fail at an address at once one has the next tried`() async throws {
-        let book = AddressBook(ScriptedResolver(["receiver": ["127.0.0.1", "127.0.0.2"]]))
+        let book = AddressCache(ScriptedResolver(["receiver": ["127.0.0.1", "127.0.0.2"]]))
         let order = try await book.addresses(of: "receiver", within: .seconds(5))
         for _ in 0..<4 { book.failed("receiver", order[0]) }
         #expect(try await book.addresses(of: "receiver", within: .seconds(5)) == order.reversed())
         book.failed("receiver", order[1])
         #expect(try await book.addresses(of: "receiver", within: .seconds(5)) == order)
+    }
+
+    @Test func `many who need an address at once ask for it once`() async throws {
+        let resolver = ScriptedResolver(["receiver": ["127.0.0.1"]])
+        let book = AddressCache(resolver)
+        let found = try await atOnce(50) { _ in try await book.addresses(of: "receiver", within: .seconds(5)) }
+        #expect(Set(found) == [[try #require(IPAddress("127.0.0.1"))]])
+        #expect(resolver.asked == 1)
+        // Who asks for a name that is not found is told so together with the others, and asks again later.
+        let faults = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<20 {
+                group.addTask {
+                    do { return try await book.addresses(of: "nobody", within: .seconds(5)).isEmpty } catch { return true }
+                }
+            }
+            return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        #expect(faults == 20)
     }
 
     private static func post(_ url: String, isTrusted: Bool = false, _ headers: [(name: String, value: String)] = []) throws -> Post {
@@ -234,6 +252,62 @@ private final class ScriptedResolver: Resolver {
                 try await Self.expect(200, transport, post.target.url, within: .seconds(60))
             }
         }
+    }
+
+    @Test(arguments: [
+        ["169.254.169.254", "127.0.0.9", "127.0.0.1"], ["127.0.0.9", "10.0.0.1", "127.0.0.1"],
+        ["127.0.0.8", "10.0.0.1", "127.0.0.9", "169.254.169.254", "127.0.0.1"],
+    ]) func `every address that is allowed gets its turn`(_ addresses: [String]) async throws {
+        let resolver = ScriptedResolver(["receiver.test": addresses])
+        try await Receiver.with({ _ in Receiver.ok }) { receiver in
+            try await Self.with(resolver: resolver) { transport in
+                let url = "http://receiver.test:\(receiver.port)/"
+                for dead in addresses where dead.hasPrefix("127") && dead != "127.0.0.1" {
+                    let fault = try await Self.failure(transport, url)
+                    #expect(fault?.contains(dead) == true)
+                }
+                try await Self.expect(200, transport, url, within: .seconds(60))
+                try await Self.expect(200, transport, url, within: .seconds(60))
+            }
+        }
+    }
+
+    @Test func `no more sockets are open than there may be, those that wait for their next use included`() async throws {
+        let names = Dictionary(uniqueKeysWithValues: (0..<12).map { ("host-\($0).test", ["127.0.0.1"]) })
+        try await Receiver.with({ request in request.contains("/silent") ? .silence : Receiver.ok }) { receiver in
+            let transport = HTTPTransport(
+                policy: try AddressPolicy("127.0.0.0/8"), allowsHTTP: true, trustRoots: [], resolver: ScriptedResolver(names),
+                mostSockets: 3)
+            for name in names.keys { try await Self.expect(200, transport, "http://\(name):\(receiver.port)/", within: .seconds(60)) }
+            try await eventually("unused ones are closed for others") { receiver.closed == 9 }
+            try await withThrowingTaskGroup { group in
+                for number in 0..<3 {
+                    group.addTask { _ = try await Self.failure(transport, "http://host-\(number).test:\(receiver.port)/silent") }
+                }
+                try await eventually("three are in use") { receiver.requests.count(where: { $0.contains("/silent") }) == 3 }
+                let post = try Self.post("http://host-9.test:\(receiver.port)/")
+                let error = await #expect(throws: DeliveryFault.self) { try await transport.post(post, within: .seconds(60)) }
+                // No fault of the receiver, so no attempt.
+                #expect(error?.isOwn == true)
+                group.cancelAll()
+            }
+            await transport.close()
+        }
+    }
+
+    @Test func `the largest number of users is remembered for one window at least, and for two at most`() {
+        let start = ContinuousClock.now
+        var peak = RecentPeak(window: .seconds(10))
+        #expect(peak.value(at: start) == 0)
+        peak.note(5, at: start)
+        peak.note(2, at: start + .seconds(9))
+        #expect(peak.value(at: start + .seconds(19)) == 5)
+        #expect(peak.value(at: start + .seconds(20)) == 0)
+        peak.note(3, at: start + .seconds(12))
+        #expect(peak.value(at: start + .seconds(21)) == 5)
+        #expect(peak.value(at: start + .seconds(22)) == 3)
+        peak.note(1, at: start + .seconds(50))
+        #expect(peak.value(at: start + .seconds(50)) == 1)
     }
 
     @Test func `many hosts do not keep their clients for ever`() async throws {

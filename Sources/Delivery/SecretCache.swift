@@ -6,7 +6,7 @@ public typealias SecretSource = @Sendable (_ owner: String) async throws -> [Web
 /// Signers with the active secrets of each owner, remembered for a few seconds: a rotated secret signs from then on, on every instance.
 ///
 /// Threads: any task may use it at any time. Memory is bounded: what is too old is forgotten.
-final class SecretBook: Sendable {
+final class SecretCache: Sendable {
     private struct Entry {
         let signer: WebhookSigner
         let goodUntil: ContinuousClock.Instant
@@ -26,7 +26,7 @@ final class SecretBook: Sendable {
         if let entry = entries.withLock({ $0[owner] }), entry.goodUntil > now { return entry.signer }
         let secrets: [WebhookSecret]
         do { secrets = try await source(owner) } catch {
-            throw DeliveryFault("the webhook secret of \(owner) cannot be read: \(error)")
+            throw DeliveryFault("the webhook secret of \(owner) cannot be read: \(error)", isOwn: true)
         }
         let signer = WebhookSigner(secrets)
         entries.withLock { entries in
