@@ -1,16 +1,25 @@
 import AsyncHTTPClient
+import FoundationEssentials
 import Locking
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Store
 
-/// A client for each receiver at the address that it is connected at, and with them a hard limit on sockets.
+/// A client for each receiver by the route that it is reached by, and with them a hard limit on sockets.
 ///
 /// A client keeps connections for a while after they were used: as many as it had in use at once lately. Clients that nobody uses are ended, the
 /// longest unused first, when there are too many of them or of their sockets.
 ///
 /// Threads: any task may use it at any time.
 final class ClientPool: Sendable {
+    /// How a receiver is reached.
+    enum Route: Hashable, Sendable {
+        /// At an address that was resolved and checked.
+        case direct(IPAddress)
+        case proxy(OutgoingProxy.Server)
+    }
+
     /// A client that is in use until it is given back.
     struct Leased: Sendable {
         fileprivate let key: Key
@@ -21,7 +30,7 @@ final class ClientPool: Sendable {
         let isSecure: Bool
         let host: String
         let port: Int
-        let address: IPAddress
+        let route: Route
     }
 
     private struct Entry {
@@ -52,9 +61,9 @@ final class ClientPool: Sendable {
         self.mostSockets = mostSockets
     }
 
-    /// The client that connects to `address` for `target`. Fails, through no fault of the receiver, where all sockets are in use.
-    func client(for target: WebTarget, at address: IPAddress) async throws(DeliveryFault) -> Leased {
-        let key = Key(isSecure: target.isSecure, host: target.host, port: target.port, address: address)
+    /// The client that reaches `target` by a route. Fails, through no fault of the receiver, where all sockets are in use.
+    func client(for target: WebTarget, by route: Route) async throws(DeliveryFault) -> Leased {
+        let key = Key(isSecure: target.isSecure, host: target.host, port: target.port, route: route)
         let (client, ended) = state.withLock { state -> (Result<HTTPClient, DeliveryFault>, [HTTPClient]) in
             guard !state.isClosed else { return (.failure(DeliveryFault("the server is stopping")), []) }
             let now = ContinuousClock.now
@@ -112,6 +121,8 @@ final class ClientPool: Sendable {
         return [oldest.value.client]
     }
 
+    private static func base64(_ text: String) -> String { Data(text.utf8).base64EncodedString() }
+
     private func make(_ key: Key) -> HTTPClient {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
@@ -121,7 +132,12 @@ final class ClientPool: Sendable {
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: tls, redirectConfiguration: .disallow, timeout: .init(connect: .seconds(10)), decompression: .disabled)
         configuration.httpVersion = .http1Only
-        if IPAddress(key.host) == nil { configuration.dnsOverride = [key.host: key.address.description] }
+        switch key.route {
+        case .direct(let address): if IPAddress(key.host) == nil { configuration.dnsOverride = [key.host: address.description] }
+        case .proxy(let server):
+            configuration.proxy = .server(
+                host: server.host, port: server.port, authorization: server.credentials.map { .basic(credentials: Self.base64($0)) })
+        }
         // Whoever shares a host with a slow receiver does not wait for its connections.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = mostSockets
         configuration.connectionPool.idleTimeout = TimeAmount(Self.idleTime)

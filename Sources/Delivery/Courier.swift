@@ -203,11 +203,13 @@ public final class Courier: Service {
 
     // MARK: Upkeep
 
-    /// About once a minute: destinations that have failed for too long, and what waits for none.
+    /// About once a minute: destinations that have failed for too long, those that no stream names any more, and what waits for none.
     private func keepUp() async {
         while await pause(milliseconds: pace.upkeepInterval) {
             await trying { () async throws(DatabaseError) in
                 try await self.pauseFailing()
+                try await self.store.removeUnusedDestinations(
+                    olderThan: self.pace.unusedAge, failures: self.pace.toleratedFailures)
                 try await self.store.abandonUndeliverable()
             }
         }

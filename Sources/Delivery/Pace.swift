@@ -34,6 +34,8 @@ struct Pace: Sendable {
     var rest = Duration.milliseconds(5)
     /// Between two looks after destinations that fail or are gone, in milliseconds.
     var upkeepInterval = 45_000...75_000
+    /// How long no stream has named a destination that is not kept any more, in milliseconds. Longer than any change takes to be seen.
+    var unusedAge: Int64 = 10 * 60 * 1000
     /// Between two times that the failures of a destination are written down.
     var noteInterval = Duration.seconds(1)
     /// Between two lines of the log about the failing destinations of one account.

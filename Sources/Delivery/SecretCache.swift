@@ -1,9 +1,23 @@
 import Locking
+public import Store
 
-/// The active secrets of an owner, an account or a subscription, the newest first; the first is made where there is none yet.
-public typealias SecretSource = @Sendable (_ owner: String) async throws -> [WebhookSecret]
+/// What a webhook shows its receiver besides the event.
+public struct WebhookCredentials: Sendable {
+    /// What it is signed with, the newest first.
+    public let secrets: [WebhookSecret]
+    /// What an operator adds.
+    public let headers: [WebhookHeader]
 
-/// Signers with the active secrets of each owner, remembered for a few seconds: a rotated secret signs from then on, on every instance.
+    public init(secrets: [WebhookSecret], headers: [WebhookHeader] = []) {
+        self.secrets = secrets
+        self.headers = headers
+    }
+}
+
+/// The credentials of a destination as they are now.
+public typealias SecretSource = @Sendable (DestinationRecord) async throws -> WebhookCredentials
+
+/// Signers with the active secrets of each destination, remembered for a few seconds: a rotated secret signs from then on, on every instance.
 ///
 /// Threads: any task may use it at any time. Memory is bounded: what is too old is forgotten.
 final class SecretCache: Sendable {
@@ -21,17 +35,20 @@ final class SecretCache: Sendable {
         self.source = source
     }
 
-    func signer(for owner: String) async throws(DeliveryFault) -> WebhookSigner {
+    func signer(for destination: DestinationRecord) async throws(DeliveryFault) -> WebhookSigner {
         let now = ContinuousClock.now
-        if let entry = entries.withLock({ $0[owner] }), entry.goodUntil > now { return entry.signer }
-        let secrets: [WebhookSecret]
-        do { secrets = try await source(owner) } catch {
-            throw DeliveryFault("the webhook secret of \(owner) cannot be read: \(error)", isOwn: true)
+        if let entry = entries.withLock({ $0[destination.id] }), entry.goodUntil > now {
+            return entry.signer
         }
-        let signer = WebhookSigner(secrets)
+        let credentials: WebhookCredentials
+        do { credentials = try await source(destination) } catch {
+            throw DeliveryFault(
+                "the webhook secret of \(destination.id) cannot be read: \(error)", isOwn: true)
+        }
+        let signer = WebhookSigner(credentials)
         entries.withLock { entries in
             if entries.count >= Self.mostEntries { entries = entries.filter { $0.value.goodUntil > now } }
-            entries[owner] = Entry(signer: signer, goodUntil: now + Self.lifetime)
+            entries[destination.id] = Entry(signer: signer, goodUntil: now + Self.lifetime)
         }
         return signer
     }

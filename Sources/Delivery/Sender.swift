@@ -66,9 +66,11 @@ final class Sender: Sendable {
     private func post(_ event: Event, _ isReplay: Bool, to destination: DestinationRecord) async throws(DeliveryFault) -> AttemptResult {
         let target = try target(destination.target)
         let body = CloudEvent.json(event, isReplay: isReplay)
-        let signer = try await secrets.signer(for: destination.secretOwner)
-        var headers = signer.headers(id: event.id, at: Int64(Date().timeIntervalSince1970), body: body)
-        headers.append(("Content-Type", CloudEvent.contentType))
+        let signer = try await secrets.signer(for: destination)
+        var headers = signer.headers(
+            id: WebhookSigner.messageID(of: event.id), at: Int64(Date().timeIntervalSince1970), body: body
+        )
+        headers.append(("Content-Type", destination.contentType ?? CloudEvent.contentType))
         headers.append(("User-Agent", "weir"))
         if isReplay { headers.append(("weir-replay", "true")) }
         let answer = try await transport.post(Post(target: target, headers: headers, body: body, isTrusted: false), within: timeout)

@@ -1,3 +1,4 @@
+import Contract
 public import Store
 
 /// A test event, sent to a destination once and at once.
@@ -34,9 +35,9 @@ public enum TrialDelivery {
             case .failed(let failure): (false, "failed: \(failure.error)", failure.excerpt)
             }
         // What a stranger answers is shown without what a terminal would obey.
-        let shown = String(decoding: excerpt, as: UTF8.self).unicodeScalars.map {
-            $0 == "\n" || ($0.value >= 0x20 && !(0x7F...0x9F).contains($0.value)) ? String($0) : "?"
-        }.joined()
-        return Report(isDelivered: isDelivered, text: "\(outcome), after \(milliseconds) ms" + (shown.isEmpty ? "" : "\n" + shown))
+        let lines = excerpt.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let shown = lines.map { String(decoding: $0, as: UTF8.self).escapingControls }.joined(separator: "\n")
+        return Report(
+            isDelivered: isDelivered, text: "\(outcome.escapingControls), after \(milliseconds) ms" + (shown.isEmpty ? "" : "\n" + shown))
     }
 }

@@ -14,14 +14,14 @@ enum Log {
     private static let standardError = Lock(())
 
     static func make(level: String) -> Logger {
-        var logger = Logger(label: "weir") { _ in StreamLogHandler.standardError(label: "weir") }
+        var logger = Logger(label: "weir") { EscapingLogHandler(StreamLogHandler.standardError(label: $0)) }
         logger.logLevel = Logger.Level(rawValue: level) ?? .info
         return logger
     }
 
     /// For libraries whose every word would be one too many unless something is wrong.
     static var quiet: Logger {
-        var logger = Logger(label: "weir") { _ in StreamLogHandler.standardError(label: "weir") }
+        var logger = Logger(label: "weir") { EscapingLogHandler(StreamLogHandler.standardError(label: $0)) }
         logger.logLevel = .error
         return logger
     }

@@ -38,7 +38,7 @@ struct ServerConfiguration: Sendable {
     var eventRetention: Int64
     var notifications: NotificationRules
     var delivery: DeliverySettings
-    /// How many events may wait before changes are refused.
+    /// How many events of an account may wait before its changes are refused.
     var outboxLimit: Int64
     /// Seconds.
     var drainSeconds: Int
@@ -150,11 +150,18 @@ struct ServerConfiguration: Sendable {
         Key(name: "sns-access-key-id", fallback: "", help: "Access key that publishing to topics is signed with."),
         Key(name: "sns-secret-access-key", fallback: "", help: "Its secret.", isSecret: true),
         Key(
+            name: "sns-session-token", fallback: "",
+            help: "Its session token, where the key is a temporary one.", isSecret: true),
+        Key(
             name: "lifecycle-notifications", fallback: "false",
             help: "Whether the topics of streams are told what happens to the stream, besides of its fragments."),
         Key(
+            name: "destination-limit", fallback: "100",
+            help:
+                "How many destinations the notification configurations of an account may name in a region."),
+        Key(
             name: "outbox-limit", fallback: "1000000",
-            help: "How many events may wait for their destinations before changes are refused."),
+            help: "How many events of an account may wait for their destinations before its changes are refused."),
         Key(name: "drain-seconds", fallback: "0", help: "How long to answer as before, but not ready, after SIGTERM."),
         Key(name: "stop-seconds", fallback: "10", help: "How long requests in flight may take to finish when stopping."),
         Key(name: "log-level", fallback: "info", help: "trace, debug, info, notice, warning, error or critical."),
@@ -267,7 +274,8 @@ struct ServerConfiguration: Sendable {
         edgeTimeout = checking.integer("edge-timeout-seconds", in: 1...86_400) * 1000
         eventRetention = checking.integer("event-retention-hours", in: 1...87_600) * 60 * 60 * 1000
         notifications = NotificationRules(
-            tellsTopicsOfLifecycle: checking.boolean("lifecycle-notifications"), allowsHTTP: checking.boolean("delivery-allow-http"))
+            tellsTopicsOfLifecycle: checking.boolean("lifecycle-notifications"), allowsHTTP: checking.boolean("delivery-allow-http"),
+            destinationLimit: checking.integer("destination-limit", in: 0...1_000_000))
         delivery = checking.delivery()
         outboxLimit = checking.integer("outbox-limit", in: 1...1_000_000_000)
         drainSeconds = Int(checking.integer("drain-seconds", in: 0...3600))

@@ -572,7 +572,7 @@ import Testing
             try await store.subscribe("gone")
             try await store.subscribe("kept")
             for number in 0..<120 { _ = try await store.create(.named("gate-\(number)")) }
-            _ = try await store.addWebhookSecret(owner: "gone", secretSealed: "s", onlyFirst: true)
+            _ = try await store.addWebhookSecret(owner: "gone", secretSealed: "s")
             #expect(try await store.removeSubscription("gone"))
             #expect(try await !store.removeSubscription("gone"))
             #expect(try await store.webhookSecrets(owner: "gone").isEmpty)
@@ -639,7 +639,7 @@ import Testing
                 secrets: { _ in
                     asked.wrappingAdd(1, ordering: .relaxed)
                     guard isReadable.load(ordering: .relaxed) else { throw DatabaseError(.unavailable, "away") }
-                    return []
+                    return WebhookCredentials(secrets: [])
                 })
             try await running([courier]) {
                 try await eventually("it was given back") {

@@ -10,7 +10,8 @@ enum Made {
     ) -> DestinationRecord {
         DestinationRecord(
             id: id, origin: origin, kind: .webhook, target: "https://\(id).example/", account: account, region: nil, types: nil,
-            resourcePrefix: nil, status: .active, statusReason: nil, createdAt: 0, failingSince: nil, failures: failures, pending: 0)
+            resourcePrefix: nil, status: .active, statusReason: nil, createdAt: 0, failingSince: nil, failures: failures, contentType: nil,
+            headersSealed: nil, pending: 0)
     }
 
     /// A queue `name` of the destination, with events numbered from 1.
