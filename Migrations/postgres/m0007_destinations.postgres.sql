@@ -8,4 +8,4 @@ ALTER TABLE destination ADD COLUMN headers_sealed TEXT COLLATE "C";
 
 -- The destinations of an account, which are counted, and the streams that name one.
 CREATE INDEX destination_account ON destination (account) WHERE origin = 'STREAM';
-CREATE INDEX stream_notification_destination ON stream (notification_destination) WHERE notification_destination IS NOT NULL;
+CREATE INDEX stream_notification_destination ON stream (notification_destination);

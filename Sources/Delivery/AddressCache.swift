@@ -1,6 +1,5 @@
 import Locking
 
-
 /// What names resolve to, remembered for a while: many are posted to at once, and a name is asked for once.
 ///
 /// Threads: any task may use it at any time. Memory is bounded: what is too old is forgotten.

@@ -207,6 +207,7 @@ public final class Courier: Service {
     private func keepUp() async {
         while await pause(milliseconds: pace.upkeepInterval) {
             await trying { () async throws(DatabaseError) in
+                try await self.store.releaseDeliveries(dueLaterThan: self.longestWait)
                 try await self.pauseFailing()
                 try await self.store.removeUnusedDestinations(
                     olderThan: self.pace.unusedAge, failures: self.pace.toleratedFailures)
@@ -214,6 +215,9 @@ public final class Courier: Service {
             }
         }
     }
+
+    /// Milliseconds that nothing is made to wait for longer: by a back-off, a receiver's Retry-After or a lease.
+    private var longestWait: Int64 { max(pace.backoff.last, RetryAfter.longest, lease) }
 
     /// Pauses destinations that have failed for too long, and tells so.
     private func pauseFailing() async throws(DatabaseError) {

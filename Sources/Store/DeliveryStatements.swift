@@ -182,6 +182,14 @@ enum DeliveryStatements {
         """,
         decode: text)
 
+    /// Makes the queues of the destination $1 due now that are due later than $2 milliseconds from now: a clock that ran ahead has left them.
+    static let releaseLate = Statement<Void>(
+        "delivery.release-late",
+        """
+        UPDATE delivery_queue SET available_at = now_ms()
+        WHERE destination_id = $1 AND available_at > (SELECT now_ms()) + CAST($2 AS BIGINT)
+        """)
+
     // The end of what waits for a destination that is gone or wants no more, one queue after the other.
 
     /// At most $2 queues of the destination $1, leased or not.
@@ -421,7 +429,8 @@ enum DeliveryStatements {
     static let all: [StatementText] = [
         due.text, abandoned.text, claim.text, waiting.text, deliver.text, fail.text, insertAttempt.text, removeQueue.text,
         releaseQueue.text, removeFreeQueue.text, releaseFreeQueue.text, queues.text, giveUp.text, forget.text, removeAbandonedQueue.text,
-        queuesAfter.text, drop.text, removeDroppedQueue.text, nextQueue.text, countPendingOf.text, tail.text, findEvent.text,
+        releaseLate.text, queuesAfter.text, drop.text, removeDroppedQueue.text, nextQueue.text, countPendingOf.text, tail.text,
+        findEvent.text,
         deliveries.text, attempts.text, dead.text, replay.text, enqueueReplay.text, now.text, countPending.text, backlog.text,
         insertEvent.text, insertEventDeliveries.text, enqueueEventDeliveries.text, removeOld.text, removeOldAttempts.text,
     ]

@@ -73,7 +73,7 @@ enum DestinationStatements {
 
     private static let unused = """
         origin = 'STREAM' AND used_at < (SELECT now_ms()) - CAST($1 AS BIGINT) AND created_at < (SELECT now_ms()) - CAST($1 AS BIGINT)
-            AND NOT EXISTS (SELECT 1 FROM stream WHERE stream.notification_destination = destination.id)
+            AND (SELECT stream.name FROM stream WHERE stream.notification_destination = destination.id LIMIT 1) IS NULL
         """
 
     /// Disables those that no stream has named for $1 milliseconds and that fail, $2 times in a row by now: what waits for them is given up.
@@ -89,7 +89,7 @@ enum DestinationStatements {
         "destination.remove-unused",
         """
         DELETE FROM destination WHERE \(unused)
-            AND NOT EXISTS (SELECT 1 FROM delivery_queue WHERE delivery_queue.destination_id = destination.id)
+            AND (SELECT delivery_queue.resource_arn FROM delivery_queue WHERE delivery_queue.destination_id = destination.id LIMIT 1) IS NULL
         """)
 
     /// Who names a destination that was disabled wants to have it again.
@@ -138,6 +138,10 @@ enum DestinationStatements {
         """
         UPDATE destination SET retry_at = now_ms() + CAST($2 AS BIGINT) WHERE id = $1 AND retry_at < now_ms() + CAST($2 AS BIGINT)
         """)
+
+    /// Sends again now where nothing was to be sent for longer than $1 milliseconds from now.
+    static let releaseLate = Statement<Void>(
+        "destination.release-late", "UPDATE destination SET retry_at = 0 WHERE retry_at > (SELECT now_ms()) + CAST($1 AS BIGINT)")
 
     /// Those that have done nothing but fail, from the first failure to the last, for $1 milliseconds.
     static let failing = Statement(
@@ -194,7 +198,8 @@ enum DestinationStatements {
 
     static let all: [StatementText] = [
         list.text, find.text, insertSubscription.text, insertForStream.text, enableForStream.text, setStatus.text, remove.text,
-        removeSecrets.text, room.text, disableUnused.text, removeUnused.text, note.text, holdBack.text, failing.text, pauseFailing.text,
+        removeSecrets.text, room.text, disableUnused.text, removeUnused.text, note.text, holdBack.text, releaseLate.text, failing.text,
+        pauseFailing.text,
         insertPausedEvent.text, secrets.text,
         insertSecret.text, removeOldSecrets.text,
     ]

@@ -127,6 +127,19 @@ extension Store {
         _ = try await write(batch)
     }
 
+    /// Makes due now what is due later than `wait` milliseconds from now, which is longer than anything is made to wait: the database's clock ran
+    /// ahead when it was written, and was put right.
+    public func releaseDeliveries(dueLaterThan wait: Int64) async throws(DatabaseError) {
+        for destination in try await destinations(counting: 0) {
+            var batch = Batch()
+            batch.add(DeliveryStatements.releaseLate, [.text(destination.id), .integer(wait)])
+            _ = try await write(batch)
+        }
+        var batch = Batch()
+        batch.add(DestinationStatements.releaseLate, [.integer(wait)])
+        _ = try await write(batch)
+    }
+
     /// The destinations that have done nothing but fail for `age` milliseconds.
     public func failingDestinations(for age: Int64) async throws(DatabaseError) -> [DestinationRecord] {
         try await database.read(DestinationStatements.failing, [.integer(age)])

@@ -716,6 +716,32 @@ import Testing
         }
     }
 
+    @Test(arguments: Engine.allCases) func `what a clock that ran ahead has left is due once the clock is right`(_ engine: Engine)
+        async throws
+    {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            for id in ["all", "quiet"] { try await store.subscribe(id) }
+            _ = try await store.create(.named("gate"))
+            let (hour, day): (Int64, Int64) = (3_600_000, 86_400_000)
+            // A day ahead a claim is made, and a receiver asks for quiet.
+            try database.clock.advance(by: day)
+            #expect(try await store.claimQueues(of: "all", leaseToken: "ahead", lease: hour, limit: 1).count == 1)
+            try await store.holdBack("quiet", for: hour)
+            try database.clock.advance(by: -day)
+            // What waits for as long as anything may is left alone.
+            try await store.releaseDeliveries(dueLaterThan: day + hour)
+            #expect(try await store.dueDestinations().isEmpty)
+            var pace = Pace.test
+            pace.upkeepInterval = 5...10
+            pace.backoff = Backoff()
+            let transport = ScriptedTransport()
+            try await running([Courier(store, transport, pace: pace)]) {
+                try await eventually("both arrive") { transport.delivered.count == 2 }
+            }
+        }
+    }
+
     @Test(arguments: Engine.allCases) func `adding events and emptying queues at once leaves none behind`(_ engine: Engine) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
