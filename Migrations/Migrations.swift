@@ -23,5 +23,8 @@ extension Migration {
         Migration(
             version: 6, name: "delivery views", oldestCompatible: 5,
             sqlite: PackageResources.m0006_delivery_views_sqlite_sql, postgres: PackageResources.m0006_delivery_views_postgres_sql),
+        Migration(
+            version: 7, name: "destinations", oldestCompatible: 5, sqlite: PackageResources.m0007_destinations_sqlite_sql,
+            postgres: PackageResources.m0007_destinations_postgres_sql),
     ]
 }

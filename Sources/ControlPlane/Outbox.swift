@@ -1,18 +1,18 @@
 import Contract
+import Locking
 public import SQL
 public import Store
-import Synchronization
 
-/// What waits for its destinations, as far as it concerns who makes changes: while too much waits, changes are refused, since nothing that was
-/// accepted is ever dropped.
+/// What waits for its destinations, as far as it concerns who makes changes: while too many events of an account wait, its changes are refused,
+/// since nothing that was accepted is ever dropped. Nobody else's are.
 ///
 /// Threads: any task may use it at any time.
 public final class Outbox: Sendable {
     private let limit: Int64
-    private let isFull = Atomic(false)
+    private let full = Lock<Set<String>>([])
     private let eventsWait: @Sendable () -> Void
 
-    /// An outbox in which `limit` events may wait. `eventsWait` is called after each change; it must return at once.
+    /// An outbox in which `limit` events of each account may wait. `eventsWait` is called after each change; it must return at once.
     public init(limit: Int64, eventsWait: @escaping @Sendable () -> Void = {}) {
         self.limit = limit
         self.eventsWait = eventsWait
@@ -20,20 +20,22 @@ public final class Outbox: Sendable {
 
     /// Counts what waits, no further than to the limit. Between two counts changes are admitted, or refused, as the last one says.
     public func count(in store: Store) async throws(DatabaseError) {
-        let isFull = try await store.pendingDeliveries(limit: limit) >= limit
-        self.isFull.store(isFull, ordering: .relaxed)
+        let full = try await store.accountsWithWaitingEvents(atLeast: limit)
+        self.full.withLock { $0 = full }
     }
 
-    /// Whether changes are refused.
-    public var refusesChanges: Bool { isFull.load(ordering: .relaxed) }
+    /// The accounts whose changes are refused.
+    public var refusedAccounts: Set<String> { full.withLock { $0 } }
 
-    /// Refuses a change while the outbox is full.
-    func admitChange() throws(OperationError) {
-        guard refusesChanges else { return }
+    /// Refuses a change of an account while too many of its events wait.
+    func admitChange(of account: String) throws(OperationError) {
+        guard full.withLock({ $0.contains(account) }) else { return }
         throw OperationError(
             .serviceUnavailable,
-            "Changes are refused: \(limit) events wait for their destinations, as many as may. Reading works. The operator sees with "
-                + "'weir subscriptions list' what is behind, and can mend, resume or remove it, or raise outbox-limit.")
+            "Changes are refused: \(limit) events wait for their destinations, as many as may of an account. Reading works, and so do "
+                + "DeleteStream, DeleteSignalingChannel and UpdateNotificationConfiguration with a configuration that is DISABLED or left "
+                + "out. The operator sees with 'weir subscriptions list' what is behind, and can mend, resume or drop it, or raise "
+                + "outbox-limit.")
     }
 
     /// A change was made.

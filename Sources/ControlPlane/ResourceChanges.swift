@@ -51,6 +51,12 @@ extension Call {
                     .invalidArgument,
                     "The retention of the stream \(name) is \(found.dataRetentionInHours) hours: the change would take it out of 0 to 87600."
                 )
+            case .tooManyDestinations:
+                throw OperationError(
+                    .invalidArgument,
+                    "The streams of the account name \(plane.rules.notifications.destinationLimit) notification destinations in "
+                        + "\(caller.region), as many as they may: name one of those, or disable configurations that name others. A "
+                        + "destination that no stream names goes within a quarter of an hour.")
             case .refused(let found):
                 guard let status = StreamStatus(rawValue: found.status) else { return .overtaken }
                 guard StatusMachine.next(status, event) != .refused else {

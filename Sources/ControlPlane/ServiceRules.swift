@@ -32,10 +32,15 @@ public struct NotificationRules: Sendable {
     public var tellsTopicsOfLifecycle: Bool
     /// Whether URLs without TLS are taken.
     public var allowsHTTP: Bool
+    /// Destinations that the streams of an account may name in a region.
+    public var destinationLimit: Int64
 
-    public init(tellsTopicsOfLifecycle: Bool = false, allowsHTTP: Bool = false) {
+    public init(
+        tellsTopicsOfLifecycle: Bool = false, allowsHTTP: Bool = false, destinationLimit: Int64 = 100
+    ) {
         self.tellsTopicsOfLifecycle = tellsTopicsOfLifecycle
         self.allowsHTTP = allowsHTTP
+        self.destinationLimit = destinationLimit
     }
 }
 

@@ -9,7 +9,7 @@ public enum CloudEvent {
     public static let typePrefix = "weir.kinesisvideo."
 
     /// The event as one line of JSON without a line feed; the same bytes each time.
-    public static func json(_ event: TellingEvent, isReplay: Bool = false) -> [UInt8] {
+    public static func json(_ event: Event, isReplay: Bool = false) -> [UInt8] {
         var writer = JSONWriter(capacity: 1024)
         writer.beginObject()
         writer.member("specversion", "1.0")
@@ -32,12 +32,12 @@ public enum CloudEvent {
     }
 
     /// Whose events these are: of an account in a region or, where an event is about neither, of the deployment.
-    static func source(of event: TellingEvent) -> String {
+    static func source(of event: Event) -> String {
         event.account.isEmpty ? "urn:weir:kinesisvideo" : "urn:weir:kinesisvideo:\(event.region):\(event.account)"
     }
 
     /// What is not known, or does not apply, is left out.
-    private static func writeData(of event: TellingEvent, _ writer: inout JSONWriter) {
+    private static func writeData(of event: Event, _ writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("resourceARN", event.resourceARN)
         for (name, value) in [

@@ -1,4 +1,3 @@
-import Locking
 public import Logging
 import SQL
 public import ServiceLifecycle
@@ -9,10 +8,22 @@ public import Store
 /// Any number of instances may do so at once. Each claims queues, the events of one resource for one destination, for the time of a lease; what
 /// one of them was at when it died is sent again by another once the lease has ended, under the same id.
 ///
+/// `CourierMachine` decides; this does what it says, and tells it what came of it. `docs/events-delivery.md` shows how.
+///
 /// Threads: one task runs it; any may call `hint()` at any time.
 public final class Courier: Service {
-    private let shared: CourierShared
-    private let lanes = Lock<[String: Lane]>([:])
+    private typealias Input = CourierMachine.Input
+
+    private let store: Store
+    private let settings: DeliverySettings
+    private let sender: Sender
+    private let pace: Pace
+    private let logger: Logger
+    private let inputs: AsyncStream<CourierMachine.Input>
+    private let input: AsyncStream<CourierMachine.Input>.Continuation
+    /// One element for any number of hints since the last was taken.
+    private let hints: AsyncStream<Void>
+    private let hinting: AsyncStream<Void>.Continuation
 
     /// A courier for a store. Throws where the settings name a file that cannot be used.
     public convenience init(store: Store, settings: DeliverySettings, secrets: @escaping SecretSource, logger: Logger) throws {
@@ -22,101 +33,228 @@ public final class Courier: Service {
     }
 
     init(store: Store, settings: DeliverySettings, sender: Sender, pace: Pace, logger: Logger) {
-        shared = CourierShared(store: store, settings: settings, sender: sender, pace: pace, logger: logger)
+        self.store = store
+        self.settings = settings
+        self.sender = sender
+        self.pace = pace
+        self.logger = logger
+        (inputs, input) = AsyncStream.makeStream()
+        (hints, hinting) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     /// Says that events may wait. Without it they are found within a second.
-    public func hint() { shared.hint() }
+    public func hint() { hinting.yield() }
 
     /// Delivers until the process is asked to stop. What is in flight then has a moment to arrive; what has not is given back.
+    ///
+    /// Where its task is cancelled, all of that ends at once: what was sent and is not written down is sent again after its lease.
     public func run() async throws {
-        await withTaskCancellationHandler {
-            await withGracefulShutdownHandler {
-                await work()
-            } onGracefulShutdown: {
-                self.stop()
+        await withGracefulShutdownHandler {
+            // Two groups: what is to be written down must not be cancelled with the attempts that it tells of. The inner group ends first, once the
+            // machine has nothing left to do.
+            await withDiscardingTaskGroup { writes in
+                await withDiscardingTaskGroup { attempts in
+                    attempts.addTask { await self.look() }
+                    attempts.addTask { await self.lookFromTimeToTime() }
+                    attempts.addTask { await self.keepUp() }
+                    await self.decide(&attempts, &writes)
+                    attempts.cancelAll()
+                }
             }
-        } onCancel: {
-            self.stop()
+        } onGracefulShutdown: {
+            self.input.yield(.stop)
         }
-        await shared.finisher.drain()
-        await shared.sender.close()
+        await sender.close()
     }
 
-    private func stop() {
-        shared.stop()
-        for lane in lanes.withLock({ Array($0.values) }) { lane.close() }
-    }
-
-    private func work() async {
-        await withDiscardingTaskGroup { group in
-            group.addTask { await cancelWhenGracefulShutdown { await self.poll() } }
-            group.addTask { await cancelWhenGracefulShutdown { await self.keepUp() } }
-            for await _ in shared.hints {
-                if shared.isStopping { break }
-                await look(&group)
-                // Changes come in thousands a second; looking once for a handful of them is enough.
-                try? await Task.sleep(for: shared.pace.rest)
-            }
+    private func decide(_ attempts: inout DiscardingTaskGroup, _ writes: inout DiscardingTaskGroup) async {
+        var machine = CourierMachine(pace: pace, timeout: settings.timeout, attemptLimit: settings.attempts)
+        for await event in inputs {
+            for action in machine.receive(event, at: .now) { perform(action, &attempts, &writes) }
+            if machine.isEnded { return }
         }
     }
 
-    /// Sees to it that each destination that has work is worked for.
-    private func look(_ group: inout DiscardingTaskGroup) async {
-        do throws(DatabaseError) {
-            let due = try await shared.store.dueDestinations()
-            shared.succeeded()
-            for destination in due {
-                work(lane(for: destination), destination, &group)
+    private func perform(_ action: CourierMachine.Action, _ attempts: inout DiscardingTaskGroup, _ writes: inout DiscardingTaskGroup) {
+        switch action {
+        case .attempt(let destination, let number, let waiting):
+            attempts.addTask { self.input.yield(await self.attempt(destination, number, waiting)) }
+        case .claim(let id, let count): writes.addTask { self.input.yield(.claimed(id, await self.claim(id, count))) }
+        case .enforce(let demand, let finished):
+            writes.addTask {
+                await self.enforce(demand, finished.queue.destinationID)
+                self.input.yield(.demandWritten(finished))
             }
-            for lane in lanes.withLock({ Array($0.values) }) {
-                if let destination = lane.destinationThatLacksWorkers { work(lane, destination, &group) }
+        case .write(let queues, let isFirstTry, let pause):
+            writes.addTask { self.input.yield(await self.write(queues, isFirstTry: isFirstTry, after: pause)) }
+        case .note(let id, let note):
+            writes.addTask {
+                await self.trying { () async throws(DatabaseError) in
+                    try await self.store.noteAttempts(of: id, succeeded: note.succeeded, failuresSince: note.failuresSince)
+                }
+                self.input.yield(.noted)
             }
-        } catch {
-            shared.failed(error)
+        case .log(let line): log(line)
+        case .beginGrace:
+            attempts.addTask {
+                try? await Task.sleep(for: self.pace.grace)
+                self.input.yield(.graceEnded)
+            }
+        case .cancelAttempts: attempts.cancelAll()
         }
     }
 
-    private func work(_ lane: Lane, _ destination: DestinationRecord, _ group: inout DiscardingTaskGroup) {
-        guard lane.beginClaiming() else { return }
-        group.addTask { await lane.work(destination) }
-    }
+    // MARK: Finding work
 
-    private func lane(for destination: DestinationRecord) -> Lane {
-        lanes.withLock { lanes in
-            if let lane = lanes[destination.id] { return lane }
-            if lanes.count >= 1000 { lanes = lanes.filter { !$0.value.isIdle } }
-            let lane = Lane(destination, shared)
-            lanes[destination.id] = lane
-            return lane
+    /// Looks after each hint. Changes come in thousands a second; looking once for a handful of them is enough.
+    private func look() async {
+        for await _ in hints {
+            await trying { () async throws(DatabaseError) in self.input.yield(.due(try await self.store.dueDestinations())) }
+            try? await Task.sleep(for: pace.rest)
         }
     }
 
     /// Looks about once a second for what other instances leave, and for attempts that are due.
-    private func poll() async {
-        repeat { shared.hint() } while await shared.pause(milliseconds: shared.pace.lookInterval)
+    private func lookFromTimeToTime() async {
+        repeat { hint() } while await pause(milliseconds: pace.lookInterval)
     }
 
-    /// About once a minute: destinations that have failed for too long, and what waits for none.
-    private func keepUp() async {
-        while await shared.pause(milliseconds: shared.pace.upkeepInterval) {
-            do throws(DatabaseError) {
-                try await pauseFailing()
-                try await shared.store.abandonUndeliverable()
-            } catch {
-                shared.failed(error)
+    /// Leases at most `count` queues and reads their events; returns none where that fails.
+    private func claim(_ id: String, _ count: Int) async -> [ClaimedQueue] {
+        var claimed: [ClaimedQueue] = []
+        await trying { () async throws(DatabaseError) in
+            let token = Self.token()
+            let now = ContinuousClock.now
+            let queues = try await self.store.claimQueues(of: id, leaseToken: token, lease: self.lease, limit: count)
+            let waiting = try await self.store.waitingEvents(in: queues, leaseToken: token, limit: self.pace.eventsPerQueue)
+            let events = Dictionary(grouping: waiting, by: \.event.resourceARN)
+            claimed = queues.map { ClaimedQueue(queue: $0, token: token, events: events[$0.resourceARN] ?? [], claimedAt: now) }
+        }
+        return claimed
+    }
+
+    /// Milliseconds of a lease. An event is begun within the first `timeout` of it, so that its attempt ends before the lease does.
+    private var lease: Int64 { Int64((settings.timeout * 2 + .seconds(5)) / .milliseconds(1)) }
+
+    // MARK: Sending
+
+    private func attempt(_ destination: DestinationRecord, _ number: Int, _ waiting: WaitingEvent) async -> Input {
+        let begin = ContinuousClock.now
+        var result = await sender.send(waiting.event, isReplay: waiting.isReplay, to: destination)
+        // What the courier's own stop has cut short is no failure of the receiver.
+        if case .failed = result, Task.isCancelled { result = .cutShort }
+        return .attempted(destination.id, number, result, took: ContinuousClock.now - begin)
+    }
+
+    /// Does what the receiver asks for.
+    private func enforce(_ demand: ReceiverDemand, _ id: String) async {
+        await trying { () async throws(DatabaseError) in
+            switch demand {
+            case .quiet(let delay): try await self.store.holdBack(id, for: delay)
+            case .nothing:
+                let reason = "the receiver answered 410"
+                guard try await self.store.setDestinationStatus(id, .disabled, reason: reason) else { return }
+                self.logger.warning("a destination wants no more events and is disabled", metadata: ["destination": "\(id)"])
+                try await self.store.abandonDeliveries(of: id, because: reason)
             }
         }
     }
+
+    // MARK: Writing down
+
+    /// Writes down what became of queues: together the first time, else one after the other until one fails. The one that failed is the last to
+    /// be tried again.
+    private func write(_ queues: [UnwrittenQueue], isFirstTry: Bool, after pause: Duration) async -> Input {
+        if pause > .zero { try? await Task.sleep(for: pause) }
+        if isFirstTry, queues.count > 1 { return await writeTogether(queues) }
+        var written: [WrittenQueue] = []
+        for (index, queue) in queues.enumerated() {
+            do throws(DatabaseError) {
+                written.append(WrittenQueue(finished: queue.finished, mayHoldMore: try await store.finishQueue(queue.finished)))
+            } catch {
+                databaseFailed(error)
+                return .written(written, failed: queues[(index + 1)...] + [queue.triedAgain])
+            }
+        }
+        return .written(written, failed: [])
+    }
+
+    private func writeTogether(_ queues: [UnwrittenQueue]) async -> Input {
+        do throws(DatabaseError) {
+            let rest = try await store.finishQueues(queues.map(\.finished))
+            let held = Dictionary(rest.map { ($0.queue, $0) }, uniquingKeysWith: { first, _ in first })
+            var written: [WrittenQueue] = []
+            for queue in queues {
+                // A queue that somebody added to at this moment only keeps its lease a little longer: what was attempted is written down.
+                guard let queue = held[queue.finished.queue] else {
+                    written.append(WrittenQueue(finished: queue.finished, mayHoldMore: false))
+                    continue
+                }
+                var mayHoldMore = false
+                await trying { () async throws(DatabaseError) in mayHoldMore = try await self.store.endLease(of: queue) }
+                written.append(WrittenQueue(finished: queue, mayHoldMore: mayHoldMore))
+            }
+            return .written(written, failed: [])
+        } catch {
+            databaseFailed(error)
+            return .written([], failed: queues.map(\.triedAgain))
+        }
+    }
+
+    // MARK: Upkeep
+
+    /// About once a minute: destinations that have failed for too long, those that no stream names any more, and what waits for none.
+    private func keepUp() async {
+        while await pause(milliseconds: pace.upkeepInterval) {
+            await trying { () async throws(DatabaseError) in
+                try await self.store.releaseDeliveries(dueLaterThan: self.longestWait)
+                try await self.pauseFailing()
+                try await self.store.removeUnusedDestinations(
+                    olderThan: self.pace.unusedAge, failures: self.pace.toleratedFailures)
+                try await self.store.abandonUndeliverable()
+            }
+        }
+    }
+
+    /// Milliseconds that nothing is made to wait for longer: by a back-off, a receiver's Retry-After or a lease.
+    private var longestWait: Int64 { max(pace.backoff.last, RetryAfter.longest, lease) }
 
     /// Pauses destinations that have failed for too long, and tells so.
-    func pauseFailing() async throws(DatabaseError) {
-        let age = shared.settings.pauseAfter
-        for destination in try await shared.store.failingDestinations(for: age) {
+    private func pauseFailing() async throws(DatabaseError) {
+        let age = settings.pauseAfter
+        for destination in try await store.failingDestinations(for: age) {
             let arn = EventSubject.destination(destination)
-            if try await shared.store.pauseFailing(destination.id, for: age, subjectARN: arn, token: CourierShared.token()) {
-                shared.logger.warning("a destination is paused", metadata: ["destination": "\(destination.id)"])
+            if try await store.pauseFailing(destination.id, for: age, subjectARN: arn, token: Self.token()) {
+                logger.warning("a destination is paused", metadata: ["destination": "\(destination.id)"])
             }
         }
+    }
+
+    // MARK: Odds and ends
+
+    /// Tries something at the database; where it fails, the machine is told.
+    private func trying(_ body: () async throws(DatabaseError) -> Void) async {
+        do throws(DatabaseError) { try await body() } catch { databaseFailed(error) }
+    }
+
+    private func databaseFailed(_ error: DatabaseError) { input.yield(.databaseFailed("\(error)")) }
+
+    private func log(_ line: LogLine) {
+        let level: Logger.Level =
+            switch line.level {
+            case .notice: .notice
+            case .warning: .warning
+            case .error: .error
+            }
+        logger.log(level: level, "\(line.message)", metadata: line.metadata.mapValues { "\($0)" })
+    }
+
+    /// Sleeps for a time out of a range, so that instances do not move in step; false where the task was cancelled meanwhile.
+    private func pause(milliseconds: ClosedRange<Int>) async -> Bool {
+        (try? await Task.sleep(for: .milliseconds(Int.random(in: milliseconds)))) != nil
+    }
+
+    private static func token() -> String {
+        String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
     }
 }

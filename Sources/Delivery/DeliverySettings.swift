@@ -1,5 +1,6 @@
 import NIOSSL
 public import Signing
+import Store
 
 /// What an operator decides about how events are delivered.
 public struct DeliverySettings: Sendable {
@@ -19,10 +20,12 @@ public struct DeliverySettings: Sendable {
     public var snsEndpoint: String?
     /// What publishing is signed with.
     public var snsCredentials: Credentials?
+    /// What receivers are reached through.
+    public var proxy: OutgoingProxy
 
     public init(
         networks: AddressPolicy, allowsHTTP: Bool, caFile: String?, timeout: Duration, attempts: Int64, pauseAfter: Int64,
-        snsEndpoint: String?, snsCredentials: Credentials?
+        snsEndpoint: String?, snsCredentials: Credentials?, proxy: OutgoingProxy = .none
     ) {
         self.networks = networks
         self.allowsHTTP = allowsHTTP
@@ -32,6 +35,7 @@ public struct DeliverySettings: Sendable {
         self.pauseAfter = pauseAfter
         self.snsEndpoint = snsEndpoint
         self.snsCredentials = snsCredentials
+        self.proxy = proxy
     }
 
     /// What keeps events from being delivered at all. The text is for operators.
@@ -50,7 +54,7 @@ public struct DeliverySettings: Sendable {
             }
             guard !roots.isEmpty else { throw Fault(description: "delivery-ca-file: \(caFile) holds no certificate") }
         }
-        return HTTPTransport(policy: networks, allowsHTTP: allowsHTTP, trustRoots: roots)
+        return HTTPTransport(policy: networks, allowsHTTP: allowsHTTP, trustRoots: roots, proxy: proxy)
     }
 }
 

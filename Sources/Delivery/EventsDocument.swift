@@ -42,16 +42,19 @@ public enum EventsDocument {
         Every change that Weir accepts and every status that follows from one is told to whoever is to be told: to the webhooks, topics and files \
         that an operator subscribes, and to the URL that a stream's notification configuration names.
 
-        **At least once.** An event is posted until it is answered by 2xx. What comes again carries the same `id`, which is the header webhook-id \
-        too: remember it for as long as a retry may take, and do nothing the second time.
+        **At least once.** An event is posted until it is answered by 2xx. What comes again carries the same `id` and the same header webhook-id: \
+        remember one of them for as long as a retry may take, and do nothing the second time.
 
         **In order.** The events of one subject are posted one after the other, by their `sequence`; those of different subjects in any order, \
         and at once. An event that was given up lets the later ones pass. One that an operator sends again comes out of order, with the \
         attribute `replayed`.
 
-        **Signed** as Standard Webhooks 1.0 says: HMAC-SHA256 with the secret's 32 bytes over `webhook-id.webhook-timestamp.body`. While a secret is \
-        changed over there are two signatures; one that fits is enough. Check it over the bytes as they came, and refuse a timestamp that \
-        is more than five minutes off.
+        **Signed** as Standard Webhooks 1.0 says: HMAC-SHA256 with the secret's 32 bytes over `webhook-id.webhook-timestamp.body`. Each URL has a \
+        secret of its own. While a secret is changed over there are several signatures; one that fits is enough. Check it over the bytes as \
+        they came, and refuse a timestamp that is more than five minutes off.
+
+        **To a topic** the same event is published as the message. A FIFO topic gets a group for each subject and an id for each event, so it keeps \
+        the order and drops what comes again within five minutes.
 
         Answer quickly, and work afterwards. What the body of the answer says makes no difference.
         """
@@ -64,10 +67,12 @@ public enum EventsDocument {
         attempt comes hours later.
         """,
         "parameters": .array([
-            header("webhook-id", "The id of the event, the same for each attempt.", required: true, example: exampleEvent.id),
+            header(
+                "webhook-id", "A digest of the event's id, the same for each attempt; it holds no dot.", required: true,
+                example: WebhookSigner.messageID(of: exampleEvent.id)),
             header("webhook-timestamp", "When this attempt was made, in seconds since the epoch.", required: true, example: "1705489836"),
             header(
-                "webhook-signature", "One signature or two, separated by a space: `v1,` and base64.", required: true,
+                "webhook-signature", "One signature or several, separated by spaces: `v1,` and base64.", required: true,
                 example: "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
             header("weir-replay", "`true` where an operator sends the event again; absent otherwise.", required: false, example: "true"),
         ]),
@@ -102,7 +107,7 @@ public enum EventsDocument {
         ])
     }
 
-    private static let exampleEvent = TellingEvent(
+    private static let exampleEvent = Event(
         resourceARN: "arn:aws:kinesisvideo:us-east-1:123456789012:stream/gate-7/1705489836421", sequence: 2, type: "StreamStatusChange",
         account: "123456789012", region: "us-east-1", status: "ACTIVE", version: "davN9FKg4vjyKdCSs0f4", keyID: "AKIAIOSFODNN7EXAMPLE",
         requestID: "80d5c412-b90c-48e4-8b15-acfb2f3fe3dc", occurredAt: 1_705_489_836_498)

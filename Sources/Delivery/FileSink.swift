@@ -41,19 +41,10 @@ final class FileSink: Sendable {
             waiting.wrappingSubtract(1, ordering: .relaxed)
             throw DeliveryFault("\(path) takes no more: the lines before are still being written")
         }
-        let outcome: Result<Void, DeliveryFault> = await withCheckedContinuation { continuation in
-            let once = Once(continuation)
-            queue.async {
-                defer { self.waiting.wrappingSubtract(1, ordering: .relaxed) }
-                once.resume(self.write(line))
-            }
-            if !once.isResumed {
-                DispatchQueue.global().asyncAfter(deadline: .now() + limit / .seconds(1)) {
-                    once.resume(.failure(DeliveryFault("\(self.path) was not written in time")))
-                }
-            }
+        try await runBlocking(on: queue, within: limit, late: DeliveryFault("\(path) was not written in time")) {
+            defer { self.waiting.wrappingSubtract(1, ordering: .relaxed) }
+            return self.write(line)
         }
-        try outcome.get()
     }
 
     private func write(_ line: [UInt8]) -> Result<Void, DeliveryFault> {

@@ -3,6 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import Store
 
 /// The network: connects to the address that was resolved and checked, and to no other, however the name may be answered the next time.
 ///
@@ -13,7 +14,8 @@ import NIOSSL
 final class HTTPTransport: Transport {
     private let policy: AddressPolicy
     private let allowsHTTP: Bool
-    private let addresses: AddressBook
+    private let proxy: OutgoingProxy
+    private let addresses: AddressCache
     private let clients: ClientPool
 
     private static let longestBody = 64 << 10
@@ -21,11 +23,15 @@ final class HTTPTransport: Transport {
     private static let excerptLength = 1024
 
     /// `trustRoots` are trusted besides the system's.
-    init(policy: AddressPolicy, allowsHTTP: Bool, trustRoots: [NIOSSLCertificate], resolver: any Resolver = SystemResolver()) {
+    init(
+        policy: AddressPolicy, allowsHTTP: Bool, trustRoots: [NIOSSLCertificate], resolver: any Resolver = SystemResolver(),
+        mostSockets: Int = 640, proxy: OutgoingProxy = .none
+    ) {
         self.policy = policy
+        self.proxy = proxy
         self.allowsHTTP = allowsHTTP
-        addresses = AddressBook(resolver)
-        clients = ClientPool(trustRoots: trustRoots)
+        addresses = AddressCache(resolver)
+        clients = ClientPool(trustRoots: trustRoots, mostSockets: mostSockets)
     }
 
     func post(_ request: Post, within limit: Duration) async throws(DeliveryFault) -> PostAnswer {
@@ -34,8 +40,8 @@ final class HTTPTransport: Transport {
         guard target.isSecure || allowsHTTP || request.isTrusted else {
             throw DeliveryFault("the URL begins with http://, which delivery-allow-http does not allow")
         }
-        let address = try await address(of: request, within: limit)
-        let client = try clients.client(host: target.host, address: address)
+        let route = try await route(of: request, within: limit)
+        let client = try await clients.client(for: target, by: route)
         defer { clients.giveBack(client) }
         do {
             let answer = try await client.client.execute(outgoing(request), deadline: deadline)
@@ -43,9 +49,9 @@ final class HTTPTransport: Transport {
                 status: Int(answer.status.code), retryAfter: answer.headers.first(name: "Retry-After"),
                 date: answer.headers.first(name: "Date"), excerpt: await Self.excerpt(answer))
         } catch {
-            // The next attempt tries another of the addresses, if there are several.
-            addresses.failed(target.host, address)
-            throw DeliveryFault(Self.describe(error, target, address))
+            // The next attempt tries another of the allowed addresses, if there are several.
+            if case .direct(let address) = route { addresses.failed(target.host, address) }
+            throw DeliveryFault(Self.describe(error, target, route))
         }
     }
 
@@ -53,9 +59,15 @@ final class HTTPTransport: Transport {
         await clients.close()
     }
 
-    /// The one to connect to.
-    private func address(of request: Post, within limit: Duration) async throws(DeliveryFault) -> IPAddress {
+    /// The proxy, or the address to connect to.
+    private func route(of request: Post, within limit: Duration) async throws(DeliveryFault) -> ClientPool.Route {
         let host = request.target.host
+        if let server = proxy.server(for: request.target) {
+            guard let literal = IPAddress(host), !request.isTrusted, !policy.allows(literal) else {
+                return .proxy(server)
+            }
+            throw DeliveryFault("\(host) is what delivery-networks does not allow")
+        }
         let found: [IPAddress]
         if let literal = IPAddress(host) {
             found = [literal]
@@ -66,7 +78,7 @@ final class HTTPTransport: Transport {
             throw DeliveryFault(
                 "\(host) is \(found.map(\.description).joined(separator: ", ")), which delivery-networks does not allow")
         }
-        return allowed
+        return .direct(allowed)
     }
 
     private func outgoing(_ request: Post) -> HTTPClientRequest {
@@ -107,8 +119,12 @@ final class HTTPTransport: Transport {
         return excerpt
     }
 
-    private static func describe(_ error: any Error, _ target: WebTarget, _ address: IPAddress) -> String {
-        let place = "\(target.host) (\(address))"
+    private static func describe(_ error: any Error, _ target: WebTarget, _ route: ClientPool.Route) -> String {
+        let place =
+            switch route {
+            case .direct(let address): "\(target.host) (\(address))"
+            case .proxy(let server): "\(target.host) (through the proxy \(server.host))"
+            }
         if let error = error as? HTTPClientError {
             switch error {
             case .deadlineExceeded, .readTimeout, .writeTimeout: return "\(place) did not answer in time"

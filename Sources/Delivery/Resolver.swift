@@ -15,14 +15,9 @@ protocol Resolver: Sendable {
 /// The system's resolver, on threads that may block.
 struct SystemResolver: Resolver {
     func addresses(of host: String, within limit: Duration) async throws(DeliveryFault) -> [IPAddress] {
-        let answer: Result<[IPAddress], DeliveryFault> = await withCheckedContinuation { continuation in
-            let once = Once(continuation)
-            DispatchQueue.global().async { once.resume(Self.ask(host)) }
-            DispatchQueue.global().asyncAfter(deadline: .now() + limit / .seconds(1)) {
-                once.resume(.failure(DeliveryFault("the name \(host) was not resolved in time")))
-            }
+        try await runBlocking(on: .global(), within: limit, late: DeliveryFault("the name \(host) was not resolved in time")) {
+            Self.ask(host)
         }
-        return try answer.get()
     }
 
     private static func ask(_ host: String) -> Result<[IPAddress], DeliveryFault> {
@@ -60,6 +55,11 @@ struct SystemResolver: Resolver {
 /// Why something was not delivered. The text is for operators; it names hosts, never the rest of a URL, which may hold a secret.
 struct DeliveryFault: Error, CustomStringConvertible {
     let description: String
+    /// Whether the receiver has no part in it: then it counts as no attempt.
+    let isOwn: Bool
 
-    init(_ description: String) { self.description = description }
+    init(_ description: String, isOwn: Bool = false) {
+        self.description = description
+        self.isOwn = isOwn
+    }
 }

@@ -16,7 +16,7 @@ struct TopicMessage: Sendable {
     var id = ""
 
     /// What happened to a resource: the subject tells it apart from the notifications of fragments, which consumers of a topic may expect alone.
-    static func lifecycle(_ event: TellingEvent, isReplay: Bool) -> TopicMessage {
+    static func lifecycle(_ event: Event, isReplay: Bool) -> TopicMessage {
         TopicMessage(
             subject: "Kinesis Video Streams Lifecycle", body: String(decoding: CloudEvent.json(event, isReplay: isReplay), as: UTF8.self),
             attributes: [("type", CloudEvent.typePrefix + event.type)], group: event.resourceARN,
@@ -40,14 +40,13 @@ struct SNSPublisher: Sendable {
         guard let credentials else {
             throw DeliveryFault("sns-access-key-id and sns-secret-access-key are not configured, which publishing to a topic needs")
         }
-        let parts = topicARN.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 6, Self.isName(parts[1]), Self.isName(parts[3]) else {
-            throw DeliveryFault("\(topicARN) is not the ARN of a topic")
+        guard let topic = TopicARN(topicARN) else {
+            throw DeliveryFault("the target is not the ARN of a topic")
         }
-        let region = String(parts[3])
+        let region = topic.region
         let target: WebTarget
         do throws(WebTarget.Fault) {
-            target = try WebTarget(endpoint ?? "https://sns.\(region).amazonaws.com\(parts[1] == "aws-cn" ? ".cn" : "")/")
+            target = try WebTarget(endpoint ?? "https://sns.\(region).amazonaws.com\(topic.partition == "aws-cn" ? ".cn" : "")/")
         } catch {
             throw DeliveryFault("sns-endpoint: \(error.description)")
         }
@@ -100,12 +99,6 @@ struct SNSPublisher: Sendable {
             default: form += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
             }
         }
-    }
-
-    /// Whether a part of an ARN may become a part of a host's name.
-    private static func isName(_ text: Substring) -> Bool {
-        !text.isEmpty
-            && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-") }
     }
 
     /// What an answer that is no success says of the reason: the content of its element `Code`.

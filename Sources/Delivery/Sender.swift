@@ -3,12 +3,14 @@ import Locking
 import Store
 
 /// What became of an attempt.
-enum Receipt: Sendable {
+enum AttemptResult: Sendable {
     /// It arrived, with an HTTP status where there is one.
     case delivered(status: Int?, excerpt: [UInt8])
     case failed(Failure)
     /// There was none, for a reason that is no fault of the receiver.
     case unsent(String)
+    /// It was ended before its time, since the courier stops.
+    case cutShort
 
     struct Failure: Sendable {
         var status: Int?
@@ -16,11 +18,17 @@ enum Receipt: Sendable {
         var error: String
         /// What the receiver answered, as far as it was read.
         var excerpt: [UInt8] = []
-        /// Milliseconds for which the receiver wants nothing.
-        var retryAfter: Int64?
-        /// Whether the receiver wants nothing more at all.
-        var isGone = false
+        /// What the receiver asks for.
+        var demand: ReceiverDemand?
     }
+}
+
+/// What a receiver may ask for with its answer.
+enum ReceiverDemand: Sendable, Equatable {
+    /// Nothing for so many milliseconds: `Retry-After`.
+    case quiet(Int64)
+    /// Nothing any more: 410.
+    case nothing
 }
 
 /// Sends one event to one destination, once.
@@ -28,7 +36,7 @@ enum Receipt: Sendable {
 /// Threads: any task may use it at any time.
 final class Sender: Sendable {
     private let transport: any Transport
-    private let secrets: SecretBook
+    private let secrets: SecretCache
     private let topics: SNSPublisher
     private let timeout: Duration
     private let files = Lock<[String: FileSink]>([:])
@@ -36,12 +44,12 @@ final class Sender: Sendable {
 
     init(_ settings: DeliverySettings, transport: any Transport, secrets: @escaping SecretSource) {
         self.transport = transport
-        self.secrets = SecretBook(secrets)
+        self.secrets = SecretCache(secrets)
         topics = SNSPublisher(endpoint: settings.snsEndpoint, credentials: settings.snsCredentials)
         timeout = settings.timeout
     }
 
-    func send(_ event: TellingEvent, isReplay: Bool, to destination: DestinationRecord) async -> Receipt {
+    func send(_ event: Event, isReplay: Bool, to destination: DestinationRecord) async -> AttemptResult {
         do throws(DeliveryFault) {
             switch destination.kind {
             case .webhook: return try await post(event, isReplay, to: destination)
@@ -51,42 +59,42 @@ final class Sender: Sendable {
                 return .delivered(status: nil, excerpt: [])
             }
         } catch {
-            return .failed(Receipt.Failure(error: error.description))
+            return error.isOwn ? .unsent(error.description) : .failed(AttemptResult.Failure(error: error.description))
         }
     }
 
-    private func post(_ event: TellingEvent, _ isReplay: Bool, to destination: DestinationRecord) async throws(DeliveryFault) -> Receipt {
+    private func post(_ event: Event, _ isReplay: Bool, to destination: DestinationRecord) async throws(DeliveryFault) -> AttemptResult {
         let target = try target(destination.target)
         let body = CloudEvent.json(event, isReplay: isReplay)
-        let signer: WebhookSigner
-        do throws(DeliveryFault) { signer = try await secrets.signer(for: destination.secretOwner) } catch {
-            return .unsent(error.description)
-        }
-        var headers = signer.headers(id: event.id, at: Int64(Date().timeIntervalSince1970), body: body)
-        headers.append(("Content-Type", CloudEvent.contentType))
+        let signer = try await secrets.signer(for: destination)
+        var headers = signer.headers(
+            id: WebhookSigner.messageID(of: event.id), at: Int64(Date().timeIntervalSince1970), body: body
+        )
+        headers.append(("Content-Type", destination.contentType ?? CloudEvent.contentType))
         headers.append(("User-Agent", "weir"))
         if isReplay { headers.append(("weir-replay", "true")) }
         let answer = try await transport.post(Post(target: target, headers: headers, body: body, isTrusted: false), within: timeout)
-        return receipt(answer, error: "the receiver answered \(answer.status)", canBeGone: true)
+        return result(answer, error: "the receiver answered \(answer.status)", canBeGone: true)
     }
 
-    private func publish(_ event: TellingEvent, _ isReplay: Bool, to destination: DestinationRecord) async throws(DeliveryFault)
-        -> Receipt
+    private func publish(_ event: Event, _ isReplay: Bool, to destination: DestinationRecord) async throws(DeliveryFault)
+        -> AttemptResult
     {
         let request = try topics.request(.lifecycle(event, isReplay: isReplay), to: destination.target, at: Date())
         let answer = try await transport.post(request, within: timeout)
         let code = SNSPublisher.errorCode(in: answer.excerpt).map { ", \($0)" } ?? ""
-        return receipt(answer, error: "publishing was answered by \(answer.status)\(code)", canBeGone: false)
+        return result(answer, error: "publishing was answered by \(answer.status)\(code)", canBeGone: false)
     }
 
-    private func receipt(_ answer: PostAnswer, error: String, canBeGone: Bool) -> Receipt {
+    private func result(_ answer: PostAnswer, error: String, canBeGone: Bool) -> AttemptResult {
         if (200..<300).contains(answer.status) { return .delivered(status: answer.status, excerpt: answer.excerpt) }
         let now = Int64(Date().timeIntervalSince1970 * 1000)
         return .failed(
-            Receipt.Failure(
+            AttemptResult.Failure(
                 status: answer.status, error: error, excerpt: answer.excerpt,
-                retryAfter: answer.retryAfter.flatMap { RetryAfter.milliseconds($0, date: answer.date, now: now) },
-                isGone: canBeGone && answer.status == 410))
+                demand: canBeGone && answer.status == 410
+                    ? .nothing
+                    : answer.retryAfter.flatMap { RetryAfter.milliseconds($0, date: answer.date, now: now) }.map(ReceiverDemand.quiet)))
     }
 
     /// Taking a URL apart takes as long as signing an event.

@@ -1,3 +1,5 @@
+import Store
+
 /// A request to be posted.
 struct Post: Sendable {
     let target: WebTarget

@@ -1,5 +1,6 @@
 import Crypto
 import FoundationEssentials
+import Signing
 
 /// What a receiver of webhooks knows them by: 32 random bytes.
 public struct WebhookSecret: Sendable, Hashable, CustomStringConvertible, CustomReflectable {
@@ -33,10 +34,18 @@ public struct WebhookSecret: Sendable, Hashable, CustomStringConvertible, Custom
 /// Signs what is posted, as Standard Webhooks 1.0 has it, so that receivers can check it with that standard's libraries.
 struct WebhookSigner: Sendable {
     private let keys: [SymmetricKey]
+    private let added: [(name: String, value: String)]
 
     /// With every active secret: receivers that have not changed over yet find a signature of theirs.
-    init(_ secrets: [WebhookSecret]) {
-        keys = secrets.map { SymmetricKey(data: $0.bytes) }
+    init(_ credentials: WebhookCredentials) {
+        keys = credentials.secrets.map { SymmetricKey(data: $0.bytes) }
+        added = credentials.headers.map { ($0.name, $0.value) }
+    }
+
+    /// The id of a message: a digest of the event's id, so the same for each attempt. It holds no dot, by which the signed text is taken apart,
+    /// and nothing that callers choose.
+    static func messageID(of event: String) -> String {
+        "evt_" + RequestSigner.hexadecimal(SHA256.hash(data: Array(event.utf8)).prefix(16))
     }
 
     /// The headers of one attempt. `id` is the same for each attempt, `seconds` since the epoch is now: receivers refuse what is old.
@@ -47,6 +56,6 @@ struct WebhookSigner: Sendable {
         }
         return [
             ("webhook-id", id), ("webhook-timestamp", String(seconds)), ("webhook-signature", signatures.joined(separator: " ")),
-        ]
+        ] + added
     }
 }

@@ -1,5 +1,6 @@
 import ControlPlane
 import Delivery
+import FoundationEssentials
 import Signing
 
 /// Turns the texts of a configuration into values, and collects what is wrong with them: one fault must not hide the next.
@@ -78,16 +79,27 @@ struct ConfigurationChecking {
         }
         var credentials: Credentials?
         switch (optionalText("sns-access-key-id"), optionalText("sns-secret-access-key")) {
-        case (let id?, let secret?): credentials = Credentials(accessKeyID: id, secretAccessKey: secret)
+        case (let id?, let secret?):
+            credentials = Credentials(
+                accessKeyID: id, secretAccessKey: secret, sessionToken: optionalText("sns-session-token"))
         case (nil, nil):
             require(!boolean("lifecycle-notifications"), "lifecycle-notifications: publishing to topics needs sns-access-key-id")
         case (.some, nil), (nil, .some): faults.append("sns-access-key-id, sns-secret-access-key: one needs the other")
+        }
+        require(
+            credentials != nil || optionalText("sns-session-token") == nil,
+            "sns-session-token: needs sns-access-key-id and its secret")
+        var proxy = OutgoingProxy.none
+        do throws(OutgoingProxy.Fault) {
+            proxy = try OutgoingProxy(environment: ProcessInfo.processInfo.environment)
+        } catch {
+            faults.append(error.description)
         }
         return DeliverySettings(
             networks: networks, allowsHTTP: boolean("delivery-allow-http"), caFile: optionalText("delivery-ca-file"),
             timeout: .seconds(integer("delivery-timeout-seconds", in: 1...300)), attempts: integer("delivery-attempts", in: 1...100),
             pauseAfter: integer("delivery-pause-hours", in: 1...87_600) * 60 * 60 * 1000, snsEndpoint: optionalText("sns-endpoint"),
-            snsCredentials: credentials)
+            snsCredentials: credentials, proxy: proxy)
     }
 
     mutating func tls() -> ServerConfiguration.TLSFiles? {

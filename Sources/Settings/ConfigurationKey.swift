@@ -60,10 +60,14 @@ package struct ConfigurationKey: Sendable {
         .init("sns-endpoint", "", "URL at which topics are published to; empty: AWS, in the topic's region."),
         .init("sns-access-key-id", "", "Access key that publishing to topics is signed with."),
         .init("sns-secret-access-key", "", "Its secret.", isSecret: true),
+        .init("sns-session-token", "", "Its session token, where the key is a temporary one.", isSecret: true),
         .init(
             "lifecycle-notifications", "false",
             "Whether the topics of streams are told what happens to the stream, besides of its fragments."),
-        .init("outbox-limit", "1000000", "How many events may wait for their destinations before changes are refused."),
+        .init(
+            "destination-limit", "100", "How many destinations the notification configurations of an account may name in a region."),
+        .init(
+            "outbox-limit", "1000000", "How many events of an account may wait for their destinations before its changes are refused."),
         .init("drain-seconds", "0", "How long to answer as before, but not ready, after SIGTERM."),
         .init("stop-seconds", "10", "How long requests in flight may take to finish when stopping."),
         .init("log-level", "info", "trace, debug, info, notice, warning, error or critical."),

@@ -35,7 +35,7 @@ package struct ServerConfiguration: Sendable {
     package let eventRetention: Int64
     package let notifications: NotificationRules
     package let delivery: DeliverySettings
-    /// How many events may wait before changes are refused.
+    /// How many events of an account may wait before its changes are refused.
     package let outboxLimit: Int64
     /// Seconds.
     package let drainSeconds: Int
@@ -122,7 +122,8 @@ package struct ServerConfiguration: Sendable {
         edgeTimeout = checking.integer("edge-timeout-seconds", in: 1...86_400) * 1000
         eventRetention = checking.integer("event-retention-hours", in: 1...87_600) * 60 * 60 * 1000
         notifications = NotificationRules(
-            tellsTopicsOfLifecycle: checking.boolean("lifecycle-notifications"), allowsHTTP: checking.boolean("delivery-allow-http"))
+            tellsTopicsOfLifecycle: checking.boolean("lifecycle-notifications"), allowsHTTP: checking.boolean("delivery-allow-http"),
+            destinationLimit: checking.integer("destination-limit", in: 0...1_000_000))
         delivery = checking.delivery()
         outboxLimit = checking.integer("outbox-limit", in: 1...1_000_000_000)
         drainSeconds = Int(checking.integer("drain-seconds", in: 0...3600))

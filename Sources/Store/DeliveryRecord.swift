@@ -1,5 +1,5 @@
 /// Something that happened, with all that is told of it.
-public struct TellingEvent: Sendable, Hashable {
+public struct Event: Sendable, Hashable {
     public let resourceARN: String
     /// Grows with each event of a resource. Streams and channels count from 1 without gaps; for what no resource counts it is the moment.
     public let sequence: Int64
@@ -77,7 +77,7 @@ public struct LeasedQueue: Sendable, Hashable {
 /// An event that waits for a destination.
 public struct WaitingEvent: Sendable, Hashable {
     public let destinationID: String
-    public let event: TellingEvent
+    public let event: Event
     /// Attempts that failed so far.
     public let attempts: Int64
     /// Milliseconds since the first of them had failed; 0 where none has.
@@ -141,7 +141,7 @@ public struct FinishedQueue: Sendable {
 /// An event that was given up for a destination.
 public struct DeadLetter: Sendable {
     public let destinationID: String
-    public let event: TellingEvent
+    public let event: Event
 }
 
 /// How the delivery of an event to a destination stands.

@@ -13,8 +13,8 @@ enum DeliveryStatements {
         event.request_id, event.occurred_at
         """
 
-    private static func event(_ row: inout Row) throws(DatabaseError) -> TellingEvent {
-        TellingEvent(
+    private static func event(_ row: inout Row) throws(DatabaseError) -> Event {
+        Event(
             resourceARN: try row.text(), sequence: try row.integer(), type: try row.text(), account: try row.text(),
             region: try row.text(), status: try row.text(), version: try row.text(), keyID: try row.text(), requestID: try row.text(),
             occurredAt: try row.integer())
@@ -182,6 +182,14 @@ enum DeliveryStatements {
         """,
         decode: text)
 
+    /// Makes the queues of the destination $1 due now that are due later than $2 milliseconds from now: a clock that ran ahead has left them.
+    static let releaseLate = Statement<Void>(
+        "delivery.release-late",
+        """
+        UPDATE delivery_queue SET available_at = now_ms()
+        WHERE destination_id = $1 AND available_at > (SELECT now_ms()) + CAST($2 AS BIGINT)
+        """)
+
     // The end of what waits for a destination that is gone or wants no more, one queue after the other.
 
     /// At most $2 queues of the destination $1, leased or not.
@@ -212,6 +220,35 @@ enum DeliveryStatements {
 
     /// Somebody may have enabled the destination again in the meantime.
     private static let isUnwanted = "NOT EXISTS (SELECT 1 FROM destination WHERE id = $1 AND status <> 'DISABLED')"
+
+    // The end of what waits for any other, where an operator wants it.
+
+    /// At most $3 queues of the destination $1 after that of $2, leased or not, in the order of their resources.
+    static let queuesAfter = Statement(
+        "delivery.queues-after",
+        """
+        SELECT destination_id, resource_arn, enqueued, available_at FROM delivery_queue WHERE destination_id = $1 AND resource_arn > $2
+        ORDER BY destination_id, resource_arn LIMIT CAST($3 AS BIGINT)
+        """,
+        decode: queue)
+
+    /// Gives up the first $4 events of a queue for the reason $3.
+    static let drop = Statement(
+        "delivery.drop",
+        """
+        UPDATE delivery SET state = 'DEAD', finished_at = now_ms(), last_error = $3
+        WHERE destination_id = $1 AND resource_arn = $2 AND state = 'PENDING' AND sequence IN (SELECT waiting.sequence
+            FROM delivery AS waiting WHERE waiting.destination_id = $1 AND waiting.resource_arn = $2 AND waiting.state = 'PENDING'
+            ORDER BY waiting.destination_id, waiting.resource_arn, waiting.sequence LIMIT CAST($4 AS BIGINT))
+        RETURNING resource_arn
+        """,
+        decode: text)
+
+    /// Removes the queue whoever has leased it, if nothing was added since it held $3.
+    static let removeDroppedQueue = Statement<Void>(
+        "delivery.remove-dropped-queue",
+        "DELETE FROM delivery_queue WHERE destination_id = $1 AND resource_arn = $2 AND enqueued = CAST($3 AS BIGINT)"
+    )
 
     // What operators see and do.
 
@@ -323,6 +360,24 @@ enum DeliveryStatements {
         return "count(*) \(filter), (SELECT now_ms()) - min(occurred_at) \(filter)"
     }
 
+    /// The first queue after that of ($1, $2), by destination and resource.
+    static let nextQueue = Statement(
+        "delivery.next-queue",
+        """
+        SELECT destination_id, resource_arn, enqueued, available_at FROM delivery_queue WHERE (destination_id, resource_arn) > ($1, $2)
+        ORDER BY destination_id, resource_arn LIMIT 1
+        """,
+        decode: queue)
+
+    /// How many events of the resources from $2 to below $3 wait for the destination $1: at most $4 are counted.
+    static let countPendingOf = Statement(
+        "delivery.count-pending-of",
+        """
+        SELECT count(*) FROM (SELECT 1 FROM delivery WHERE destination_id = $1 AND resource_arn >= $2 AND resource_arn < $3
+            AND state = 'PENDING' ORDER BY destination_id, resource_arn, sequence LIMIT CAST($4 AS BIGINT)) AS waiting
+        """
+    ) { row throws(DatabaseError) in try row.integer() }
+
     // Events that no resource counts: of limits and of destinations. The primary key sees to it that there is one of each; the moment is the
     // sequence number too, so that those of one subject are in order.
 
@@ -374,9 +429,9 @@ enum DeliveryStatements {
     static let all: [StatementText] = [
         due.text, abandoned.text, claim.text, waiting.text, deliver.text, fail.text, insertAttempt.text, removeQueue.text,
         releaseQueue.text, removeFreeQueue.text, releaseFreeQueue.text, queues.text, giveUp.text, forget.text, removeAbandonedQueue.text,
-        tail.text, findEvent.text, deliveries.text, attempts.text, dead.text, replay.text, enqueueReplay.text, now.text, countPending.text,
-        backlog.text,
-        insertEvent.text, insertEventDeliveries.text,
-        enqueueEventDeliveries.text, removeOld.text, removeOldAttempts.text,
+        releaseLate.text, queuesAfter.text, drop.text, removeDroppedQueue.text, nextQueue.text, countPendingOf.text, tail.text,
+        findEvent.text,
+        deliveries.text, attempts.text, dead.text, replay.text, enqueueReplay.text, now.text, countPending.text, backlog.text,
+        insertEvent.text, insertEventDeliveries.text, enqueueEventDeliveries.text, removeOld.text, removeOldAttempts.text,
     ]
 }

@@ -82,7 +82,7 @@ extension Store {
     }
 
     /// At most `limit` events after one, in the order of time: of `after`, or from the moment `since` on.
-    public func events(after: EventKey?, since: Int64, limit: Int) async throws(DatabaseError) -> [TellingEvent] {
+    public func events(after: EventKey?, since: Int64, limit: Int) async throws(DatabaseError) -> [Event] {
         try await database.read(
             DeliveryStatements.tail,
             [
@@ -91,7 +91,7 @@ extension Store {
             ])
     }
 
-    public func event(_ key: EventKey) async throws(DatabaseError) -> TellingEvent? {
+    public func event(_ key: EventKey) async throws(DatabaseError) -> Event? {
         try await database.read(
             DeliveryStatements.findEvent, [.integer(key.occurredAt), .text(key.resourceARN), .integer(key.sequence)]
         ).first
@@ -136,6 +136,37 @@ extension Store {
     public func deliveryBacklog(limit: Int64) async throws(DatabaseError) -> [DeliveryBacklog] {
         try await database.read(DeliveryStatements.backlog, [.integer(limit)]).first ?? []
     }
+
+    /// The accounts of which at least `limit` events wait. What waits for a subscription that an operator has paused is nobody's, and what waits for
+    /// a disabled destination is about to go.
+    public func accountsWithWaitingEvents(atLeast limit: Int64) async throws(DatabaseError) -> Set<String> {
+        // Nearly always so: fewer events wait in all than of one account may.
+        guard try await pendingDeliveries(limit: limit) >= limit else { return [] }
+        let ignored = Set(try await destinations(counting: 0).filter(\.isIgnoredInCounts).map(\.id))
+        var counts: [String: Int64] = [:]
+        var (destination, resource) = ("", "")
+        while let queue = try await database.read(DeliveryStatements.nextQueue, [.text(destination), .text(resource)]).first {
+            destination = queue.destinationID
+            guard !ignored.contains(destination) else {
+                resource = Self.beyondAll
+                continue
+            }
+            // The ARNs of an account and region begin alike, and lie side by side.
+            let fields = queue.resourceARN.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
+            let prefix = fields.prefix(5).joined(separator: ":") + ":"
+            resource = fields.count == 6 ? prefix + Self.beyondAll : queue.resourceARN
+            guard fields.count == 6, counts[String(fields[4]), default: 0] < limit else { continue }
+            let count =
+                try await database.read(
+                    DeliveryStatements.countPendingOf, [.text(destination), .text(prefix), .text(resource), .integer(limit)]
+                ).first ?? 0
+            counts[String(fields[4]), default: 0] += count
+        }
+        return Set(counts.filter { $0.value >= limit && !$0.key.isEmpty }.keys)
+    }
+
+    /// Comes after every text that ARNs are made of, which are ASCII but for what callers name.
+    private static let beyondAll = "\u{10FFFF}"
 
     /// Tells of something that no resource counts, such as a limit that was reached: once for each `subjectARN` and moment. False where that
     /// was told already.
@@ -200,5 +231,15 @@ extension Batch {
             Store.arguments(failure.event, id) + [
                 .integer(failure.status), .text(failure.error), .integer(failure.isLast ? 1 : 0), .integer(failure.attempt),
             ])
+    }
+}
+
+extension DestinationRecord {
+    /// Whether what waits for it counts for no account.
+    fileprivate var isIgnoredInCounts: Bool {
+        switch (status, origin) {
+        case (.disabled, _), (.paused, .subscription): true
+        case (.active, _), (.paused, .stream): false
+        }
     }
 }

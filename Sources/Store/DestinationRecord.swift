@@ -23,16 +23,12 @@ public struct DestinationRecord: Sendable, Hashable {
     public let failingSince: Int64?
     /// How many attempts have failed since the last that succeeded.
     public let failures: Int64
+    /// Of what is posted to a webhook; nil for that of CloudEvents.
+    public let contentType: String?
+    /// Further headers of what is posted, encrypted under the deployment's master key; nil where there are none.
+    public let headersSealed: String?
     /// Events that wait, at most so many as were counted.
     public let pending: Int64
-
-    /// What webhooks are signed for: an account's secrets, or the subscription's own.
-    public var secretOwner: String {
-        switch origin {
-        case .subscription: id
-        case .stream: account ?? ""
-        }
-    }
 }
 
 /// Who named a destination.
@@ -85,13 +81,21 @@ public struct NewSubscription: Sendable {
     public let account: String?
     public let types: [String]?
     public let resourcePrefix: String?
+    /// As in `DestinationRecord`.
+    public let contentType: String?
+    public let headersSealed: String?
 
-    public init(id: String, kind: DestinationKind, target: String, account: String?, types: [String]?, resourcePrefix: String?) {
+    public init(
+        id: String, kind: DestinationKind, target: String, account: String?, types: [String]?, resourcePrefix: String?,
+        contentType: String? = nil, headersSealed: String? = nil
+    ) {
         self.id = id
         self.kind = kind
         self.target = target
         self.account = account
         self.types = types
         self.resourcePrefix = resourcePrefix
+        self.contentType = contentType
+        self.headersSealed = headersSealed
     }
 }

@@ -5,7 +5,7 @@ enum DestinationStatements {
     static let columns = """
         destination.id, destination.origin, destination.kind, destination.target, destination.account, destination.region, destination.types,
         destination.resource_prefix, destination.status, destination.status_reason, destination.created_at, destination.failing_since,
-        destination.failures
+        destination.failures, destination.content_type, destination.headers_sealed
         """
 
     static func record(_ row: inout Row) throws(DatabaseError) -> DestinationRecord {
@@ -24,7 +24,8 @@ enum DestinationStatements {
             id: id, origin: origin, kind: kind, target: target, account: account, region: region,
             types: types.map { $0.split(separator: ",").map(String.init) }, resourcePrefix: prefix, status: status,
             statusReason: try row.optionalText(), createdAt: try row.integer(), failingSince: try row.optionalInteger(),
-            failures: try row.integer(), pending: try row.integer())
+            failures: try row.integer(), contentType: try row.optionalText(), headersSealed: try row.optionalText(),
+            pending: try row.integer())
     }
 
     /// Every destination, with how many events wait for it: at most $1 are counted.
@@ -43,18 +44,52 @@ enum DestinationStatements {
     static let insertSubscription = Statement<Void>(
         "destination.insert-subscription",
         """
-        INSERT INTO destination (id, origin, kind, target, account, region, types, resource_prefix, status, created_at, failures, retry_at)
-        VALUES ($1, 'SUBSCRIPTION', $2, $3, $4, NULL, $5, $6, 'ACTIVE', now_ms(), 0, 0)
+        INSERT INTO destination (id, origin, kind, target, account, region, types, resource_prefix, status, created_at, failures, retry_at,
+            content_type, headers_sealed)
+        VALUES ($1, 'SUBSCRIPTION', $2, $3, $4, NULL, $5, $6, 'ACTIVE', now_ms(), 0, 0, $7, $8)
         """)
 
     /// The destination $5 of the stream that has just been configured, unless it is there.
     static let insertForStream = Statement<Void>(
         "destination.insert-for-stream",
         """
-        INSERT INTO destination (id, origin, kind, target, account, region, status, created_at, failures, retry_at)
-        SELECT $5, 'STREAM', $6, $7, account, region, 'ACTIVE', now_ms(), 0, 0
+        INSERT INTO destination (id, origin, kind, target, account, region, status, created_at, failures, retry_at, used_at)
+        SELECT $5, 'STREAM', $6, $7, account, region, 'ACTIVE', now_ms(), 0, 0, now_ms()
         FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4
-        ON CONFLICT (id) DO NOTHING
+        ON CONFLICT (id) DO UPDATE SET used_at = excluded.used_at
+        """)
+
+    /// A row if a stream of the account $1 in the region $2 may name the destination $3, where an account may have $4.
+    static let room = Statement(
+        "destination.room",
+        """
+        SELECT CAST(1 AS BIGINT) WHERE EXISTS (SELECT 1 FROM destination WHERE id = $3)
+            OR (SELECT count(*) FROM destination WHERE origin = 'STREAM' AND account = $1 AND region = $2) < CAST($4 AS BIGINT)
+        """
+    ) { row throws(DatabaseError) in try row.integer() }
+
+    // What no stream names any more. `used_at` is set by whoever names a destination, in the row itself: a statement that waited for that row sees
+    // it, while it may not see the stream.
+
+    private static let unused = """
+        origin = 'STREAM' AND used_at < (SELECT now_ms()) - CAST($1 AS BIGINT) AND created_at < (SELECT now_ms()) - CAST($1 AS BIGINT)
+            AND (SELECT stream.name FROM stream WHERE stream.notification_destination = destination.id LIMIT 1) IS NULL
+        """
+
+    /// Disables those that no stream has named for $1 milliseconds and that fail, $2 times in a row by now: what waits for them is given up.
+    static let disableUnused = Statement<Void>(
+        "destination.disable-unused",
+        """
+        UPDATE destination SET status = 'DISABLED', status_reason = 'no stream names it any more, and it fails'
+        WHERE \(unused) AND status = 'ACTIVE' AND failures >= CAST($2 AS BIGINT)
+        """)
+
+    /// Removes those that no stream has named for $1 milliseconds and that nothing waits for.
+    static let removeUnused = Statement<Void>(
+        "destination.remove-unused",
+        """
+        DELETE FROM destination WHERE \(unused)
+            AND (SELECT delivery_queue.resource_arn FROM delivery_queue WHERE delivery_queue.destination_id = destination.id LIMIT 1) IS NULL
         """)
 
     /// Who names a destination that was disabled wants to have it again.
@@ -82,7 +117,9 @@ enum DestinationStatements {
         "destination.remove", "DELETE FROM destination WHERE id = $1 AND origin = 'SUBSCRIPTION' RETURNING id"
     ) { row throws(DatabaseError) in try row.text() }
 
-    static let removeSecrets = Statement<Void>("webhook-secret.remove", "DELETE FROM webhook_secret WHERE owner = $1")
+    static let removeSecrets = Statement("webhook-secret.remove", "DELETE FROM webhook_secret WHERE owner = $1 RETURNING owner") {
+        row throws(DatabaseError) in try row.text()
+    }
 
     /// What became of attempts: with $2 some succeeded, and after the last of those $3 failed.
     static let note = Statement<Void>(
@@ -101,6 +138,10 @@ enum DestinationStatements {
         """
         UPDATE destination SET retry_at = now_ms() + CAST($2 AS BIGINT) WHERE id = $1 AND retry_at < now_ms() + CAST($2 AS BIGINT)
         """)
+
+    /// Sends again now where nothing was to be sent for longer than $1 milliseconds from now.
+    static let releaseLate = Statement<Void>(
+        "destination.release-late", "UPDATE destination SET retry_at = 0 WHERE retry_at > (SELECT now_ms()) + CAST($1 AS BIGINT)")
 
     /// Those that have done nothing but fail, from the first failure to the last, for $1 milliseconds.
     static let failing = Statement(
@@ -138,13 +179,10 @@ enum DestinationStatements {
         WebhookSecretRecord(secretSealed: try row.text(), createdAt: try row.integer())
     }
 
-    /// Adds a secret, or only the first of an owner where $3 is 1: of the time 0, so that of many at once one is the first.
     static let insertSecret = Statement(
         "webhook-secret.insert",
         """
-        INSERT INTO webhook_secret (owner, created_at, secret_sealed)
-        SELECT CAST($1 AS TEXT), CASE WHEN CAST($3 AS BIGINT) = 1 THEN 0 ELSE now_ms() END, CAST($2 AS TEXT)
-        WHERE CAST($3 AS BIGINT) = 0 OR NOT EXISTS (SELECT 1 FROM webhook_secret WHERE owner = $1)
+        INSERT INTO webhook_secret (owner, created_at, secret_sealed) VALUES ($1, now_ms(), $2)
         ON CONFLICT (owner, created_at) DO NOTHING
         RETURNING owner
         """
@@ -160,7 +198,9 @@ enum DestinationStatements {
 
     static let all: [StatementText] = [
         list.text, find.text, insertSubscription.text, insertForStream.text, enableForStream.text, setStatus.text, remove.text,
-        removeSecrets.text, note.text, holdBack.text, failing.text, pauseFailing.text, insertPausedEvent.text, secrets.text,
+        removeSecrets.text, room.text, disableUnused.text, removeUnused.text, note.text, holdBack.text, releaseLate.text, failing.text,
+        pauseFailing.text,
+        insertPausedEvent.text, secrets.text,
         insertSecret.text, removeOldSecrets.text,
     ]
 }
@@ -171,4 +211,7 @@ public struct WebhookSecretRecord: Sendable, Hashable {
     public let secretSealed: String
     /// Milliseconds since the epoch.
     public let createdAt: Int64
+
+    /// Whether it stands in place of the derived secret: programs of schema 6 and older made one at the first use.
+    public var isFirst: Bool { createdAt == 0 }
 }

@@ -18,6 +18,8 @@ extension Store {
             [
                 .text(new.id), .text(new.kind.rawValue), .text(new.target), .text(new.account),
                 .text(new.types.map { "," + $0.joined(separator: ",") + "," }), .text(new.resourcePrefix),
+                .text(new.contentType),
+                .text(new.headersSealed),
             ])
         _ = try await write(batch)
     }
@@ -70,6 +72,47 @@ extension Store {
         }
     }
 
+    /// Gives up everything that waits for a destination now, whatever its status; returns how many events. They can be sent again.
+    public func dropDeliveries(of id: String, because reason: String) async throws(DatabaseError)
+        -> Int
+    {
+        let limit = 500
+        var dropped = 0
+        var after = ""
+        while true {
+            let queues = try await database.read(
+                DeliveryStatements.queuesAfter, [.text(id), .text(after), .integer(Int64(limit))])
+            // One after the other, and not too many events at once, so that no batch takes long or holds more than one queue.
+            for queue in queues {
+                let names: [SQLValue] = [.text(queue.destinationID), .text(queue.resourceARN)]
+                var count: Int
+                repeat {
+                    var batch = Batch()
+                    let given = batch.add(
+                        DeliveryStatements.drop, names + [.text(reason), .integer(Int64(limit))])
+                    count = try await write(batch).rows(given).count
+                    dropped += count
+                } while count == limit
+                var batch = Batch()
+                batch.add(DeliveryStatements.removeDroppedQueue, names + [.integer(queue.enqueued)])
+                _ = try await write(batch)
+            }
+            guard let last = queues.last, queues.count == limit else { return dropped }
+            after = last.resourceARN
+        }
+    }
+
+    /// Looks after the destinations that no stream has named for `age` milliseconds: those that fail are disabled, and those that nothing waits
+    /// for are removed.
+    public func removeUnusedDestinations(olderThan age: Int64, failures: Int)
+        async throws(DatabaseError)
+    {
+        var batch = Batch()
+        batch.add(DestinationStatements.disableUnused, [.integer(age), .integer(Int64(failures))])
+        batch.add(DestinationStatements.removeUnused, [.integer(age)])
+        _ = try await write(batch)
+    }
+
     /// Writes down how a destination is: whether attempts succeeded, and how many have failed since.
     public func noteAttempts(of id: String, succeeded: Bool, failuresSince: Int) async throws(DatabaseError) {
         var batch = Batch()
@@ -81,6 +124,19 @@ extension Store {
     public func holdBack(_ id: String, for delay: Int64) async throws(DatabaseError) {
         var batch = Batch()
         batch.add(DestinationStatements.holdBack, [.text(id), .integer(delay)])
+        _ = try await write(batch)
+    }
+
+    /// Makes due now what is due later than `wait` milliseconds from now, which is longer than anything is made to wait: the database's clock ran
+    /// ahead when it was written, and was put right.
+    public func releaseDeliveries(dueLaterThan wait: Int64) async throws(DatabaseError) {
+        for destination in try await destinations(counting: 0) {
+            var batch = Batch()
+            batch.add(DeliveryStatements.releaseLate, [.text(destination.id), .integer(wait)])
+            _ = try await write(batch)
+        }
+        var batch = Batch()
+        batch.add(DestinationStatements.releaseLate, [.integer(wait)])
         _ = try await write(batch)
     }
 
@@ -104,12 +160,18 @@ extension Store {
         try await database.read(DestinationStatements.secrets, [.text(owner)])
     }
 
-    /// Adds a secret of an owner, or only its first, and removes those that are not among the two newest any more; false where it was not added.
-    public func addWebhookSecret(owner: String, secretSealed: String, onlyFirst: Bool) async throws(DatabaseError) -> Bool {
+    /// Adds a secret of an owner, and removes those that are not among the two newest any more; false where another was added at this moment.
+    public func addWebhookSecret(owner: String, secretSealed: String) async throws(DatabaseError) -> Bool {
         var batch = Batch()
-        let added = batch.add(
-            DestinationStatements.insertSecret, [.text(owner), .text(secretSealed), .integer(onlyFirst ? 1 : 0)])
+        let added = batch.add(DestinationStatements.insertSecret, [.text(owner), .text(secretSealed)])
         batch.add(DestinationStatements.removeOldSecrets, [.text(owner)])
         return try await !write(batch).rows(added).isEmpty
+    }
+
+    /// Removes the secrets of an owner; returns how many.
+    public func removeWebhookSecrets(owner: String) async throws(DatabaseError) -> Int {
+        var batch = Batch()
+        let removed = batch.add(DestinationStatements.removeSecrets, [.text(owner)])
+        return try await write(batch).rows(removed).count
     }
 }

@@ -9,6 +9,8 @@ public enum ResourceChange: Sendable {
     /// The retention would leave its range.
     case retentionOutOfRange(ResourceState)
     case tooManyTags
+    /// The streams of the account may name no further destination.
+    case tooManyDestinations
 }
 
 /// How a creation ended.

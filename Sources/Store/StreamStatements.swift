@@ -78,17 +78,25 @@ enum StreamStatements {
 
     static let setImageGeneration = configure("image-generation", "image_generation_configuration = $6")
 
-    /// $8 is the destination that the configuration names while it is ENABLED.
-    static let setNotification = configure("notification", "notification_configuration = $6, notification_destination = $8")
+    /// $8 is the destination that the configuration names while it is ENABLED: one that is there, or of fewer than $9 of the account in the region.
+    /// The lock on the account's row makes the count exact.
+    static let setNotification = configure(
+        "notification", "notification_configuration = $6, notification_destination = $8",
+        condition: """
+            AND (CAST($8 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM destination WHERE id = $8)
+                OR (SELECT count(*) FROM destination WHERE origin = 'STREAM' AND account = $1 AND region = $2) < CAST($9 AS BIGINT))
+            """)
 
     /// Accepts a configuration, $6, of an ACTIVE stream, which must keep media where $7 is 1. NULL removes the configuration.
-    private static func configure(_ name: String, _ assignment: String) -> Statement<String> {
+    private static func configure(_ name: String, _ assignment: String, condition: String = "")
+        -> Statement<String>
+    {
         Statement(
             "stream.set-\(name)",
             """
             UPDATE stream SET \(assignment), change_token = $4, event_sequence = event_sequence + 1, changed_at = now_ms()
             WHERE account = $1 AND region = $2 AND name = $3 AND (CAST($5 AS BIGINT) IS NULL OR creation_time = $5)
-                AND status = 'ACTIVE' AND (CAST($7 AS BIGINT) = 0 OR data_retention_in_hours > 0)
+                AND status = 'ACTIVE' AND (CAST($7 AS BIGINT) = 0 OR data_retention_in_hours > 0) \(condition)
             RETURNING arn
             """,
             decode: arn)

@@ -72,12 +72,19 @@ extension Store {
     /// Sets who is notified of an ACTIVE stream's fragments, or ends it where `configuration`, in JSON, is nil. With `needsRetention` the stream
     /// must keep media. What happens to the stream itself is told to `destination`, from this change on.
     public func setNotification(
-        _ key: ResourceKey, _ configuration: String?, destination: StreamDestination?, needsRetention: Bool, _ change: Change
+        _ key: ResourceKey, _ configuration: String?, destination: StreamDestination?, destinationLimit: Int64 = .max, needsRetention: Bool,
+        _ change: Change
     ) async throws(DatabaseError) -> ResourceChange {
         var batch = Batch()
+        // Naming a destination may add one, of which an account has so many: those who do take turns.
+        if destination != nil {
+            batch.add(ResourceStatements.lockUsage, [.text(key.account), .text(key.region)])
+        }
         let configured = batch.add(
             StreamStatements.setNotification,
-            configure(key, configuration, needsRetention: needsRetention, change) + [.text(destination?.id(for: key))])
+            configure(key, configuration, needsRetention: needsRetention, change) + [
+                .text(destination?.id(for: key)), .integer(destinationLimit),
+            ])
         if let destination {
             let named = key.arguments + [.text(change.token), .text(destination.id(for: key))]
             batch.add(
@@ -85,7 +92,17 @@ extension Store {
             batch.add(DestinationStatements.enableForStream, named)
         }
         batch.addRecord(of: change, on: key)
-        return try await resourceChange(batch, guarded: configured, change, key)
+        let outcome = try await resourceChange(batch, guarded: configured, change, key)
+        guard case .refused(let found) = outcome, let destination, found.status == "ACTIVE",
+            !needsRetention || found.dataRetentionInHours > 0
+        else { return outcome }
+        let room = try await database.read(
+            DestinationStatements.room,
+            [
+                .text(key.account), .text(key.region), .text(destination.id(for: key)),
+                .integer(destinationLimit),
+            ])
+        return room.isEmpty ? .tooManyDestinations : outcome
     }
 
     private func configure(_ key: ResourceKey, _ configuration: String?, needsRetention: Bool, _ change: Change) -> [SQLValue] {

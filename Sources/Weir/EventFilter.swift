@@ -1,6 +1,7 @@
 import ArgumentParser
 import Contract
 import Delivery
+import FoundationEssentials
 import Settings
 import Store
 
@@ -62,13 +63,15 @@ struct EventFilter {
         }
     }
 
-    func matches(_ event: TellingEvent) -> Bool {
+    func matches(_ event: Event) -> Bool {
         (account.map { $0 == event.account } ?? true) && (types?.contains(event.type) ?? true)
             && (prefix.map { event.resourceARN.hasPrefix($0) } ?? true)
     }
 
     /// The subscription of a target to these events. Refuses a target that could not be reached.
-    func subscription(to target: String, _ configuration: ServerConfiguration) throws -> NewSubscription {
+    func subscription(to target: String, _ configuration: ServerConfiguration, _ post: PostOptions, seal: (_ id: String) throws -> String)
+        throws -> NewSubscription
+    {
         let (kind, place): (DestinationKind, String)
         if target == "-" {
             (kind, place) = (.file, target)
@@ -77,18 +80,51 @@ struct EventFilter {
             guard place.hasPrefix("/") else { throw ValidationError("\(target): the path must begin with /, whoever writes to it.") }
         } else if target.hasPrefix("arn:") {
             (kind, place) = (.sns, target)
-            guard let topic = ARN(target), topic.service == "sns", !topic.region.isEmpty, !topic.resource.isEmpty,
-                !topic.resource.contains(":")
-            else {
-                throw ValidationError("\(target) is not the ARN of an SNS topic, such as arn:aws:sns:us-east-1:123456789012:cameras.")
+            guard TopicARN(target) != nil else {
+                throw ValidationError(
+                    "\(target.escapingControls) is not the ARN of an SNS topic, such as arn:aws:sns:us-east-1:123456789012:cameras.")
             }
         } else {
             (kind, place) = (.webhook, target)
             // Without the URL, which may hold a password.
             if let fault = configuration.delivery.fault(ofURL: target) { throw ValidationError("The URL cannot be posted to: \(fault).") }
         }
+        guard kind == .webhook || post.isEmpty else {
+            throw ValidationError("Headers and a content type are for URLs only.")
+        }
+        let id = SubscriptionID.random()
         return NewSubscription(
-            id: SubscriptionID.random(), kind: kind, target: place, account: account, types: types, resourcePrefix: prefix)
+            id: id, kind: kind, target: place, account: account, types: types, resourcePrefix: prefix, contentType: post.contentType,
+            headersSealed: post.headers.isEmpty ? nil : try seal(id))
+    }
+}
+
+/// What a subscription adds to what is posted: `--header`, `--headers-file` and `--content-type`.
+struct PostOptions {
+    private(set) var headers: [WebhookHeader] = []
+    private(set) var contentType: String?
+
+    var isEmpty: Bool { headers.isEmpty && contentType == nil }
+
+    init(takenFrom words: inout CommandWords) throws {
+        var lines: [String] = []
+        while let line = try words.takeOption("header") { lines.append(line) }
+        if let path = try words.takeOption("headers-file") {
+            guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
+                throw ValidationError("--headers-file: \(path) cannot be read")
+            }
+            lines += text.split(whereSeparator: \.isNewline).map(String.init)
+        }
+        guard lines.count <= 20 else { throw ValidationError("--header: no more than 20 headers can be added") }
+        do throws(WebhookHeader.Fault) {
+            for line in lines { headers.append(try WebhookHeader(line)) }
+        } catch {
+            throw ValidationError("--header: \(error.description)")
+        }
+        contentType = try words.takeOption("content-type")
+        if let contentType, !WebhookHeader.isContentType(contentType) {
+            throw ValidationError("--content-type: must be a type such as application/json, not '\(contentType.escapingControls)'")
+        }
     }
 }
 

@@ -185,7 +185,7 @@ struct Events: AsyncParsableCommand {
         "The id of the event, ARN/SEQUENCE@MILLISECONDS, as weir events tail prints it.", valueName: "id")
 
     private static func withEvent(
-        _ id: String, _ flags: ConfigurationFlags, _ body: (TellingEvent, Deployment) async throws -> Void
+        _ id: String, _ flags: ConfigurationFlags, _ body: (Event, Deployment) async throws -> Void
     ) async throws {
         try await Deployment.open(flags) { deployment, _ in
             guard let key = EventKey(id: id) else {
@@ -223,7 +223,7 @@ struct EventTail {
     }
 
     /// What is new, at most a page of it.
-    mutating func next() async throws -> [TellingEvent] {
+    mutating func next() async throws -> [Event] {
         let found = try await store.events(after: after, since: since, limit: Self.page)
         isCaughtUp = found.count < Self.page
         let new = found.filter { seen.insert($0.key).inserted }

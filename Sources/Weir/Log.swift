@@ -26,7 +26,7 @@ enum Log {
 
     /// Writes as the library does, at the level that all loggers of the program share.
     private struct Handler: LogHandler {
-        private var stream = StreamLogHandler.standardError(label: "weir")
+        private var stream = EscapingLogHandler(StreamLogHandler.standardError(label: "weir"))
 
         var metadata: Logger.Metadata {
             get { stream.metadata }
@@ -48,7 +48,7 @@ enum Log {
 
     /// For libraries whose every word would be one too many unless something is wrong.
     static var quiet: Logger {
-        var logger = Logger(label: "weir") { _ in StreamLogHandler.standardError(label: "weir") }
+        var logger = Logger(label: "weir") { EscapingLogHandler(StreamLogHandler.standardError(label: $0)) }
         logger.logLevel = .error
         return logger
     }

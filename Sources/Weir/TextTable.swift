@@ -1,9 +1,11 @@
-/// Columns that are as wide as what is in them.
+import Contract
+
+/// Columns that are as wide as what is in them, without what a terminal would obey.
 struct TextTable {
     let text: String
 
     init(_ heads: [String], _ rows: [[String]]) {
-        let lines = [heads] + rows
+        let lines = [heads] + rows.map { $0.map(\.escapingControls) }
         let widths = heads.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         text = lines.map { row in
             var line = zip(row, widths).map { text, width in text + String(repeating: " ", count: width - text.count) }

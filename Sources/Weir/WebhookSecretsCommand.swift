@@ -1,4 +1,5 @@
 import ArgumentParser
+import Contract
 import Delivery
 import Identity
 import Settings
@@ -7,17 +8,17 @@ import Store
 /// Shows and rotates what webhooks are signed with, beside the instances that run.
 struct WebhookSecretsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "webhook-secrets", abstract: "Show and rotate the secrets that webhooks are signed with.",
-        subcommands: [Show.self, Rotate.self])
+        commandName: "webhook-secrets", abstract: "Show, rotate and retire the secrets that webhooks are signed with.",
+        subcommands: [Show.self, Rotate.self, Retire.self])
 
     private static let owner = """
-        OWNER is an account number, whose secrets sign what is posted for the notification configurations of its streams, or the id of a \
-        subscription. Every webhook is signed with the two newest secrets.
+        OWNER is the id of a destination, as weir subscriptions list shows it, or an account number: then all webhooks that the account's streams \
+        name are meant. Each webhook has a secret of its own.
         """
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "show", abstract: "Print the active secrets, the newest first. The first is made where there is none yet.",
+            commandName: "show", abstract: "Print the active secrets of each webhook, the newest first.",
             usage: "weir webhook-secrets show OWNER [--config FILE] [--KEY VALUE ...]",
             discussion: owner + "\n\n" + ConfigurationFlags.discussion)
 
@@ -25,7 +26,7 @@ struct WebhookSecretsCommand: AsyncParsableCommand {
         var arguments: [String] = []
 
         func run() async throws {
-            try await withOwner(arguments, self) { keys, owner in try await keys.active(owner) }
+            try await withWebhooks(arguments, self) { keys, webhooks in try await show(keys, webhooks) }
         }
     }
 
@@ -39,26 +40,62 @@ struct WebhookSecretsCommand: AsyncParsableCommand {
         var arguments: [String] = []
 
         func run() async throws {
-            try await withOwner(arguments, self) { keys, owner in try await keys.rotate(owner) }
+            try await withWebhooks(arguments, self) { keys, webhooks in
+                for webhook in webhooks { try await keys.rotate(webhook.id) }
+                try await show(keys, webhooks)
+            }
         }
     }
 
-    private static func withOwner<Command: ParsableCommand>(
-        _ arguments: [String], _ command: Command, _ body: (WebhookKeys, String) async throws -> [String]
+    struct Retire: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "retire", abstract: "Sign no more with the secrets that all webhooks of an account shared once.",
+            usage: "weir webhook-secrets retire ACCOUNT [--config FILE] [--KEY VALUE ...]",
+            discussion: """
+                Before version 0.3 the webhooks of an account's streams were signed with secrets of the account. What was set up then is signed \
+                with those too, until every receiver has the secret of its own webhook and the shared ones are retired.
+
+
+                """ + ConfigurationFlags.discussion)
+
+        @Argument(parsing: .captureForPassthrough, help: .hidden) var arguments: [String] = []
+
+        func run() async throws {
+            var words = CommandWords(arguments)
+            let account = words.takeFirst()
+            try await Deployment.open(words, self) { deployment, _ in
+                guard let account, account.isAccount else { throw ValidationError("Name an account by its twelve digits.") }
+                let count = try await deployment.store.removeWebhookSecrets(owner: account)
+                print(count == 0 ? "\(account) has no shared secrets." : "Retired the shared secrets of \(account): \(count).")
+            }
+        }
+    }
+
+    private static func withWebhooks<Command: ParsableCommand>(
+        _ arguments: [String], _ command: Command, _ body: (WebhookKeys, [DestinationRecord]) async throws -> Void
     ) async throws {
         var words = CommandWords(arguments)
         let owner = words.takeFirst()
         try await Deployment.open(words, command) { deployment, _ in
-            guard let owner else { throw ValidationError("Name whose secrets: an account number, or the id of a subscription.") }
-            if !owner.isAccount {
-                guard let destination = try await deployment.store.destination(owner), destination.kind == .webhook else {
-                    throw ValidationError("\(owner) is neither an account number nor the id of a subscription with a webhook.")
-                }
-                guard destination.secretOwner == owner else {
-                    throw ValidationError("\(owner) is signed with the secrets of its account: \(destination.secretOwner).")
-                }
+            guard let owner else { throw ValidationError("Name a destination by its id, or an account.") }
+            let webhooks = try await deployment.store.destinations(counting: 0).filter {
+                $0.kind == .webhook && ($0.id == owner || ($0.origin == .stream && $0.account == owner))
             }
-            for secret in try await body(WebhookKeys(store: deployment.store, masterKey: deployment.masterKey()), owner) { print(secret) }
+            guard !webhooks.isEmpty else {
+                throw ValidationError(
+                    "\(owner.escapingControls) is neither the id of a destination with a webhook nor an account whose streams name one.")
+            }
+            try await body(WebhookKeys(store: deployment.store, masterKey: deployment.masterKey()), webhooks)
+        }
+    }
+
+    /// Of one webhook the secrets alone, so that scripts can take them; of several each with its id.
+    private static func show(_ keys: WebhookKeys, _ webhooks: [DestinationRecord]) async throws {
+        for webhook in webhooks {
+            let account = webhook.origin == .stream ? webhook.account : nil
+            for secret in try await keys.active(webhook.id, account: account) {
+                print(webhooks.count == 1 ? secret : "\(webhook.id)  \(secret)")
+            }
         }
     }
 }
@@ -66,7 +103,14 @@ struct WebhookSecretsCommand: AsyncParsableCommand {
 extension WebhookKeys {
     /// What a courier signs with.
     var source: SecretSource {
-        { owner in try await self.active(owner).compactMap(WebhookSecret.init) }
+        { destination in
+            WebhookCredentials(
+                secrets: try await self.active(
+                    destination.id, account: destination.origin == .stream ? destination.account : nil
+                )
+                .compactMap(WebhookSecret.init),
+                headers: try self.headers(of: destination).map(WebhookHeader.init))
+        }
     }
 }
 

@@ -32,16 +32,19 @@ public struct OutboxWatch: Service {
     }
 
     private func look() async {
-        let refused = outbox.refusesChanges
+        let before = outbox.refusedAccounts
         do throws(DatabaseError) {
             try await outbox.count(in: store)
         } catch {
             logger.warning("the outbox was not counted", metadata: ["error": "\(error)"])
         }
-        switch (refused, outbox.refusesChanges) {
-        case (false, true): logger.error("the outbox is full: changes are refused until events are delivered")
-        case (true, false): logger.notice("the outbox has room: changes are admitted again")
-        case (true, true), (false, false): break
+        let now = outbox.refusedAccounts
+        for account in now.subtracting(before).sorted() {
+            logger.error(
+                "the outbox of an account is full: its changes are refused until events are delivered", metadata: ["account": "\(account)"])
+        }
+        for account in before.subtracting(now).sorted() {
+            logger.notice("the outbox of an account has room: its changes are admitted again", metadata: ["account": "\(account)"])
         }
     }
 }

@@ -178,6 +178,51 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            ("https://user:pw@h.example/x", "names a user"), ("https://a b/", "must be encoded"),
+            ("https://bücher.example/", "must be encoded"), ("https://h:99999/", "port"), ("https://h:0/", "port"), ("https://h:x/", ""),
+            ("https://a..b/", "host"), ("https://\(String(repeating: "a", count: 64)).example/", "host"), ("https://[::zz]/", ""),
+            ("https://[::1%25eth0]/", ""), ("https://a%2fb/", "host"), ("https://h.example/\\u0000", "must be encoded"),
+            ("https://h.example/\\u001b[2J", "must be encoded"), ("https://h.example/\\u202e", "must be encoded"),
+            ("arn:aws:sns:eu-west-1:111122223333:a\\u0000b", "neither"), ("arn:aws:sns:eu-west-1:111122223333:a\\u001b[2J", "neither"),
+            ("arn:aws:sns:EU/x:111122223333:a", "neither"),
+        ], Engine.allCases) func `a notification that could never arrive is refused, whatever its status`(
+            _ given: (uri: String, what: String), _ engine: Engine
+        ) async throws
+    {
+        try await Plane.with(engine) { plane in
+            _ = try await plane.active()
+            for status in ["ENABLED", "DISABLED"] {
+                let refusal = try await plane.refusal(
+                    .updateNotificationConfiguration, Self.notificationKind.body(Self.notification(given.uri, status: status)))
+                #expect(refusal.code == .invalidArgument)
+                #expect(refusal.publicMessage.contains(given.what), "\(refusal.publicMessage)")
+                #expect(!refusal.publicMessage.contains("user:pw") && !refusal.publicMessage.unicodeScalars.contains { $0.value < 0x20 })
+            }
+            #expect(plane.callCount == 0)
+        }
+    }
+
+    @Test func `FIFO topics can be named`() async throws {
+        try await Plane.with { plane in
+            _ = try await plane.active()
+            let body = Self.notificationKind.body(Self.notification("arn:aws:sns:eu-west-1:111122223333:motion.fifo"))
+            #expect(try await plane.call(.updateNotificationConfiguration, body) == "")
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `streams name no more destinations than they may`(_ engine: Engine) async throws {
+        try await Plane.with(engine, notifications: NotificationRules(destinationLimit: 0)) { plane in
+            _ = try await plane.active()
+            let refusal = try await plane.refusal(
+                .updateNotificationConfiguration, Self.notificationKind.body(Self.notification("https://h.example/")))
+            #expect(refusal.code == .invalidArgument && refusal.publicMessage.contains("name 0 notification destinations"))
+            let disabled = Self.notificationKind.body(Self.notification("https://h.example/", status: "DISABLED"))
+            #expect(try await plane.call(.updateNotificationConfiguration, disabled) == "")
+        }
+    }
+
     @Test(arguments: [false, true]) func `web servers are told of the stream, topics where the operator says so`(_ tellsTopics: Bool)
         async throws
     {

@@ -64,7 +64,7 @@ import Testing
             func isAccepted(_ change: ResourceChange) -> Bool {
                 switch change {
                 case .accepted: true
-                case .notFound, .refused, .retentionOutOfRange, .tooManyTags: false
+                case .notFound, .refused, .retentionOutOfRange, .tooManyTags, .tooManyDestinations: false
                 }
             }
             switch event {

@@ -8,7 +8,7 @@ import Testing
 @testable import Delivery
 
 @Suite struct EncodingTests {
-    static let event = TellingEvent(
+    static let event = Event(
         resourceARN: "arn:aws:kinesisvideo:us-east-1:111122223333:stream/gate/1705489836421", sequence: 7, type: "UpdateStream",
         account: "111122223333", region: "us-east-1", status: "UPDATING", version: "v", keyID: "AKIA", requestID: "r-1",
         occurredAt: 1_705_489_836_421)
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test func `a replay says so, and what is not known is left out`() throws {
-        let event = TellingEvent(
+        let event = Event(
             resourceARN: "arn:aws:kinesisvideo:::destination/sub-1", sequence: 1, type: "DestinationPaused", account: "", region: "",
             status: "PAUSED", version: "", keyID: "", requestID: "", occurredAt: 0)
         let object = try Self.json(CloudEvent.json(event, isReplay: true))
@@ -104,15 +104,74 @@ import Testing
         let secret = try #require(WebhookSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
         let body = Array(#"{"test": 2432232314}"#.utf8)
         let published = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-        let headers = WebhookSigner([secret]).headers(id: "msg_p5jXN8AQM9LWM0D4loKWxJek", at: 1_614_265_330, body: body)
+        let headers = WebhookSigner(WebhookCredentials(secrets: [secret])).headers(
+            id: "msg_p5jXN8AQM9LWM0D4loKWxJek", at: 1_614_265_330, body: body)
         #expect(headers.map(\.name) == ["webhook-id", "webhook-timestamp", "webhook-signature"])
         #expect(headers.map(\.value) == ["msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", published])
 
         // While a secret is changed over, both sign.
         let newer = WebhookSecret.random()
-        let both = WebhookSigner([newer, secret]).headers(id: "msg_p5jXN8AQM9LWM0D4loKWxJek", at: 1_614_265_330, body: body)
+        let both = WebhookSigner(WebhookCredentials(secrets: [newer, secret])).headers(
+            id: "msg_p5jXN8AQM9LWM0D4loKWxJek", at: 1_614_265_330, body: body)
         let signatures = try #require(both.last?.value.split(separator: " "))
         #expect(signatures.count == 2 && signatures[1] == published && signatures[0] != published)
+    }
+
+    @Test
+    func
+        `the id of a message holds nothing by which the signed text could be taken apart, and tells events apart`()
+    {
+        let events = [
+            "arn:aws:kinesisvideo:us-east-1:123456789012:stream/a.b/1/1@2",
+            "arn:aws:kinesisvideo:us-east-1:123456789012:stream/a/1/1@2", "",
+        ]
+        let ids = events.map(WebhookSigner.messageID)
+        #expect(ids.allSatisfy { $0.wholeMatch(of: /evt_[0-9a-f]{32}/) != nil })
+        #expect(Set(ids).count == 3 && ids == events.map(WebhookSigner.messageID))
+    }
+
+    @Test func `headers that an operator adds go with each attempt, and are shown by nothing`() throws {
+        let header = try WebhookHeader("Authorization: Bearer a:b c \t")
+        #expect(header.name == "Authorization" && header.line == "Authorization: Bearer a:b c")
+        #expect(!"\(header) \(String(reflecting: header))".contains("Bearer"))
+        var dumped = ""
+        dump(header, to: &dumped)
+        #expect(!dumped.contains("Bearer"))
+        let headers = WebhookSigner(WebhookCredentials(secrets: [], headers: [header])).headers(
+            id: "evt_1", at: 0, body: [])
+        #expect(headers.last.map { "\($0)=\($1)" } == "Authorization=Bearer a:b c")
+    }
+
+    @Test(arguments: [
+        "", "Authorization", ": x", "X Y: z", "X\u{E9}: z", "X: ", "X: a\r\nY: b", "X: \u{7F}", "X: é",
+        "Host: a", "content-length: 5", "Content-Type: text/plain",
+        "Webhook-Signature: v1,x", "Transfer-Encoding: chunked",
+        "X: " + String(repeating: "a", count: 4097),
+    ]) func `what is no header, or ours to set, is refused without telling its value`(_ line: String) {
+        let fault = #expect(throws: WebhookHeader.Fault.self) { try WebhookHeader(line) }
+        #expect(
+            fault.map { !$0.description.contains("aaa") && !$0.description.contains("v1,x") } == true)
+    }
+
+    @Test(arguments: [
+        ("application/json", true), ("application/cloudevents+json; charset=utf-8", true),
+        ("text/plain", true), ("json", false), ("a/b/c", false), ("/b", false),
+        ("a/", false), ("a b/c", false), ("a/b\r\nX: y", false), ("a/b; x=é", false), ("", false),
+    ]) func `a content type has a form`(_ text: String, _ expected: Bool) {
+        #expect(WebhookHeader.isContentType(text) == expected)
+    }
+
+    @Test func `a temporary key publishes with its session token, which is signed`() throws {
+        let credentials = Credentials(
+            accessKeyID: "ASIA", secretAccessKey: "secret", sessionToken: "token")
+        let post = try SNSPublisher(endpoint: nil, credentials: credentials).request(
+            TopicMessage(subject: "s", body: "b"), to: "arn:aws:sns:eu-west-1:123456789012:topic",
+            at: Date(timeIntervalSince1970: 0))
+        #expect(post.headers.contains { $0.name == "X-Amz-Security-Token" && $0.value == "token" })
+        #expect(
+            post.headers.contains {
+                $0.name == "Authorization" && $0.value.contains("x-amz-security-token")
+            })
     }
 
     @Test func `secrets are handed out in one form, and shown by nothing else`() throws {
@@ -188,7 +247,7 @@ import Testing
     }
 
     @Test func `a FIFO topic is told which events are of one resource, and which are the same`() {
-        func members(_ event: TellingEvent, isReplay: Bool = false, topic: String = "arn:aws:sns:us-east-1:111122223333:cameras.fifo")
+        func members(_ event: Event, isReplay: Bool = false, topic: String = "arn:aws:sns:us-east-1:111122223333:cameras.fifo")
             -> [Substring]
         {
             String(decoding: SNSPublisher.body(.lifecycle(event, isReplay: isReplay), topic), as: UTF8.self).split(separator: "&")

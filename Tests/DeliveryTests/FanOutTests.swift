@@ -61,10 +61,12 @@ import Testing
         }
     }
 
-    private static func notify(_ store: Store, _ name: String, _ target: String?) async throws {
+    private static func notify(_ store: Store, _ name: String, _ target: String?, limit: Int64 = .max)
+        async throws
+    {
         let change = try await store.setNotification(
             .named(name), target.map { "{\"\($0)\"}" }, destination: target.map { StreamDestination(kind: .webhook, target: $0) },
-            needsRetention: target != nil, .fresh("UpdateNotificationConfiguration"))
+            destinationLimit: limit, needsRetention: target != nil, .fresh("UpdateNotificationConfiguration"))
         guard case .accepted = change else { throw Refused(what: "\(name) is not configured") }
     }
 
@@ -95,8 +97,93 @@ import Testing
             #expect(transport.delivered(to: "second").map(\.sequence) == [6, 7])
             #expect(try await store.pendingDeliveries(limit: 10) == 0)
             #expect(try await store.destinations().map(\.origin) == [.stream, .stream])
-            // Both are of one account and are signed with its secrets.
-            #expect(try await store.destinations().map(\.secretOwner) == [Fixture.account, Fixture.account])
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `an account's streams name so many destinations in a region, however many ask at once`(
+        _ engine: Engine
+    ) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            for number in 0..<12 { _ = try await store.createActive("gate-\(number)") }
+            let changes = try await atOnce(12) { number in
+                try await store.setNotification(
+                    .named("gate-\(number)"), "{}", destination: StreamDestination(kind: .webhook, target: "https://\(number)"),
+                    destinationLimit: 5, needsRetention: false, .fresh("UpdateNotificationConfiguration"))
+            }
+            #expect(changes.count(where: { if case .accepted = $0 { true } else { false } }) == 5)
+            #expect(changes.count(where: { if case .tooManyDestinations = $0 { true } else { false } }) == 7)
+            #expect(try await store.destinations().count == 5)
+            // One that is there may be named by all.
+            let target = try #require(try await store.destinations().first).target
+            for number in 0..<12 { try await Self.notify(store, "gate-\(number)", target, limit: 5) }
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `a destination that no stream names any more goes once nothing waits for it`(_ engine: Engine)
+        async throws
+    {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            for name in ["gate", "yard"] { _ = try await store.createActive(name) }
+            try await Self.notify(store, "gate", "https://one")
+            try await Self.notify(store, "yard", "https://two")
+            try await store.subscribe("kept")
+            try database.clock.advance(by: 1000)
+            func look() async throws -> [String] {
+                try await store.removeUnusedDestinations(olderThan: 1000, failures: 8)
+                try await store.abandonUndeliverable()
+                return try await store.destinations(counting: 10).map { "\($0.target) \($0.status.rawValue) \($0.pending)" }.sorted()
+            }
+            try database.clock.advance(by: 1)
+            let all = ["http://127.0.0.1/kept ACTIVE 0", "https://one ACTIVE 1", "https://two ACTIVE 1"]
+            #expect(try await look() == all)
+            // Not as long as something waits for it...
+            try await Self.notify(store, "gate", nil)
+            #expect(try await look() == ["http://127.0.0.1/kept ACTIVE 1"] + all.dropFirst())
+            // ...unless it fails all the time.
+            let id = try #require(try await store.destinations().first { $0.target == "https://one" }).id
+            try await store.noteAttempts(of: id, succeeded: false, failuresSince: 8)
+            #expect(try await look() == ["http://127.0.0.1/kept ACTIVE 1", "https://one DISABLED 0", "https://two ACTIVE 1"])
+            #expect(
+                try database.rows("SELECT last_error FROM delivery WHERE state = 'DEAD'") == [
+                    [.text("no stream names it any more, and it fails")]
+                ])
+            #expect(try await look() == ["http://127.0.0.1/kept ACTIVE 1", "https://two ACTIVE 1"])
+            // One that was named a moment ago stays, though the stream cannot be seen yet.
+            try await Self.notify(store, "gate", "https://one")
+            try database.execute("UPDATE stream SET notification_destination = NULL")
+            try database.execute("DELETE FROM delivery_queue; DELETE FROM delivery")
+            #expect(try await look() == ["http://127.0.0.1/kept ACTIVE 0", "https://one ACTIVE 0"])
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `what waits for a destination can be dropped, and sent again`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            for id in ["one", "two"] { try await store.subscribe(id) }
+            for name in ["a", "b", "c"] {
+                _ = try await store.create(.named(name))
+                try await store.retag(name, 2)
+            }
+            let leased = try #require(try await store.claimQueues(of: "one", leaseToken: "t", lease: 60_000, limit: 1).first)
+            #expect(try await store.dropDeliveries(of: "one", because: "dropped") == 9)
+            #expect(try await store.dropDeliveries(of: "one", because: "dropped") == 0)
+            #expect(try database.rows("SELECT DISTINCT destination_id FROM delivery_queue") == [[.text("two")]])
+            #expect(
+                try database.rows("SELECT destination_id, state, last_error, count(*) FROM delivery GROUP BY 1, 2, 3 ORDER BY 1") == [
+                    [.text("one"), .text("DEAD"), .text("dropped"), .integer(9)], [.text("two"), .text("PENDING"), .null, .integer(9)],
+                ])
+            // Whoever was at it is too late, and nobody is in the way of what comes.
+            try await store.finishQueue(FinishedQueue(leased, leaseToken: "t", QueueOutcome(hasMore: true)))
+            try await store.retag("a")
+            let letter = try #require(try await store.deadLetters(after: nil, since: 0, limit: 1).first)
+            #expect(try await store.replay(letter.event.key, to: "one"))
+            let transport = ScriptedTransport()
+            try await running([try Courier(store, transport)]) {
+                try await eventually("all that waits arrives") { try await store.pendingDeliveries(limit: 1) == 0 }
+            }
+            #expect(transport.delivered(to: "one").count == 2)
         }
     }
 

@@ -53,7 +53,7 @@ extension Courier {
     /// A courier over a scripted network.
     convenience init(
         _ store: Store, _ transport: any Transport, settings: DeliverySettings? = nil, pace: Pace = .test,
-        secrets: @escaping SecretSource = { _ in [] }, logger: Logger = .quiet
+        secrets: @escaping SecretSource = { _ in WebhookCredentials(secrets: []) }, logger: Logger = .quiet
     ) throws {
         let settings = try settings ?? .test()
         self.init(

@@ -1,5 +1,6 @@
 import Contract
 import Locking
+import Store
 
 @testable import Delivery
 

@@ -28,12 +28,30 @@ private final class ScriptedResolver: Resolver {
 
 @Suite struct TransportTests {
     @Test func `of many who fail at an address at once one has the next tried`() async throws {
-        let book = AddressBook(ScriptedResolver(["receiver": ["127.0.0.1", "127.0.0.2"]]))
+        let book = AddressCache(ScriptedResolver(["receiver": ["127.0.0.1", "127.0.0.2"]]))
         let order = try await book.addresses(of: "receiver", within: .seconds(5))
         for _ in 0..<4 { book.failed("receiver", order[0]) }
         #expect(try await book.addresses(of: "receiver", within: .seconds(5)) == order.reversed())
         book.failed("receiver", order[1])
         #expect(try await book.addresses(of: "receiver", within: .seconds(5)) == order)
+    }
+
+    @Test func `many who need an address at once ask for it once`() async throws {
+        let resolver = ScriptedResolver(["receiver": ["127.0.0.1"]])
+        let book = AddressCache(resolver)
+        let found = try await atOnce(50) { _ in try await book.addresses(of: "receiver", within: .seconds(5)) }
+        #expect(Set(found) == [[try #require(IPAddress("127.0.0.1"))]])
+        #expect(resolver.asked == 1)
+        // Who asks for a name that is not found is told so together with the others, and asks again later.
+        let faults = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<20 {
+                group.addTask {
+                    do { return try await book.addresses(of: "nobody", within: .seconds(5)).isEmpty } catch { return true }
+                }
+            }
+            return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        #expect(faults == 20)
     }
 
     private static func post(_ url: String, isTrusted: Bool = false, _ headers: [(name: String, value: String)] = []) throws -> Post {
@@ -43,11 +61,12 @@ private final class ScriptedResolver: Resolver {
     /// A transport that is closed afterwards.
     private static func with(
         _ networks: String = "127.0.0.0/8", allowsHTTP: Bool = true, trust: [NIOSSLCertificate] = [],
-        resolver: any Resolver = SystemResolver(),
+        resolver: any Resolver = SystemResolver(), mostSockets: Int = 640, proxy: OutgoingProxy = .none,
         _ body: (HTTPTransport) async throws -> Void
     ) async throws {
         let transport = HTTPTransport(
-            policy: try AddressPolicy(networks), allowsHTTP: allowsHTTP, trustRoots: trust, resolver: resolver)
+            policy: try AddressPolicy(networks), allowsHTTP: allowsHTTP, trustRoots: trust, resolver: resolver, mostSockets: mostSockets,
+            proxy: proxy)
         do { try await body(transport) } catch {
             await transport.close()
             throw error
@@ -234,6 +253,126 @@ private final class ScriptedResolver: Resolver {
                 try await Self.expect(200, transport, post.target.url, within: .seconds(60))
             }
         }
+    }
+
+    @Test(arguments: [
+        ["169.254.169.254", "127.0.0.9", "127.0.0.1"], ["127.0.0.9", "10.0.0.1", "127.0.0.1"],
+        ["127.0.0.8", "10.0.0.1", "127.0.0.9", "169.254.169.254", "127.0.0.1"],
+    ]) func `every address that is allowed gets its turn`(_ addresses: [String]) async throws {
+        let resolver = ScriptedResolver(["receiver.test": addresses])
+        try await Receiver.with({ _ in Receiver.ok }) { receiver in
+            try await Self.with(resolver: resolver) { transport in
+                let url = "http://receiver.test:\(receiver.port)/"
+                for dead in addresses where dead.hasPrefix("127") && dead != "127.0.0.1" {
+                    let fault = try await Self.failure(transport, url)
+                    #expect(fault?.contains(dead) == true)
+                }
+                try await Self.expect(200, transport, url, within: .seconds(60))
+                try await Self.expect(200, transport, url, within: .seconds(60))
+            }
+        }
+    }
+
+    /// The environment of a server whose outgoing requests go through a proxy at a port of this machine.
+    private static func proxy(_ port: Int, except: String = "") throws -> OutgoingProxy {
+        let server = "http://user:pw@localhost:\(port)"
+        return try OutgoingProxy(environment: ["HTTPS_PROXY": server, "http_proxy": server, "NO_PROXY": except])
+    }
+
+    @Test func `receivers are reached through the proxy that the environment names`() async throws {
+        try await Receiver.with({ request in
+            if request.hasPrefix("CONNECT receiver.example:80 ") { return .bytes("HTTP/1.1 200 OK\r\n\r\n") }
+            return request.hasPrefix("CONNECT") ? .close("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n") : Receiver.ok
+        }) { receiver in
+            // No resolver of ours knows the name.
+            try await Self.with("public", resolver: ScriptedResolver([:]), proxy: Self.proxy(receiver.port)) { transport in
+                try await Self.expect(200, transport, "http://receiver.example/hook?x=1", within: .seconds(60))
+                let fault = try await Self.failure(transport, "https://receiver.example/hook")
+                #expect(fault?.hasPrefix("receiver.example (through the proxy localhost)") == true)
+                #expect(fault?.contains("pw") == false)
+                let literal = try await Self.failure(transport, "http://10.0.0.1/")
+                #expect(literal?.contains("delivery-networks") == true)
+            }
+            let (connect, post) = (try #require(receiver.requests.first), try #require(receiver.requests.dropFirst().first))
+            #expect(connect.lowercased().contains("proxy-authorization: basic dxnlcjpwdw=="))
+            #expect(post.hasPrefix("POST /hook?x=1 HTTP/1.1\r\n") && !post.lowercased().contains("proxy-authorization"))
+            #expect(receiver.requests.contains { $0.hasPrefix("CONNECT receiver.example:443 ") })
+            #expect(!receiver.requests.contains { $0.contains("10.0.0.1") })
+        }
+    }
+
+    @Test func `what NO_PROXY lists, and this machine, is reached directly`() async throws {
+        try await Receiver.with({ _ in Receiver.ok }) { receiver in
+            try await Self.with(resolver: ScriptedResolver([:]), proxy: Self.proxy(1, except: "example.com")) { transport in
+                try await Self.expect(200, transport, "http://127.0.0.1:\(receiver.port)/", within: .seconds(60))
+                let direct = try await Self.failure(transport, "http://receiver.example.com/")
+                #expect(direct == "receiver.example.com is unknown")
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("", "a.example", 443, false), ("*", "a.example", 443, true), ("a.example", "a.example", 443, true),
+        ("a.example", "b.a.example", 443, true),
+        ("a.example", "ba.example", 443, false), (".a.example", "b.a.example", 443, true), (".a.example", "a.example", 443, true),
+        ("*.a.example", "b.a.example", 443, true), ("x, A.Example ,y", "a.example.", 443, true),
+        ("a.example:8443", "a.example", 443, false),
+        ("a.example:8443", "a.example", 8443, true), ("10.0.0.0/8", "10.1.2.3", 443, true), ("10.0.0.0/8", "11.1.2.3", 443, false),
+        ("10.1.2.3", "10.1.2.3", 443, true), ("fd00::/8", "[fd00::1]", 443, true), ("", "localhost", 443, true),
+        ("", "127.9.9.9", 443, true),
+        ("", "[::1]", 443, true),
+    ]) func `NO_PROXY is read as everywhere`(_ list: String, _ host: String, _ port: Int, _ isDirect: Bool) throws {
+        let proxy = try OutgoingProxy(environment: ["HTTPS_PROXY": "proxy.example:3128", "no_proxy": list, "NO_PROXY": "*"])
+        // The lower-case name counts, unless it is empty.
+        let expected = list.isEmpty ? true : isDirect
+        #expect((proxy.server(for: try WebTarget("https://\(host):\(port)/")) == nil) == expected)
+        let plain = try OutgoingProxy(environment: ["HTTPS_PROXY": "proxy.example:3128", "no_proxy": list])
+        #expect((plain.server(for: try WebTarget("https://\(host):\(port)/")) == nil) == isDirect)
+        #expect(plain.server(for: try WebTarget("http://\(host):\(port)/")) == nil)
+    }
+
+    @Test(arguments: [
+        "https://proxy.example:3128", "socks5://proxy.example", "http://", "http://a b", "http://proxy.example/path", "http://u:s3cret@/",
+    ])
+    func `a proxy that cannot be used is refused loudly`(_ text: String) {
+        let fault = #expect(throws: OutgoingProxy.Fault.self) { try OutgoingProxy(environment: ["HTTPS_PROXY": text]) }
+        #expect(fault?.description.contains("HTTPS_PROXY") == true && fault?.description.contains("s3cret") == false)
+    }
+
+    @Test func `no more sockets are open than there may be, those that wait for their next use included`() async throws {
+        let names = Dictionary(uniqueKeysWithValues: (0..<12).map { ("host-\($0).test", ["127.0.0.1"]) })
+        try await Receiver.with({ request in request.contains("/silent") ? .silence : Receiver.ok }) { receiver in
+            try await Self.with(resolver: ScriptedResolver(names), mostSockets: 3) { transport in
+                for name in names.keys { try await Self.expect(200, transport, "http://\(name):\(receiver.port)/", within: .seconds(60)) }
+                try await eventually("unused ones are closed for others") { receiver.closed == 9 }
+                try await withThrowingTaskGroup { group in
+                    for number in 0..<3 {
+                        group.addTask { _ = try await Self.failure(transport, "http://host-\(number).test:\(receiver.port)/silent") }
+                    }
+                    try await eventually("three are in use") { receiver.requests.count(where: { $0.contains("/silent") }) == 3 }
+                    let post = try Self.post("http://host-9.test:\(receiver.port)/")
+                    let error = await #expect(throws: DeliveryFault.self) { try await transport.post(post, within: .seconds(60)) }
+                    // No fault of the receiver, so no attempt.
+                    #expect(error?.isOwn == true)
+                    group.cancelAll()
+                }
+            }
+        }
+    }
+
+    @Test func `the largest number of users is remembered for one window at least, and for two at most`() {
+        let start = ContinuousClock.now
+        var peak = RecentPeak(window: .seconds(10))
+        #expect(peak.value(at: start) == 0)
+        peak.note(5, at: start)
+        peak.note(2, at: start + .seconds(9))
+        #expect(peak.value(at: start + .seconds(19)) == 5)
+        #expect(peak.value(at: start + .seconds(20)) == 0)
+        peak.note(3, at: start + .seconds(12))
+        #expect(peak.value(at: start + .seconds(21)) == 5)
+        #expect(peak.value(at: start + .seconds(22)) == 3)
+        peak.note(1, at: start + .seconds(50))
+        #expect(peak.value(at: start + .seconds(50)) == 1)
     }
 
     @Test func `many hosts do not keep their clients for ever`() async throws {

@@ -29,6 +29,7 @@ extension ResourceChange {
         case .refused(let stream): "refused: \(stream.status)"
         case .retentionOutOfRange(let stream): "retention out of range: \(stream.dataRetentionInHours)"
         case .tooManyTags: "too many tags"
+        case .tooManyDestinations: "too many destinations"
         }
     }
 }

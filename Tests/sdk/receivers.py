@@ -264,7 +264,8 @@ class Request:
 
     @property
     def id(self):
-        return self.headers.get("webhook-id")
+        """Of the event that it tells of, if it does."""
+        return self.event["id"] if "webhook-id" in self.headers else None
 
     @property
     def event(self):

@@ -50,7 +50,7 @@ def prefix(name):
 
 
 def test_the_destination_of_a_stream(telling, receiver, stream):
-    """It is told what happens to this stream, signed with the account's secret; another stream may name it too."""
+    """It is told what happens to this stream, signed with a secret of its own; another stream may name it too."""
     sink = receiver()
     one, two, silent = stream(), stream(), stream()
     for info in (one, two):
@@ -63,9 +63,20 @@ def test_the_destination_of_a_stream(telling, receiver, stream):
         assert kinds(own) == [("UpdateNotificationConfiguration", "ACTIVE"), ("TagStream", "ACTIVE")]
         assert [event["data"]["sequence"] for event in own] == [3, 4]
     assert len(sink.requests) == 4
-    secret, = telling.notifications.secrets(ACCOUNT)
+    secret, = telling.notifications.secrets(stream_destination(sink.url()))
     for request in sink.requests:
         check_webhook(request, secret)
+
+
+def test_no_receiver_can_forge_for_another(telling, receiver, stream):
+    """Two URIs of one account have nothing in common."""
+    one, two = receiver(), receiver()
+    for sink in (one, two):
+        configure(telling, stream()["StreamName"], sink.url())
+        sink.wait(1)
+    secrets = [telling.notifications.secrets(stream_destination(sink.url()))[0] for sink in (one, two)]
+    assert secrets[0] != secrets[1] and set(secrets) <= set(telling.notifications.secrets(ACCOUNT))
+    assert not signed(two.requests[0], secrets[:1]) and signed(two.requests[0], secrets[1:])
 
 
 @pytest.mark.parametrize("how", ["DISABLED", "removed", "elsewhere"])
@@ -392,19 +403,20 @@ def test_rotation(telling, receiver, subscribe, stream):
     subscription = subscribe(telling, subscribed, "--prefix", prefix(name) + "/")
     configure(telling, name, named.url())
     subscribed.wait(1), named.wait(1)
-    of_account = telling.notifications.secrets(ACCOUNT)
+    destination = stream_destination(named.url())
+    of_stream = telling.notifications.secrets(destination)
     assert telling.notifications.secrets(subscription.id) == [subscription.secret]
     telling.notifications.done("webhook-secrets", "rotate", subscription.id)
     newer, old = telling.notifications.secrets(subscription.id)
     assert old == subscription.secret != newer
-    # The account's once, the subscription's twice.
+    # That of the stream's destination once, with all of its account; the subscription's twice.
     telling.notifications.done("webhook-secrets", "rotate", subscription.id)
     telling.notifications.done("webhook-secrets", "rotate", ACCOUNT)
-    active, active_of_account = telling.notifications.secrets(subscription.id), telling.notifications.secrets(ACCOUNT)
+    active, active_of_stream = telling.notifications.secrets(subscription.id), telling.notifications.secrets(destination)
     assert active[1] == newer and active[0] not in (newer, old)
-    assert active_of_account[1] == of_account[0] and active_of_account[0] not in of_account
+    assert active_of_stream[1:] == of_stream and active_of_stream[0] not in of_stream
     # Whoever sends may know the secrets of a moment ago only.
-    for sink, secrets in ((subscribed, active), (named, active_of_account)):
+    for sink, secrets in ((subscribed, active), (named, active_of_stream)):
         until(lambda: signed(sink.requests[-1], secrets) or nudge(telling, name, sink), "both signatures")
         check_webhook(sink.requests[-1], *secrets)
     check_webhook(subscribed.requests[0], old)
@@ -435,6 +447,64 @@ def test_secrets_are_sealed_and_each_owner_has_its_own(telling, receiver, subscr
     for secret in (one.secret, two.secret):
         assert secret not in stored and secret.removeprefix("whsec_") not in stored and secret not in telling.log
     assert "999999999999999" in telling.notifications.refused("webhook-secrets", "show", "999999999999999")
+
+
+def test_headers_and_a_content_type(telling, receiver, tmp_path):
+    """They go with each attempt, and are shown by nothing; what would break a request is refused without its value."""
+    sink = receiver()
+    file = tmp_path / "headers"
+    file.write_text("X-Team: cameras\nX-Token: 5ecret-in-a-file\n")
+    name = fresh("stream")
+    subscription = telling.notifications.subscribe(
+        sink.url(), "--prefix", prefix(name) + "/", "--header", "Authorization: Bearer 5ecret", "--headers-file", file,
+        "--content-type", "application/json; charset=utf-8")
+    accepted(telling.calls, "CreateStream", {"StreamName": name})
+    sink.wait(2)
+    assert "204" in telling.notifications.done("subscriptions", "test", subscription.id)
+    for request in sink.requests:
+        assert request.headers["authorization"] == "Bearer 5ecret" and request.headers["content-type"] == "application/json; charset=utf-8"
+        assert (request.headers["x-team"], request.headers["x-token"]) == ("cameras", "5ecret-in-a-file")
+        assert signed(request, [subscription.secret])
+    shown = telling.notifications.done("subscriptions", "list") + telling.log + str(telling.database.query("SELECT * FROM destination"))
+    assert "5ecret" not in shown
+    telling.notifications.done("subscriptions", "remove", subscription.id)
+    for arguments in (("--header", "Host: 5ecret"), ("--header", "X: 5ecret\r\nY: 1"), ("--header", "5ecret"), ("--content-type", "json"),
+                      ("--header", "webhook-signature: v1,5ecret"), ("--headers-file", tmp_path / "nowhere")):
+        assert "5ecret" not in telling.notifications.refused("subscriptions", "add", sink.url(), *arguments)
+    assert "URLs only" in telling.notifications.refused("subscriptions", "add", "-", "--header", "X: 1")
+
+
+def test_what_waits_can_be_dropped(telling, receiver, subscribe):
+    """At once, whatever the status; what comes afterwards is sent, and what was dropped can be sent again."""
+    sink = receiver()
+    name = fresh("stream")
+    subscription = subscribe(telling, sink, "--prefix", prefix(name) + "/")
+    telling.notifications.done("subscriptions", "pause", subscription.id)
+    accepted(telling.calls, "CreateStream", {"StreamName": name})
+    until(lambda: telling.notifications.deliveries(subscription.id, "PENDING") == 2, "two wait")
+    assert ": 2." in telling.notifications.done("subscriptions", "drop", subscription.id)
+    assert telling.notifications.deliveries(subscription.id, "DEAD") == 2 and not sink.events
+    telling.notifications.done("subscriptions", "resume", subscription.id)
+    tag(telling, name)
+    assert kinds(sink.wait(1)) == [("TagStream", "ACTIVE")]
+    telling.notifications.done("events", "replay", "--dead", "--destination", subscription.id)
+    assert kinds(sink.wait(3))[1:] == [("CreateStream", "CREATING"), ("StreamStatusChange", "ACTIVE")]
+
+
+def test_nothing_foreign_moves_the_cursor(telling, subscribe):
+    """What a stranger names, and what an operator does, is shown escaped."""
+    said = telling.notifications.refused("subscriptions", "pause", "a\x1b[2J\u202e")
+    assert "\x1b" not in said and "\u202e" not in said and "u{1B}" in said
+    name = fresh("stream")
+    subscription = telling.notifications.subscribe("file:/nowhere/\x1b[2J", "--prefix", prefix(name) + "/")
+    try:
+        accepted(telling.calls, "CreateStream", {"StreamName": name})
+        event = until(lambda: telling.notifications.tail("--prefix", prefix(name) + "/", "--since", "1h"), "an event")[0]
+        until(lambda: "cannot be opened" in telling.notifications.show(event["id"]), "it fails")
+        shown = telling.notifications.done("subscriptions", "list") + telling.notifications.show(event["id"]) + telling.log
+        assert "\x1b" not in shown and "u{1B}" in telling.notifications.row(subscription.id)
+    finally:
+        telling.notifications.done("subscriptions", "remove", subscription.id)
 
 
 # --- networks ---

@@ -67,7 +67,7 @@ class Attempt:
 
     def __init__(self, receiver, delivery, failed):
         self.receiver = receiver
-        _, self.event_id, state, attempts = delivery
+        self.destination, self.event_id, state, attempts = delivery
         self.state = state, int(attempts)
         self.failed = [(int(status) if status else None, int(duration), error) for _, status, duration, error in failed]
 
@@ -109,18 +109,13 @@ def attempts(telling, authority):
             receiver.close()
 
 
-@pytest.fixture(scope="module")
-def secret(telling):
-    """Of the account, with which destinations of streams are signed."""
-    return telling.notifications.secrets(ACCOUNT)[0]
-
-
 @pytest.mark.parametrize("name", [name for name in FAILURES if name not in WITHOUT_REQUEST])
-def test_a_failure_is_tried_again(attempts, secret, name):
+def test_a_failure_is_tried_again(telling, attempts, name):
     attempt, failing = attempts[name], FAILURES[name]
     requests = attempt.receiver.requests
     assert [request.id for request in requests] == [attempt.event_id] * 2
     assert len({request.body for request in requests}) == 1
+    secret, = telling.notifications.secrets(attempt.destination)
     for request in requests:
         check_webhook(request, secret)
     (status, duration, error), = attempt.failed

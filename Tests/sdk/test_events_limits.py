@@ -72,8 +72,10 @@ def mutations(stream_arn):
         "/createStream": {"StreamName": "another"}, "/createSignalingChannel": {"ChannelName": "another"},
         "/tagStream": {"StreamARN": stream_arn, "Tags": {"a": "1"}}, "/untagStream": {"StreamARN": stream_arn, "TagKeyList": ["a"]},
         "/TagResource": {"ResourceARN": stream_arn, "Tags": [{"Key": "a", "Value": "1"}]},
-        "/updateImageGenerationConfiguration": {"StreamARN": stream_arn}, "/updateNotificationConfiguration": {"StreamARN": stream_arn},
-        "/deleteStream": {"StreamARN": stream_arn},
+        "/updateImageGenerationConfiguration": {"StreamARN": stream_arn},
+        "/updateNotificationConfiguration": {
+            "StreamARN": stream_arn,
+            "NotificationConfiguration": {"Status": "ENABLED", "DestinationConfig": {"Uri": "https://127.0.0.1:1/"}}},
     }
 
 
@@ -112,9 +114,13 @@ def test_back_pressure(deployments, delivering, receiver, subscribe):
             assert sender.call(path, body).status == 200, path
         assert sender.call("/describeStream", {"StreamName": "another"}).status == 404
         assert notifications.waiting() == kept
+        # Another account's changes are made, and so is what makes less.
+        with server.sender(server.key("--account", "210987654321")) as other:
+            accepted(other, "CreateStream", {"StreamName": "others"})
+        accepted(sender, "UpdateNotificationConfiguration", {"StreamName": "first", "NotificationConfiguration": None})
         sink.open_door()
         until(lambda: sender.call("/createStream", {"StreamName": "another"}).status == 200, "changes are accepted again")
-    events = sink.wait(2 + tags + 2)
+    events = sink.wait(2 + tags + 1 + 2 + 2)
     notifications.settle()
     check_order(events)
     assert kinds(events).count(("TagStream", "ACTIVE")) == tags

@@ -14,24 +14,32 @@ extension UpdateNotificationConfiguration: Rule {
         try await call.commit(key, .configured, needsRetention: isEnabled ? "a notification" : nil) { change throws(Store.Failure) in
             try await call.plane.store.setNotification(
                 key, configuration.map(NotificationConfiguration.text), destination: isTold ? target : nil,
-                needsRetention: isEnabled, change)
+                destinationLimit: rules.destinationLimit, needsRetention: isEnabled, change)
         }
+    }
+
+    /// What is not ENABLED adds nothing to what waits.
+    static func lessensEvents(_ input: Input) -> Bool {
+        input.notificationConfiguration?.status != .enabled
     }
 }
 
 extension NotificationRules {
     /// Where a URI leads. Reference, NotificationDestinationConfig: a topic; here also a web server.
     fileprivate func destination(of uri: String) throws(OperationError) -> StreamDestination {
-        let parts = uri.split(separator: ":", omittingEmptySubsequences: false)
-        if parts.count == 6, parts[0] == "arn", parts[2] == "sns", !parts[3].isEmpty, !parts[5].isEmpty {
-            return StreamDestination(kind: .sns, target: uri)
-        }
-        if uri.hasPrefix("https://") { return StreamDestination(kind: .webhook, target: uri) }
-        guard uri.hasPrefix("http://") else {
+        if TopicARN(uri) != nil { return StreamDestination(kind: .sns, target: uri) }
+        guard uri.hasPrefix("https://") || uri.hasPrefix("http://") else {
             throw OperationError(
-                .invalidArgument, "DestinationConfig.Uri \(uri) is neither the ARN of an SNS topic nor a URL that begins with https://.")
+                .invalidArgument,
+                "DestinationConfig.Uri \(uri.escapingControls) is neither the ARN of an SNS topic nor a URL that begins with https://.")
         }
-        guard allowsHTTP else {
+        let target: WebTarget
+        do throws(WebTarget.Fault) { target = try WebTarget(uri) } catch {
+            // Without the URL, which may hold a password.
+            throw OperationError(
+                .invalidArgument, "DestinationConfig.Uri cannot be posted to: \(error.description).")
+        }
+        guard target.isSecure || allowsHTTP else {
             throw OperationError(
                 .invalidArgument, "DestinationConfig.Uri \(uri) begins with http://, which this deployment does not allow: use https://.")
         }

@@ -150,7 +150,7 @@ enum DeliveryReference {
             networks: try AddressPolicy("127.0.0.0/8"), allowsHTTP: true, caFile: nil, timeout: .seconds(15), attempts: 15,
             pauseAfter: 1_000_000, snsEndpoint: nil, snsCredentials: nil)
         let secret = WebhookSecret.random()
-        let courier = try Courier(store: store, settings: settings, secrets: { _ in [secret] }, logger: logger)
+        let courier = try Courier(store: store, settings: settings, secrets: { _ in WebhookCredentials(secrets: [secret]) }, logger: logger)
         let start = ContinuousClock.now
         try await running([courier]) {
             while try await store.pendingDeliveries(limit: 1) > 0 { try await Task.sleep(for: .milliseconds(5)) }

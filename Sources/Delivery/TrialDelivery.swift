@@ -1,7 +1,8 @@
+import Contract
 public import Store
 
 /// A test event, sent to a destination once and at once.
-public enum DeliveryTest {
+public enum TrialDelivery {
     /// How it went.
     public struct Report: Sendable {
         public let isDelivered: Bool
@@ -14,28 +15,29 @@ public enum DeliveryTest {
         _ destination: DestinationRecord, at moment: Int64, settings: DeliverySettings, secrets: @escaping SecretSource
     ) async throws -> Report {
         let sender = Sender(settings, transport: try settings.transport(), secrets: secrets)
-        let event = TellingEvent(
+        let event = Event(
             resourceARN: EventSubject.destination(destination), sequence: moment, type: "Test", account: destination.account ?? "",
             region: destination.region ?? "", status: destination.status.rawValue, version: "", keyID: "", requestID: "",
             occurredAt: moment)
         let start = ContinuousClock.now
-        let receipt = await sender.send(event, isReplay: false, to: destination)
+        let result = await sender.send(event, isReplay: false, to: destination)
         let milliseconds = Int((ContinuousClock.now - start) / .milliseconds(1))
         await sender.close()
-        return report(receipt, milliseconds)
+        return report(result, milliseconds)
     }
 
-    private static func report(_ receipt: Receipt, _ milliseconds: Int) -> Report {
+    private static func report(_ result: AttemptResult, _ milliseconds: Int) -> Report {
         let (isDelivered, outcome, excerpt) =
-            switch receipt {
+            switch result {
             case .delivered(let status, let excerpt): (true, "delivered\(status.map { ", answered \($0)" } ?? "")", excerpt)
             case .unsent(let reason): (false, "not sent: \(reason)", [])
+            case .cutShort: (false, "not sent: it was cancelled", [])
             case .failed(let failure): (false, "failed: \(failure.error)", failure.excerpt)
             }
         // What a stranger answers is shown without what a terminal would obey.
-        let shown = String(decoding: excerpt, as: UTF8.self).unicodeScalars.map {
-            $0 == "\n" || ($0.value >= 0x20 && !(0x7F...0x9F).contains($0.value)) ? String($0) : "?"
-        }.joined()
-        return Report(isDelivered: isDelivered, text: "\(outcome), after \(milliseconds) ms" + (shown.isEmpty ? "" : "\n" + shown))
+        let lines = excerpt.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let shown = lines.map { String(decoding: $0, as: UTF8.self).escapingControls }.joined(separator: "\n")
+        return Report(
+            isDelivered: isDelivered, text: "\(outcome.escapingControls), after \(milliseconds) ms" + (shown.isEmpty ? "" : "\n" + shown))
     }
 }
