@@ -63,7 +63,8 @@ let package = Package(
         library(
             "Gateway",
             [
-                "Contract", "ControlPlane", "Identity", "Locking", "Planes", "Prometheus", collections, coreMetrics, crypto, lifecycle, logging,
+                "Contract", "ControlPlane", "Identity", "Locking", "Planes", "Prometheus", collections, coreMetrics, crypto, lifecycle,
+                logging,
                 nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL,
             ]),
         library("Planes", [nioCore]),
