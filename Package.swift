@@ -117,6 +117,14 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Locking", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],
             path: "Tests/TestSupport", swiftSettings: strict),
+        // Deliveries beside the bare HTTP client, for ops/bench: never shipped, and no part of `swift build --product weir`.
+        .executableTarget(
+            name: "DeliveryReference",
+            dependencies: [
+                "Delivery", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", httpClient, lifecycle, logging, nioCore, nioHTTP1,
+                nioPosix,
+            ],
+            path: "ops/benchmark/delivery", swiftSettings: strict),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     ]

@@ -84,6 +84,29 @@ class Program:
         raise RuntimeError(f"{self.log.stem} did not come up:\n{self.log.read_text()[-2000:]}")
 
 
+class Nginx(Program):
+    """What this machine can do at most: nginx, whose answer to everything is a constant of the size of a described stream."""
+
+    ANSWER = '{"StreamInfo":{"CreationTime":1705489836.421,"DataRetentionInHours":0,"KmsKeyId":"arn:aws:kms:us-east-1:123456789012:alias/aws/kinesisvideo","Status":"ACTIVE","StreamARN":"arn:aws:kinesisvideo:us-east-1:123456789012:stream/0000000000000001/1705489836421","StreamName":"0000000000000001","Version":"davN9FKg4vjyKdCSs0f4"}}'
+
+    def __init__(self, folder: Path):
+        self.port = free_port()
+        folder = folder / "nginx"
+        folder.mkdir()
+        configuration = folder / "nginx.conf"
+        configuration.write_text(f"""
+            daemon off; master_process off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+            events {{ worker_connections 1024; }}
+            http {{
+                access_log off; keepalive_requests 1000000000;
+                client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d;
+                scgi_temp_path {folder}/e;
+                server {{ listen 127.0.0.1:{self.port}; location / {{ default_type application/json; return 200 '{self.ANSWER}'; }} }}
+            }}""")
+        super().__init__(["nginx", "-e", f"{folder}/error.log", "-c", str(configuration)], folder / "nginx.log")
+        self.wait_for(self.port, "/", {200})
+
+
 class Weir:
     """One weir: its data folder, its first key and, while it runs, its process."""
 

@@ -1,8 +1,6 @@
 import AsyncHTTPClient
 import Delivery
 import Foundation
-import HTTPTypes
-import HummingbirdCore
 import Logging
 import Migrations
 import NIOCore
@@ -47,18 +45,7 @@ enum DeliveryReference {
     private static let logger = Logger(label: "benchmark") { StreamLogHandler.standardError(label: $0) }
 
     private static func measure(_ store: Store, _ count: Int) async throws {
-        let (ports, port) = AsyncStream.makeStream(of: Int.self)
-        let server = try HTTPServerBuilder.http1().buildServer(
-            configuration: ServerConfiguration(address: .hostname("127.0.0.1", port: 0)),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-            logger: Logger(label: "receiver") { _ in SwiftLogNoOpLogHandler() },
-            responder: { request, writer, _ in
-                for try await _ in request.body {}
-                try await writer.write(response: HTTPResponse(status: .noContent), body: ResponseBody())
-            },
-            onServerRunning: { port.yield($0.localAddress?.port ?? 0) })
-        try await running([server]) {
-            guard let port = await ports.first(where: { _ in true }) else { return }
+        try await Receiver.with { port in
             let url = "http://127.0.0.1:\(port)/hook"
             try await store.addSubscription(
                 NewSubscription(id: "benchmark", kind: .webhook, target: url, account: nil, types: nil, resourcePrefix: nil))
