@@ -67,9 +67,9 @@ let package = Package(
                 logging,
                 nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL,
             ]),
-        library("Planes", [nioCore]),
+        library("Planes", ["Contract", "Identity", nioCore, nioHTTP1]),
         library("Workers", ["ControlPlane", "Locking", "Prometheus", "SQL", "Store", coreMetrics, lifecycle, logging]),
-        library("ControlPlane", ["Contract", "Identity", "Locking", "SQL", "Store", crypto]),
+        library("ControlPlane", ["Contract", "Identity", "Locking", "Planes", "SQL", "Store", crypto]),
         library("Identity", ["Contract", "SQL", "Store", crypto]),
         library(
             "Delivery",
@@ -121,7 +121,8 @@ let package = Package(
         .executableTarget(
             name: "DeliveryReference",
             dependencies: [
-                "Delivery", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", httpClient, lifecycle, logging, nioCore, nioHTTP1,
+                "Delivery", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", httpClient, lifecycle, logging, nioCore,
+                nioHTTP1,
                 nioPosix,
             ],
             path: "ops/benchmark/delivery", swiftSettings: strict),

@@ -2,6 +2,7 @@ import Contract
 import FoundationEssentials
 import Identity
 import Locking
+import Planes
 public import ServiceLifecycle
 
 /// One line for each answered request, `key=value`, written in batches: a line is kept for at most a tenth of a second, or until 64 KiB wait.

@@ -2,6 +2,7 @@ import Contract
 import Identity
 import NIOCore
 import NIOHTTP1
+import Planes
 
 extension Gateway {
     /// Who calls: the account that the access key belongs to, in the region that the signature names.

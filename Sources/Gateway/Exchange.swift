@@ -1,6 +1,7 @@
 import Contract
 import Identity
 import NIOHTTP1
+import Planes
 
 /// A request on its way, and what becomes known of it.
 struct Exchange: Sendable {

@@ -2,7 +2,7 @@ import Contract
 public import Identity
 import NIOCore
 import NIOHTTP1
-import Planes
+public import Planes
 
 /// Turns HTTP requests into calls and their outcome into HTTP answers. `answer` below is the whole way of a request, in its order.
 ///

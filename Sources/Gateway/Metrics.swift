@@ -1,5 +1,6 @@
 import Contract
 public import CoreMetrics
+import Planes
 public import Prometheus
 import Synchronization
 

@@ -1,5 +1,6 @@
 import Contract
 import NIOHTTP1
+import Planes
 
 // What a request is refused for by its head, before its body is read and before anybody is asked who they are.
 extension Gateway {

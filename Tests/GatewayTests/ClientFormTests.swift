@@ -1,4 +1,6 @@
 import Foundation
+import NIOHTTP1
+import Planes
 import TestSupport
 import Testing
 
@@ -126,5 +128,24 @@ import Testing
             #expect(elsewhere.status == 200)
             #expect(elsewhere.text.contains(":us-west-2:"))
         }
+    }
+}
+
+/// Where inputs are read from that are not in the body.
+@Suite struct CallInputTests {
+    @Test func `headers and parameters of the query are found by their names`() {
+        let head = HTTPRequestHead(
+            version: .http1_1, method: .GET, uri: "/path?a=1&name=gate%207+b%C3%A9&empty=&flag&a=2&bad=%4",
+            headers: ["X-Amzn-Stream-Name": "gate"])
+        let input = CallInput(head: head, body: UnsafeRawBufferPointer(start: nil, count: 0))
+        #expect(input.header("x-amzn-stream-name") == "gate")
+        #expect(input.header("x-amzn-stream-arn") == nil)
+        #expect(input.query("a") == "1")
+        #expect(input.query("name") == "gate 7 bé")
+        #expect(input.query("empty") == "")
+        #expect(input.query("flag") == "")
+        #expect(input.query("bad") == "%4")
+        #expect(input.query("path") == nil)
+        #expect(CallInput(head: HTTPRequestHead(version: .http1_1, method: .GET, uri: "/"), body: input.body).query("a") == nil)
     }
 }

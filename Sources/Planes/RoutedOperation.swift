@@ -1,9 +1,7 @@
 public import Contract
-public import ControlPlane
 public import Identity
 public import NIOCore
 public import NIOHTTP1
-public import Planes
 
 /// An operation as the gateway offers it: where it is called, and what becomes of a call. Each plane lists its own.
 public final class RoutedOperation: Sendable {
@@ -26,7 +24,7 @@ public final class RoutedOperation: Sendable {
     /// Whether a call may wait for something to happen: it then ends with the client's side of the connection.
     public let waits: Bool
     /// Decodes and checks the input, without touching a store.
-    let prepare: @Sendable (CallInput, Caller) throws(OperationError) -> RequestedCall
+    package let prepare: @Sendable (CallInput, Caller) throws(OperationError) -> RequestedCall
 
     public init(
         _ route: Route, name: String, id: OperationID?, payload: Payload, isMutation: Bool, waits: Bool = false,
@@ -48,13 +46,47 @@ public struct CallInput {
     public let head: HTTPRequestHead
     /// The whole body of a document; empty where the body is streamed.
     public let body: UnsafeRawBufferPointer
+
+    package init(head: HTTPRequestHead, body: UnsafeRawBufferPointer) {
+        self.head = head
+        self.body = body
+    }
+}
+
+/// Members of an input that are bound to headers and the query are decoded from here.
+extension CallInput: RequestHead {
+    public func header(_ name: String) -> String? { head.headers.first(name: name) }
+
+    /// Decoded as forms encode: `%` and two hexadecimal digits for a byte, `+` for a space. The first of several; what is not UTF-8 is mended.
+    public func query(_ name: String) -> String? {
+        guard let mark = head.uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return nil }
+        for pair in head.uri.utf8[head.uri.utf8.index(after: mark)...].split(separator: UInt8(ascii: "&")) {
+            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            if Self.decoded(parts[0]) == name { return parts.count > 1 ? Self.decoded(parts[1]) : "" }
+        }
+        return nil
+    }
+
+    private static func decoded(_ text: Substring.UTF8View) -> String {
+        var bytes: [UInt8] = []
+        var rest = text[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let value = UInt8(String(Substring(rest.prefix(2))), radix: 16), rest.count >= 2 {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 }
 
 /// A call whose input is well formed, and what its caller must be allowed to do.
 public struct RequestedCall: Sendable {
     public let access: Access
     /// The call, once its caller is allowed to make it. Throws what is wrong with what it names: nobody else is told.
-    let checked: @Sendable () throws(OperationError) -> RoutedCall
+    package let checked: @Sendable () throws(OperationError) -> RoutedCall
 
     public init(_ access: Access, checked: @escaping @Sendable () throws(OperationError) -> RoutedCall) {
         self.access = access
@@ -81,23 +113,5 @@ public struct RoutedCall: Sendable {
     public init(resourceName: String?, answer: Answer) {
         self.resourceName = resourceName
         self.answer = answer
-    }
-}
-
-extension ControlPlane {
-    /// The operations of the control plane and of the edge agents.
-    public var operations: [RoutedOperation] {
-        OperationID.allCases.map { id in
-            RoutedOperation(
-                id.contract.route, name: id.rawValue, id: id, payload: .document, isMutation: id.isMutation,
-                waits: id == .fetchEdgeConfigurations
-            ) { input, caller throws(OperationError) in
-                let prepared = try prepare(id, input.body, caller)
-                return RequestedCall(prepared.access) { () throws(OperationError) in
-                    let call = try prepared.checked()
-                    return RoutedCall(resourceName: call.resourceName, answer: .bytes(call.perform))
-                }
-            }
-        }
     }
 }
