@@ -99,6 +99,7 @@ def test_the_life_of_a_channel(server, client, new_stream):
         "update-signaling-channel", "--channel-arn", arn, "--current-version", info["Version"], "--single-master-configuration",
         "MessageTtlSeconds=30") is None
     version = wait_channel(client, name)["Version"]
+    assert cli.answer("update-media-storage-configuration", "--channel-arn", arn, "--media-storage-configuration", "Status=DISABLED") is None
     assert cli.answer("delete-signaling-channel", "--channel-arn", arn, "--current-version", version) is None
     done = cli.run("create-signaling-channel", "--channel-name", "mesh", "--channel-type", "FULL_MESH")
     assert done.returncode in (254, 255)
