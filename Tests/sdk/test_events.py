@@ -105,19 +105,20 @@ def test_every_change_is_told_as_it_was(telling, receiver, subscribe):
     channel.call("UntagResource", "ACTIVE", ResourceARN=channel.arn, TagKeyList=["c"])
     channel.call("UpdateMediaStorageConfiguration", "ACTIVE", ChannelARN=channel.arn, MediaStorageConfiguration={
         "Status": "ENABLED", "StreamARN": stream.arn})
+    channel.call("UpdateMediaStorageConfiguration", "ACTIVE", ChannelARN=channel.arn, MediaStorageConfiguration={"Status": "DISABLED"})
     stream.rest()
-    gone = stream.call("DeleteStream", "DELETING", then="DELETED", StreamARN=stream.arn)
+    stream.call("DeleteStream", "DELETING", then="DELETED", StreamARN=stream.arn)
     version = stream.told[-3][2]
     stream.told[-2][2] = stream.told[-1][2] = version
     assert stream.rest() is None
-    channel.tell("MediaStorageConfigurationChange", "ACTIVE", gone, telling.calls)
     version = channel.rest()["Version"]
     channel.call("DeleteSignalingChannel", "DELETING", then="DELETED", ChannelARN=channel.arn)
     channel.told[-2][2] = channel.told[-1][2] = version
     assert channel.rest() is None
 
     told = {f"weir.kinesisvideo.{event[0]}" for story in (stream, channel) for event in story.told}
-    assert told == OF_RESOURCES
+    # A mapping goes with its stream only where a program of an earlier version let a mapped stream be deleted.
+    assert told == OF_RESOURCES - {"weir.kinesisvideo.MediaStorageConfigurationChange"}
     events = sink.wait(len(stream.told) + len(channel.told))
     ended = time.time()
     for story in (stream, channel):
