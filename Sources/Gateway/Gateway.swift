@@ -1,4 +1,5 @@
 import Contract
+import CoreMetrics
 public import Identity
 import NIOCore
 import NIOHTTP1
@@ -34,6 +35,8 @@ public final class Gateway: Sendable {
         self.accessLog = accessLog
         self.readiness = readiness
         self.clock = clock
+        metrics.show(held: "requests", allowed: bodyBudget.allowed) { [bodyBudget] in bodyBudget.used }
+        metrics.show(held: "answers", allowed: replyBudget.allowed) { [replyBudget] in replyBudget.used }
     }
 
     /// What a request leads to.
@@ -81,6 +84,8 @@ public final class Gateway: Sendable {
         _ call: RoutedCall.Answer, of operation: RoutedOperation, _ exchange: inout Exchange, _ connection: Connection
     ) async throws(OperationError) {
         let writer = connection.writer()
+        metrics.streamsOpen.increment()
+        defer { metrics.streamsOpen.decrement() }
         do {
             switch call {
             case .bytes: return
