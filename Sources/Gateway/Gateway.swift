@@ -1,6 +1,7 @@
 import Contract
 import CoreMetrics
 public import Identity
+import Locking
 import NIOCore
 import NIOHTTP1
 public import Planes
@@ -21,6 +22,8 @@ public final class Gateway: Sendable {
     let bodyBudget = BodyBudget(bytes: 64 << 20)
     let replyBudget = BodyBudget(bytes: 64 << 20)
     let clock: GatewayClock
+    /// Of each event loop.
+    let turns = Lock<[ObjectIdentifier: NIOLoopBound<Turns>]>([:])
 
     /// A gateway to what the planes offer, for callers who sign with one of `keys`.
     public init(

@@ -42,7 +42,8 @@ package struct TrustedProxies: Sendable {
     /// The sixteen bytes of an address.
     private static func bytes(_ text: String) -> [UInt8]? {
         var address = in6_addr()
-        guard inet_pton(AF_INET6, text.contains(":") ? text : "::ffff:" + text, &address) == 1 else { return nil }
+        guard text.contains(":") || text.contains("."), inet_pton(AF_INET6, text.contains(":") ? text : "::ffff:" + text, &address) == 1
+        else { return nil }
         return withUnsafeBytes(of: address) { Array($0) }
     }
 

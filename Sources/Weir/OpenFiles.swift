@@ -31,7 +31,8 @@ struct OpenFiles {
         limit = Int(clamping: allowed.rlim_cur)
         guard limit >= Self.least else {
             throw Deployment.Failure(
-                description: "Only \(limit) files may be open, and \(Self.least) are needed at least: raise LimitNOFILE= in the unit, or ulimit -Hn.")
+                description:
+                    "Only \(limit) files may be open, and \(Self.least) are needed at least: raise LimitNOFILE= in the unit, or ulimit -Hn.")
         }
     }
 

@@ -35,8 +35,10 @@ struct Serve: AsyncParsableCommand {
             all: try files.connections(configuration), perAddress: configuration.connectionsPerAddress,
             isProxy: { [proxies = configuration.trustedProxies] in proxies.contains($0) })
         logger.notice(
-            "raised the limit on open files",
-            metadata: ["files": "\(files.limit)", "connections": "\(connections.all)", "connections_per_address": "\(connections.perAddress)"])
+            "limits of open files and connections",
+            metadata: [
+                "files": "\(files.limit)", "connections": "\(connections.all)", "connections_per_address": "\(connections.perAddress)",
+            ])
         let metrics = Registry()
         metrics.readProcess()
         metrics.read(.droppedLines) { Double(Log.droppedLines) }

@@ -126,6 +126,7 @@ def test_answers_that_nobody_reads(sqlite_deployments, sockets):
         assert asked(probe) == 200
     assert memory(server) - before < 64
     until(lambda: metric(server, "weir_connections_open") == 1, "nobody waits any longer")
+    assert metric(server, "weir_requests_in_flight") == 1 and metric(server, 'weir_held_bytes{of="answers"}') == 0
 
 
 def test_a_client_that_is_silent(sqlite_deployments):

@@ -16,6 +16,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private let gateway: Gateway
     private let peer: Peer
     private let loop: any EventLoop
+    private let turns: Turns
     private var machine = ConnectionMachine()
     private var context: ChannelHandlerContext?
     private var connection: Connection?
@@ -65,10 +66,11 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var awaitsReader = false
     private var unread = 0
 
-    init(_ gateway: Gateway, _ peer: Peer, _ loop: any EventLoop) {
+    init(_ gateway: Gateway, _ peer: Peer, _ loop: any EventLoop, _ turns: Turns) {
         self.gateway = gateway
         self.peer = peer
         self.loop = loop
+        self.turns = turns
     }
 
     // MARK: What happens
@@ -191,6 +193,13 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private static let smallBody = 65_536
 
+    /// Goes on by one request of those that were sent ahead.
+    func takeTurn() {
+        guard isTakingNext else { return }
+        takeNext()
+        keepTime()
+    }
+
     private func takeNext() {
         guard let context else { return }
         // An answer that nobody reads keeps those after it from being made.
@@ -235,11 +244,7 @@ final class ConnectionHandler: ChannelInboundHandler {
                 takeNext()
             } else {
                 isTakingNext = true
-                let bound = NIOLoopBound(self, eventLoop: loop)
-                loop.execute {
-                    bound.value.takeNext()
-                    bound.value.keepTime()
-                }
+                turns.ask(self)
             }
         case .shutDownOutput:
             context?.close(mode: .output, promise: nil)

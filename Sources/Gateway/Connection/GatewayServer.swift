@@ -1,4 +1,5 @@
 import CoreMetrics
+import Locking
 public import Logging
 import NIOCore
 import NIOExtras
@@ -73,6 +74,9 @@ public struct GatewayServer: Service {
         }
     }
 
+    /// TCP_NOTSENT_LOWAT: how much of an answer the system takes before the client has room for it. Else it keeps megabytes of what nobody reads.
+    private static let unsentLimit = NIOBSDSocket.Option(rawValue: 25)
+
     private func bootstrap(_ quiescing: ServerQuiescingHelper) -> ServerBootstrap {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
@@ -86,6 +90,7 @@ public struct GatewayServer: Service {
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.tcpOption(Self.unsentLimit), value: 131_072)
             .childChannelInitializer { [gateway, tls, limits] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let address = channel.remoteAddress?.ipAddress ?? ""
@@ -108,7 +113,16 @@ extension Gateway {
         limits.maxHeaderFieldCount = 200
         let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
         try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(decoder))
-        try channel.pipeline.syncOperations.addHandler(ConnectionHandler(self, peer, channel.eventLoop))
+        try channel.pipeline.syncOperations.addHandler(ConnectionHandler(self, peer, channel.eventLoop, turns(on: channel.eventLoop)))
+    }
+
+    private func turns(on loop: any EventLoop) -> Turns {
+        turns.withLock { turns in
+            if let known = turns[ObjectIdentifier(loop)] { return known }
+            let new = NIOLoopBound(Turns(loop), eventLoop: loop)
+            turns[ObjectIdentifier(loop)] = new
+            return new
+        }.value
     }
 }
 
