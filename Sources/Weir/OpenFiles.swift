@@ -32,7 +32,8 @@ struct OpenFiles {
         guard limit >= Self.least else {
             throw Deployment.Failure(
                 description:
-                    "Only \(limit) files may be open, and \(Self.least) are needed at least: raise LimitNOFILE= in the unit, or ulimit -Hn.")
+                    "Only \(limit) files may be open, and \(Self.least) are needed at least: raise LimitNOFILE= in the unit, or ulimit -Hn."
+            )
         }
     }
 
