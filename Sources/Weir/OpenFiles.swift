@@ -16,7 +16,7 @@ struct OpenFiles {
     /// What each event loop has for itself.
     private static let perLoop = 3
     /// Sockets for deliveries, where there is room for so many.
-    private static let mostDeliveries = 512
+    private static let mostDeliveries = 640
 
     /// Raises the soft limit to the hard one.
     init() throws(Deployment.Failure) {
