@@ -10,7 +10,7 @@ struct OpenFiles {
     let limit: Int
 
     /// Fewer than this and nothing useful can be served.
-    private static let least = 96
+    static let least = 96
     /// Standard streams, the files of SQLite, listening, signals, and what is open for a moment only.
     private static let own = 48
     /// What each event loop has for itself.
