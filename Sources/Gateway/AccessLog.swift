@@ -7,11 +7,14 @@ public import ServiceLifecycle
 
 /// One line for each answered request, `key=value`, written in batches: a line is kept for at most a tenth of a second, or until 64 KiB wait.
 ///
+/// What has no verified caller, anybody can send: of such requests 20 get a line each second, and the others are told as a number.
+///
 /// A line never holds a body, a header or a signature. Names of keys and resources come from requests whose signature was verified.
 ///
 /// Threads: any task may note at any time; one task runs it.
 public final class AccessLog: Service {
     private let waiting = Lock<[UInt8]>([])
+    private let strangers = Lock((second: Int64.min, written: 0, leftOut: 0))
     private let cachedTime = Lock((second: Int64.min, text: ""))
     private let write: @Sendable ([UInt8]) -> Void
     private let isEnabled: Bool
@@ -26,10 +29,14 @@ public final class AccessLog: Service {
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
-                do { try await Task.sleep(for: .milliseconds(100)) } catch { break }
-                self.flush()
+                for _ in 0..<10 {
+                    do { try await Task.sleep(for: .milliseconds(100)) } catch { return }
+                    self.flush()
+                }
+                self.tellOfThoseLeftOut()
             }
         }
+        tellOfThoseLeftOut()
         flush()
     }
 
@@ -45,6 +52,7 @@ public final class AccessLog: Service {
     func note(_ record: RequestRecord, _ now: Int64) {
         guard isEnabled else { return }
         let exchange = record.exchange
+        guard exchange.caller != nil || hasRoomForStranger(now) else { return }
         var line = time(now)
         line += " request status=\(record.status) ms=\(Self.milliseconds(record.seconds)) request_id=\(exchange.requestID)"
         if let operation = exchange.pathOperation { line += " operation=\(operation.name)" }
@@ -60,9 +68,38 @@ public final class AccessLog: Service {
             line += " error=\(error.code.rawValue)"
             if let context = error.privateContext { line += " context=\"\(context.filter { $0 != "\"" && !$0.isNewline })\"" }
         }
-        line += "\n"
+        add(line)
+    }
+
+    /// How many requests without a verified caller get a line each second.
+    private static let strangersEachSecond = 20
+
+    private func hasRoomForStranger(_ now: Int64) -> Bool {
+        strangers.withLock { strangers in
+            if strangers.second != now / 1000 { (strangers.second, strangers.written) = (now / 1000, 0) }
+            guard strangers.written < Self.strangersEachSecond else {
+                strangers.leftOut += 1
+                return false
+            }
+            strangers.written += 1
+            return true
+        }
+    }
+
+    private func tellOfThoseLeftOut() {
+        let count = strangers.withLock { strangers in
+            defer { strangers.leftOut = 0 }
+            return strangers.leftOut
+        }
+        guard count > 0 else { return }
+        let now = Int64(Date().timeIntervalSince1970 * 1000)
+        add(time(now) + " requests left_out=\(count) why=\"more than \(Self.strangersEachSecond) a second without a verified caller\"")
+    }
+
+    private func add(_ line: String) {
         let isFull = waiting.withLock { waiting in
             waiting.append(contentsOf: line.utf8)
+            waiting.append(UInt8(ascii: "\n"))
             return waiting.count >= 65_536
         }
         if isFull { flush() }

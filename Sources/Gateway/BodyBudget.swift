@@ -5,11 +5,17 @@ import Synchronization
 ///
 /// Threads: any task may use it at any time.
 final class BodyBudget: Sendable {
+    /// How many bytes may be held.
+    let allowed: Int
     private let left: Atomic<Int>
 
     init(bytes: Int) {
+        allowed = bytes
         left = Atomic(bytes)
     }
+
+    /// How many bytes are held.
+    var used: Int { allowed - left.load(ordering: .relaxed) }
 
     /// Takes `bytes` out of the budget unless there are not so many left.
     func take(_ bytes: Int) -> Bool {

@@ -1,5 +1,7 @@
 import Contract
+import CoreMetrics
 public import Identity
+import Locking
 import NIOCore
 import NIOHTTP1
 public import Planes
@@ -20,6 +22,8 @@ public final class Gateway: Sendable {
     let bodyBudget = BodyBudget(bytes: 64 << 20)
     let replyBudget = BodyBudget(bytes: 64 << 20)
     let clock: GatewayClock
+    /// Of each event loop.
+    let turns = Lock<[ObjectIdentifier: NIOLoopBound<Turns>]>([:])
 
     /// A gateway to what the planes offer, for callers who sign with one of `keys`.
     public init(
@@ -34,6 +38,8 @@ public final class Gateway: Sendable {
         self.accessLog = accessLog
         self.readiness = readiness
         self.clock = clock
+        metrics.show(held: "requests", allowed: bodyBudget.allowed) { [bodyBudget] in bodyBudget.used }
+        metrics.show(held: "answers", allowed: replyBudget.allowed) { [replyBudget] in replyBudget.used }
     }
 
     /// What a request leads to.
@@ -81,6 +87,8 @@ public final class Gateway: Sendable {
         _ call: RoutedCall.Answer, of operation: RoutedOperation, _ exchange: inout Exchange, _ connection: Connection
     ) async throws(OperationError) {
         let writer = connection.writer()
+        metrics.streamsOpen.increment()
+        defer { metrics.streamsOpen.decrement() }
         do {
             switch call {
             case .bytes: return

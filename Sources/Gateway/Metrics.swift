@@ -26,7 +26,6 @@ extension Family {
     fileprivate static let held = gauge(
         "weir_held_bytes", "Memory for bodies that are being read or written, by what they are.", labels: ["of"])
     fileprivate static let heldLimit = gauge("weir_held_limit_bytes", "How much of that memory is allowed.", labels: ["of"])
-    fileprivate static let droppedLines = counter("weir_log_lines_dropped_total", "Lines that the log had no room for.")
 }
 
 /// What the gateway tells of requests and connections.
@@ -43,8 +42,6 @@ public final class Metrics: Sendable {
     public let connectionsOpen: Meter
     /// Connections that were closed because there were too many.
     public let connectionsRefused: Counter
-    /// Lines that the log had no room for.
-    public let logLinesDropped: Counter
 
     /// By the operation's place among all; the last is for requests that reached none, so that names a client makes up never become labels.
     private let operations: [OperationMetrics]
@@ -57,7 +54,6 @@ public final class Metrics: Sendable {
         streamsOpen = Meter(.streams, in: registry)
         connectionsOpen = Meter(.connections, in: registry)
         connectionsRefused = Counter(.refusedConnections, in: registry)
-        logLinesDropped = Counter(.droppedLines, in: registry)
         operations = (OperationID.allCases.map(\.rawValue) + ["none"]).map { OperationMetrics($0, registry) }
     }
 

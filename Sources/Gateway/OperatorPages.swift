@@ -1,15 +1,32 @@
+import Locking
 import NIOHTTP1
 import Synchronization
 
-/// Whether this instance should be sent requests.
+/// Whether this instance should be sent requests. However many ask, one look at a time is taken, and whoever asks learns of it within `patience`:
+/// a database that is busy, or silent, must not keep a balancer waiting.
 ///
 /// Threads: any task may use it at any time.
 public final class Readiness: Sendable {
     private let drains = Atomic(false)
     private let check: @Sendable () async -> String?
+    private let patience: Duration
+    private let validity: Duration
+    private let looks = Lock(Looks())
 
-    /// `check` answers why the instance is not ready, or nil.
-    public init(check: @escaping @Sendable () async -> String?) {
+    private struct Looks {
+        /// What the last look found, and until when that holds; nil until the next look has ended.
+        var found: (obstacle: String?, until: ContinuousClock.Instant?)?
+        var isLooking = false
+        /// Those who wait for the look at hand.
+        var asking: [CheckedContinuation<String?, Never>] = []
+    }
+
+    /// `check` returns why the instance is not ready, or nil. What it found holds for `validity`.
+    public init(
+        patience: Duration = .milliseconds(700), validity: Duration = .milliseconds(500), check: @escaping @Sendable () async -> String?
+    ) {
+        self.patience = patience
+        self.validity = validity
         self.check = check
     }
 
@@ -23,7 +40,45 @@ public final class Readiness: Sendable {
 
     /// Why the instance is not ready; nil where it is.
     func obstacle() async -> String? {
-        isDraining ? "draining" : await check()
+        if isDraining { return "draining" }
+        return await withCheckedContinuation { asking in
+            let (known, looks) = looks.withLock { looks -> (String??, Bool) in
+                if let found = looks.found, found.until.map({ $0 > .now }) ?? true { return (.some(found.obstacle), false) }
+                looks.asking.append(asking)
+                defer { looks.isLooking = true }
+                return (nil, !looks.isLooking)
+            }
+            if let known { asking.resume(returning: known) }
+            if looks { look() }
+        }
+    }
+
+    /// Belongs to no request: it goes on where the one that asked first has ended.
+    private func look() {
+        Task {
+            await withTaskGroup { tasks in
+                tasks.addTask {
+                    let obstacle = await self.check()
+                    self.tell(obstacle, until: .now + self.validity)
+                }
+                tasks.addTask {
+                    guard (try? await Task.sleep(for: self.patience)) != nil else { return }
+                    self.tell("the database has not answered in time", until: nil)
+                }
+                await tasks.next()
+                tasks.cancelAll()
+            }
+        }
+    }
+
+    private func tell(_ obstacle: String?, until: ContinuousClock.Instant?) {
+        let asking = looks.withLock { looks in
+            looks.found = (obstacle, until)
+            looks.isLooking = until == nil
+            defer { looks.asking = [] }
+            return looks.asking
+        }
+        for asking in asking { asking.resume(returning: obstacle) }
     }
 }
 

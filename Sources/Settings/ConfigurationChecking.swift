@@ -102,6 +102,13 @@ struct ConfigurationChecking {
             snsCredentials: credentials, proxy: proxy)
     }
 
+    mutating func trustedProxies() -> TrustedProxies {
+        guard let list = optionalText("trusted-proxies") else { return TrustedProxies() }
+        let proxies = TrustedProxies(list)
+        require(proxies != nil, "trusted-proxies: must be addresses, and networks such as 10.0.0.0/8, separated by commas, not '\(list)'")
+        return proxies ?? TrustedProxies()
+    }
+
     mutating func tls() -> ServerConfiguration.TLSFiles? {
         switch (optionalText("tls-certificate"), optionalText("tls-key")) {
         case (let certificate?, let key?): return ServerConfiguration.TLSFiles(certificate: certificate, key: key)

@@ -21,6 +21,15 @@ package struct ServerConfiguration: Sendable {
     package let allowedRegions: Set<String>?
     package let isSigned: Bool
     package let tls: TLSFiles?
+    /// Nil takes as many as the limit on open files allows.
+    package let connections: Int?
+    /// Nil allows an address half of all.
+    package let connectionsPerAddress: Int?
+    package let trustedProxies: TrustedProxies
+    /// Seconds.
+    package let clientIdle: Int64
+    package let clientArrival: Int64
+    package let clientUnread: Int64
     package let corsOrigins: [String]
     package let endpoints: AdvertisedEndpoints
     package let profile: LimitProfile
@@ -106,6 +115,12 @@ package struct ServerConfiguration: Sendable {
         allowedRegions = checking.optionalText("allowed-regions").map { Set($0.split(separator: ",").map(String.init)) }
         isSigned = checking.text("auth", "sigv4 or none") { $0 == "sigv4" || $0 == "none" } == "sigv4"
         tls = checking.tls()
+        connections = checking.optionalInteger("connections", in: 32...1_000_000).map { Int($0) }
+        connectionsPerAddress = checking.optionalInteger("connections-per-address", in: 1...1_000_000).map { Int($0) }
+        trustedProxies = checking.trustedProxies()
+        clientIdle = checking.integer("client-idle-seconds", in: 1...3600)
+        clientArrival = checking.integer("client-arrival-seconds", in: 1...3600)
+        clientUnread = checking.integer("client-unread-seconds", in: 1...3600)
         corsOrigins = checking.optionalText("cors-origins").map { $0.split(separator: ",").map(String.init) } ?? []
         endpoints = AdvertisedEndpoints(
             data: checking.address("advertised-data"), archive: checking.address("advertised-archive"),

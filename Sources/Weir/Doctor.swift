@@ -190,7 +190,11 @@ private struct HostChecks {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
         let most = UInt64(limit.rlim_max)
-        if most < Self.filesNotice {
+        if most < OpenFiles.least {
+            report.add(
+                .broken, "open files", "at most \(most) may be open here: the server does not start with fewer than \(OpenFiles.least)",
+                "raise it: LimitNOFILE= in the unit, ulimit -Hn in a shell")
+        } else if most < Self.filesNotice {
             report.add(
                 .attention, "open files", "at most \(most) may be open here, so fewer connections than that",
                 "raise it: LimitNOFILE= in the unit, ulimit -Hn in a shell")

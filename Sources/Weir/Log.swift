@@ -1,12 +1,16 @@
-import Files
 import Glibc
 import Locking
 import Logging
 
 /// The log of the program: lines on standard error.
 enum Log {
-    /// Whole lines must not run into each other.
-    private static let standardError = Lock(())
+    /// Writes what it still has when the program ends.
+    private static let writer: LogWriter = {
+        atexit { writer.flush() }
+        return LogWriter { lines in
+            Logger(label: "weir") { _ in Handler() }.warning("the log had no room for some lines", metadata: ["lines": "\(lines)"])
+        }
+    }()
 
     /// What the program's own lines must be to be written.
     private static let level = Lock(Logger.Level.info)
@@ -26,7 +30,7 @@ enum Log {
 
     /// Writes as the library does, at the level that all loggers of the program share.
     private struct Handler: LogHandler {
-        private var stream = EscapingLogHandler(StreamLogHandler.standardError(label: "weir"))
+        private var stream = EscapingLogHandler(StreamLogHandler(label: "weir", stream: Lines()))
 
         var metadata: Logger.Metadata {
             get { stream.metadata }
@@ -46,15 +50,21 @@ enum Log {
         func log(event: LogEvent) { stream.log(event: event) }
     }
 
+    /// Where the library writes each line.
+    private struct Lines: TextOutputStream {
+        func write(_ line: String) { Log.writer.write(line.utf8) }
+    }
+
     /// For libraries whose every word would be one too many unless something is wrong.
     static var quiet: Logger {
-        var logger = Logger(label: "weir") { EscapingLogHandler(StreamLogHandler.standardError(label: $0)) }
+        var logger = Logger(label: "weir") { EscapingLogHandler(StreamLogHandler(label: $0, stream: Lines())) }
         logger.logLevel = .error
         return logger
     }
 
-    /// Writes lines to standard error; what cannot be written is lost, as nobody could be told.
-    static func write(_ lines: [UInt8]) {
-        _ = standardError.withLock { _ in writeWhole(lines, to: STDERR_FILENO) }
-    }
+    /// Writes whole lines; returns at once.
+    static func write(_ lines: [UInt8]) { writer.write(lines) }
+
+    /// Lines that there was no room for, since the start.
+    static var droppedLines: Int { writer.droppedLines }
 }

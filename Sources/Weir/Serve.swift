@@ -30,22 +30,32 @@ struct Serve: AsyncParsableCommand {
         let configuration = try flags.read()
         let logger = Log.make(level: configuration.logLevel)
         for remark in configuration.remarks { logger.warning("\(remark)") }
+        let files = try OpenFiles()
+        let connections = ConnectionLimits(
+            all: try files.connections(configuration), perAddress: configuration.connectionsPerAddress,
+            isProxy: { [proxies = configuration.trustedProxies] in proxies.contains($0) })
+        logger.notice(
+            "limits of open files and connections",
+            metadata: [
+                "files": "\(files.limit)", "connections": "\(connections.all)", "connections_per_address": "\(connections.perAddress)",
+            ])
         let metrics = Registry()
         metrics.readProcess()
+        metrics.read(.droppedLines) { Double(Log.droppedLines) }
         metrics.read(.build, [Weir.version]) { 1 }
         try await Deployment.open(configuration, logger, metrics: metrics) { deployment in
             try deployment.prepareSchema()
             let masterKey = try await deployment.masterKey()
             let keys = AccessKeys(store: deployment.store, masterKey: masterKey)
             if configuration.isSigned { try await FirstCredentials.provide(configuration, keys, logger) }
-            try await serve(configuration, deployment, masterKey, keys, metrics, logger)
+            try await serve(configuration, deployment, masterKey, keys, connections, metrics, logger)
         }
         logger.notice("stopped")
     }
 
     private func serve(
-        _ configuration: ServerConfiguration, _ deployment: Deployment, _ masterKey: MasterKey, _ keys: AccessKeys, _ registry: Registry,
-        _ logger: Logger
+        _ configuration: ServerConfiguration, _ deployment: Deployment, _ masterKey: MasterKey, _ keys: AccessKeys,
+        _ connections: ConnectionLimits, _ registry: Registry, _ logger: Logger
     ) async throws {
         let store = deployment.store
         let certificates = try configuration.tls.map(ServerCertificates.init)
@@ -76,7 +86,7 @@ struct Serve: AsyncParsableCommand {
             learn: { throttle.share(among: $0) }, logger: logger)
         let server = GatewayServer(
             gateway, host: configuration.host, port: configuration.port,
-            tls: certificates.map { certificates in { @Sendable in certificates.context } }, limits: ConnectionLimits(), logger: logger,
+            tls: certificates.map { certificates in { @Sendable in certificates.context } }, limits: connections, logger: logger,
             isListening: { port in logger.notice("listening on \(configuration.scheme)://\(configuration.host):\(port)") })
         // Stopped in reverse: first the instance is not ready, then takes no new requests, then the workers end, then the others learn of it, and
         // the log has the last word.
@@ -116,6 +126,7 @@ struct Serve: AsyncParsableCommand {
 
 extension Family {
     fileprivate static let build = gauge("weir_build_info", "Which program this is: always 1.", labels: ["version"])
+    fileprivate static let droppedLines = counter("weir_log_lines_dropped_total", "Lines that the log had no room for.")
 }
 
 /// The first to stop: says that the instance is not ready, for as long as load balancers need to notice, before the server stops.
@@ -175,8 +186,12 @@ extension ServerConfiguration {
     }
 
     var gateway: GatewayConfiguration {
-        GatewayConfiguration(
+        var limits = GatewayConfiguration.Limits()
+        limits.idle = .seconds(clientIdle)
+        limits.arrival = .seconds(clientArrival)
+        limits.unread = .seconds(clientUnread)
+        return GatewayConfiguration(
             authentication: isSigned ? .signature(regions: allowedRegions) : .none(account: account, region: region),
-            corsOrigins: corsOrigins, isTLS: tls != nil, serves: roles.reduce(into: []) { $0.formUnion($1.apis) })
+            corsOrigins: corsOrigins, isTLS: tls != nil, serves: roles.reduce(into: []) { $0.formUnion($1.apis) }, limits: limits)
     }
 }

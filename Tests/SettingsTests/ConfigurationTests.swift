@@ -57,6 +57,21 @@ struct ConfigurationTests {
         #expect(configuration.isSigned && configuration.tls == nil && configuration.remarks.isEmpty)
     }
 
+    @Test(arguments: [
+        ("10.0.0.0/8", "10.9.8.7", true), ("10.0.0.0/8", "11.0.0.1", false), ("10.0.0.0/8", "::ffff:10.1.1.1", true),
+        ("192.0.2.7", "192.0.2.7", true), ("192.0.2.7", "192.0.2.6", false), ("192.0.2.7,2001:db8::/33", "2001:db8:7fff::1", true),
+        ("192.0.2.7,2001:db8::/33", "2001:db8:8000::1", false), ("0.0.0.0/0", "203.0.113.9", true), ("0.0.0.0/0", "2001:db8::1", false),
+        ("::1", "127.0.0.1", false), ("::1", "", false), ("", "127.0.0.1", false),
+    ])
+    func `says which addresses are proxies`(_ list: String, _ address: String, _ isOne: Bool) throws {
+        #expect(try read(["--trusted-proxies", list]).trustedProxies.contains(address) == isOne)
+    }
+
+    @Test(arguments: ["10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/8/9", "a", "10.0.0.0/8,", "::/129", "010.0.0.1", "public"])
+    func `refuses what is no list of proxies`(_ list: String) {
+        #expect(faults(["--trusted-proxies", list]).map { $0.prefix(16) } == ["trusted-proxies:"])
+    }
+
     @Test func `is taken from flags before the environment before the file`() throws {
         let file = try files.make(#"{"port": 1, "region": "file-1", "account": "000000000001", "log-requests": false}"#)
         let environment = ["WEIR_CONFIG": file, "WEIR_PORT": "2", "WEIR_REGION": "environment-1", "PORT": "9"]

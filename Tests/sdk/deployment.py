@@ -112,7 +112,8 @@ class Database:
 class Server:
     """A running `weir serve`. Its folder and database outlive it, so that another can be started on them."""
 
-    def __init__(self, folder, database, *flags, environment=None, port=0, output=subprocess.DEVNULL):
+    def __init__(self, folder, database, *flags, environment=None, port=0, output=subprocess.DEVNULL, wrapped_by=()):
+        """`wrapped_by` are the words of a command that becomes the one given to it."""
         self.folder = Path(folder)
         self.database = database
         self.flags = [str(flag) for flag in flags]
@@ -120,7 +121,7 @@ class Server:
         self._senders = []
         self._logged = threading.Condition()
         self.process = subprocess.Popen(
-            [binary(), "serve", "--data-dir", str(folder), "--port", str(port), *database.flags, *self.flags],
+            [*wrapped_by, binary(), "serve", "--data-dir", str(folder), "--port", str(port), *database.flags, *self.flags],
             stderr=subprocess.PIPE, stdout=output, stdin=subprocess.DEVNULL, text=True, errors="replace",
             env=clean_environment(**(environment or {})),
         )

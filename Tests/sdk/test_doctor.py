@@ -111,6 +111,8 @@ def test_certificates(sqlite_deployments, tmp_path_factory):
 def test_open_files(tmp_path):
     found, code = doctor(tmp_path, limit=512)
     assert grades(found, "open files") == {"ATTENTION"} and "LimitNOFILE" in words(found, "open files") and code != WELL
+    found, code = doctor(tmp_path, limit=90)
+    assert grades(found, "open files") == {"BROKEN"} and code == BROKEN
 
 
 def test_tasks_that_a_clock_has_put_off(sqlite_deployments):

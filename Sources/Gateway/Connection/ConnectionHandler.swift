@@ -1,4 +1,5 @@
 import Contract
+import CoreMetrics
 import DequeModule
 import NIOCore
 import NIOExtras
@@ -15,6 +16,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private let gateway: Gateway
     private let peer: Peer
     private let loop: any EventLoop
+    private let turns: Turns
     private var machine = ConnectionMachine()
     private var context: ChannelHandlerContext?
     private var connection: Connection?
@@ -22,7 +24,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var isReading = false
     /// What the client sent ahead of the answer that it waits for.
     private var ahead = Deque<HTTPServerRequestPart>()
+    /// Whether `ahead`, or what else of this read is still to come, is to be taken up again: one request is answered in a turn.
     private var isTakingNext = false
+    private var isInRead = false
 
     // The request at hand.
     private var head: HTTPRequestHead?
@@ -62,10 +66,11 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var awaitsReader = false
     private var unread = 0
 
-    init(_ gateway: Gateway, _ peer: Peer, _ loop: any EventLoop) {
+    init(_ gateway: Gateway, _ peer: Peer, _ loop: any EventLoop, _ turns: Turns) {
         self.gateway = gateway
         self.peer = peer
         self.loop = loop
+        self.turns = turns
     }
 
     // MARK: What happens
@@ -87,7 +92,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
-        guard ahead.isEmpty, machine.takesParts else {
+        isInRead = true
+        guard ahead.isEmpty, !isTakingNext, machine.takesParts else {
             ahead.append(part)
             if ahead.count > Self.partsAhead { context.close(promise: nil) }
             return
@@ -97,7 +103,10 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
-        if ahead.isEmpty {
+        isInRead = false
+        if isTakingNext {
+            perform(.takeNext)
+        } else if ahead.isEmpty {
             perform(machine.readComplete())
             // With nothing sent ahead one read stays pending, so that the socket need not be told of each request's end.
             if machine.isAnswering { read() }
@@ -184,6 +193,13 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private static let smallBody = 65_536
 
+    /// Goes on by one request of those that were sent ahead.
+    func takeTurn() {
+        guard isTakingNext else { return }
+        takeNext()
+        keepTime()
+    }
+
     private func takeNext() {
         guard let context else { return }
         // An answer that nobody reads keeps those after it from being made.
@@ -193,7 +209,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             return
         }
         isTakingNext = false
-        while machine.takesParts, !machine.isClosed, let part = ahead.popFirst() { take(part) }
+        while !isTakingNext, machine.takesParts, !machine.isClosed, let part = ahead.popFirst() { take(part) }
         if ahead.isEmpty {
             perform(machine.nothingAhead())
             perform(machine.readComplete())
@@ -221,16 +237,14 @@ final class ConnectionHandler: ChannelInboundHandler {
             drained?()
         case .refuse(.malformed): refuse()
         case .takeNext:
-            if ahead.isEmpty {
+            // Others have their turn between two requests of one connection.
+            if isInRead {
+                isTakingNext = true
+            } else if ahead.isEmpty {
                 takeNext()
             } else {
-                // Others have their turn between two requests of one connection.
                 isTakingNext = true
-                let bound = NIOLoopBound(self, eventLoop: loop)
-                loop.execute {
-                    bound.value.takeNext()
-                    bound.value.keepTime()
-                }
+                turns.ask(self)
             }
         case .shutDownOutput:
             context?.close(mode: .output, promise: nil)
@@ -249,6 +263,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         guard let head, let connection else { return }
         let exchange = Exchange(head: head, requestID: RequestID.next(), start: start, routes: gateway.routes, peer: peer)
         requestID = exchange.requestID
+        gateway.metrics.requestsInFlight.increment()
         let gateway = gateway
         let call = Task.immediate { await gateway.respond(exchange, connection) }
         // A call that did not wait is over already.
@@ -304,6 +319,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         var exchange = Exchange(
             head: head, requestID: RequestID.next(), start: gateway.clock.monotonicSeconds(), routes: gateway.routes, peer: peer)
         exchange.error = error
+        gateway.metrics.requestsInFlight.increment()
         write(gateway.reply(to: error, exchange), isHead: false, closes: true)
         note(exchange, status: error.code.status, isWhole: true)
     }
@@ -473,6 +489,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         releaseBody()
         if replyBytes > 0 { gateway.replyBudget.giveBack(replyBytes) }
         replyBytes = 0
+        gateway.metrics.requestsInFlight.decrement()
         let now = gateway.clock.monotonicSeconds()
         gateway.note(
             RequestRecord(

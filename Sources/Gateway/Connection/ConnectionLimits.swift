@@ -6,9 +6,6 @@ import Locking
 ///
 /// Threads: any task may use it at any time.
 public final class ConnectionLimits: Sendable {
-    /// What a new connection may be used for.
-    enum Admission { case calls, operatorPages, nothing }
-
     private struct State {
         var open = 0
         var byAddress: [String: Int] = [:]
@@ -42,17 +39,20 @@ public final class ConnectionLimits: Sendable {
     /// Whether a connection from this address leads on to others.
     func isTrustedProxy(_ address: String) -> Bool { isProxy(address) }
 
-    /// Takes a place for a connection from an address, unless it gets `nothing`.
-    func enter(_ address: String) -> Admission {
+    /// Whether the places for anybody but operators are taken.
+    var isFullForCalls: Bool { state.withLock { $0.open > all - Self.reserved } }
+
+    /// Takes a place for a connection from an address, if there is one.
+    func enter(_ address: String) -> Bool {
         let isProxy = isProxy(address)
         return state.withLock { state in
             guard state.open < all, isProxy || state.byAddress[address, default: 0] < perAddress else {
                 state.refused += 1
-                return .nothing
+                return false
             }
             state.open += 1
             if !isProxy { state.byAddress[address, default: 0] += 1 }
-            return state.open <= all - Self.reserved ? .calls : .operatorPages
+            return true
         }
     }
 

@@ -1,4 +1,5 @@
 import CoreMetrics
+import Locking
 public import Logging
 import NIOCore
 import NIOExtras
@@ -73,35 +74,29 @@ public struct GatewayServer: Service {
         }
     }
 
+    /// TCP_NOTSENT_LOWAT: how much of an answer the system takes before the client has room for it. Else it keeps megabytes of what nobody reads.
+    private static let unsentLimit = NIOBSDSocket.Option(rawValue: 25)
+
     private func bootstrap(_ quiescing: ServerQuiescingHelper) -> ServerBootstrap {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { channel in
+            .serverChannelInitializer { [gateway, limits] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptGate(limits))
+                    try channel.pipeline.syncOperations.addHandler(AcceptGate(limits, gateway.metrics))
                     try channel.pipeline.syncOperations.addHandler(quiescing.makeServerChannelHandler(channel: channel))
                 }
             }
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.tcpOption(Self.unsentLimit), value: 131_072)
             .childChannelInitializer { [gateway, tls, limits] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let address = channel.remoteAddress?.ipAddress ?? ""
-                    let admission = limits.enter(address)
-                    guard admission != .nothing else {
-                        gateway.metrics.connectionsRefused.increment()
-                        throw TooManyConnections()
-                    }
-                    gateway.metrics.connectionsOpen.set(limits.open)
-                    channel.closeFuture.whenComplete { _ in
-                        limits.leave(address)
-                        gateway.metrics.connectionsOpen.set(limits.open)
-                    }
                     let peer = Peer(
                         address: address, localPort: channel.localAddress?.port, isProxy: limits.isTrustedProxy(address),
-                        isForOperators: admission == .operatorPages)
+                        isForOperators: limits.isFullForCalls)
                     if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls())) }
                     try gateway.addHandlers(to: channel, peer)
                 }
@@ -118,23 +113,50 @@ extension Gateway {
         limits.maxHeaderFieldCount = 200
         let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
         try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(decoder))
-        try channel.pipeline.syncOperations.addHandler(ConnectionHandler(self, peer, channel.eventLoop))
+        try channel.pipeline.syncOperations.addHandler(ConnectionHandler(self, peer, channel.eventLoop, turns(on: channel.eventLoop)))
+    }
+
+    private func turns(on loop: any EventLoop) -> Turns {
+        turns.withLock { turns in
+            if let known = turns[ObjectIdentifier(loop)] { return known }
+            let new = NIOLoopBound(Turns(loop), eventLoop: loop)
+            turns[ObjectIdentifier(loop)] = new
+            return new
+        }.value
     }
 }
 
-/// An address, or all together, have as many connections as they may.
-private struct TooManyConnections: Error {}
-
-/// Accepts no connection while there are as many as there may be: those who come wait in the system's queue.
+/// Accepts no connection while there are as many as there may be: those who come wait in the system's queue. Closes those of an address that has
+/// all it may have. Connections are counted here, before they go to an event loop of their own, which may be busy while more of them come.
 ///
 /// Threads: on the event loop of the listening channel only.
-private final class AcceptGate: ChannelOutboundHandler {
+private final class AcceptGate: ChannelDuplexHandler {
+    typealias InboundIn = any Channel
+    typealias InboundOut = any Channel
     typealias OutboundIn = Never
 
     private let limits: ConnectionLimits
+    private let metrics: Metrics
 
-    init(_ limits: ConnectionLimits) {
+    init(_ limits: ConnectionLimits, _ metrics: Metrics) {
         self.limits = limits
+        self.metrics = metrics
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let connection = unwrapInboundIn(data)
+        let address = connection.remoteAddress?.ipAddress ?? ""
+        guard limits.enter(address) else {
+            metrics.connectionsRefused.increment()
+            connection.close(promise: nil)
+            return
+        }
+        metrics.connectionsOpen.set(limits.open)
+        connection.closeFuture.whenComplete { [limits, metrics] _ in
+            limits.leave(address)
+            metrics.connectionsOpen.set(limits.open)
+        }
+        context.fireChannelRead(data)
     }
 
     func read(context: ChannelHandlerContext) {
