@@ -231,6 +231,64 @@ import Testing
         try id.operation.checkExamples()
     }
 
+    // MARK: Bodies made to cost much
+
+    /// A list of broken elements is looked at as far as its maximum, and a long one until two hundred rules are broken.
+    @Test(arguments: [
+        ("{}", #""Tags""#, 50 * 2 + 2), ("null", #""Tags""#, 50 + 2), (#"{"Key":"","Value":"*"}"#, #""Tags""#, 50 * 2 + 2),
+    ])
+    func elementsBeyondTheMaximumAreNotLookedAt(_ element: String, _ member: String, _ expected: Int) {
+        let body = #"{\#(member):[\#(repeatElement(element, count: 20_000).joined(separator: ","))]}"#
+        let message = refusal(of: TagResource.self, Array(body.utf8))?.publicMessage ?? ""
+        #expect(message.hasPrefix("\(expected) validation errors detected: "), "\(message.prefix(80))")
+        #expect(message.contains("'tags.50.member") && !message.contains("'tags.51.member"))
+        #expect(message.contains("Value '20000 elements' at 'tags'"))
+    }
+
+    @Test func entriesBeyondTheMaximumAreNotLookedAt() {
+        let body = #"{"Tags":{\#((0..<20_000).map { "\"*\($0)\":\"*\"" }.joined(separator: ","))}}"#
+        let message = refusal(of: TagStream.self, Array(body.utf8))?.publicMessage ?? ""
+        #expect(message.hasPrefix("101 validation errors detected: "), "\(message.prefix(80))")
+    }
+
+    @Test func noMoreThanTwoHundredBrokenRulesAreLookedFor() {
+        func message(_ count: Int) -> String {
+            let held = repeatElement("{}", count: count).joined(separator: ",")
+            return refusal(of: FetchEdgeConfigurations.self, Array(#"{"HeldConfigurations":[\#(held)]}"#.utf8))?.publicMessage ?? ""
+        }
+        // Each lacks two members; the device is missing too.
+        #expect(message(99).hasPrefix("199 validation errors detected: "))
+        #expect(message(100).hasPrefix("201 validation errors detected: "))
+        #expect(message(101).hasPrefix("At least 201 validation errors detected, and no more looked for: "))
+        #expect(message(5000) == message(101))
+        // The list's own rule comes first.
+        #expect(message(5001).hasPrefix("At least 202 validation errors detected, and no more looked for: "))
+    }
+
+    /// Whatever is broken, few rules are told, each in few words.
+    @Test func aRefusalIsShort() {
+        let long = String(repeating: "\u{301}", count: 5000)
+        let tags = repeatElement(#"{"Key":"\#(long)","Value":"\#(long)"}"#, count: 50).joined(separator: ",")
+        let message = refusal(of: TagResource.self, Array(#"{"Tags":[\#(tags)]}"#.utf8))?.publicMessage ?? ""
+        #expect(message.hasPrefix("201 validation errors detected: "), "\(message.prefix(80))")
+        #expect(message.utf8.count < 201 * 1024)
+    }
+
+    /// What takes memory for each of its few bytes is bounded in number.
+    @Test func arraysAndObjectsAreCounted() {
+        func code(_ unit: String, _ count: Int) -> ErrorCode? {
+            let body = #"{"StreamName":"a","Unknown":[\#(repeatElement(unit, count: count).joined(separator: ","))]}"#
+            return refusal(of: CreateStream.self, Array(body.utf8))?.code
+        }
+        // The document and the list are two of them.
+        #expect(code("[0]", 16_382) == nil)
+        #expect(code("[0]", 16_383) == .serialization)
+        #expect(code(#"{"":0}"#, 16_382) == nil)
+        #expect(code(#"{"":0}"#, 16_383) == .serialization)
+        #expect(code("[[[[[0]]]]]", 4000) == .serialization)
+        #expect(code("[]", 100_000) == nil)
+    }
+
     private func refusal<O: Contract.Operation>(of operation: O.Type, _ body: [UInt8]) -> OperationError? {
         do {
             _ = try body.withUnsafeBytes { try O.decode($0) }

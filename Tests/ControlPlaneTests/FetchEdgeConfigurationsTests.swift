@@ -201,6 +201,34 @@ import Testing
         }
     }
 
+    @Test func `of each thing the newest alone waits`() async throws {
+        try await Plane.with { plane in
+            let start = ContinuousClock.now
+            @Sendable func wait(_ hub: String) async throws -> String {
+                try await plane.call(.fetchEdgeConfigurations, #"{"HubDeviceArn":"\#(hub)","WaitTimeInSeconds":20}"#, .agent(hub))
+            }
+            let other = Task { try await wait(Fixture.hub + "2") }
+            try await eventually("another thing waits") { plane.control.polls.count == 1 }
+            var older = Task { try await wait(Fixture.hub) }
+            try await eventually("it waits too") { plane.control.polls.count == 2 }
+            for _ in 0..<20 {
+                let newer = Task { try await wait(Fixture.hub) }
+                // The older one has nothing to tell, and says so at once.
+                #expect(try await older.value == Self.nothing)
+                #expect(plane.control.polls.count == 2)
+                older = newer
+            }
+            _ = try await plane.edge(.syncing)
+            #expect(try Self.toDo(try await older.value) == ["gate SYNCING"])
+            #expect(plane.control.polls.count == 1)
+            other.cancel()
+            #expect(try await other.value == Self.nothing)
+            #expect(plane.control.polls.count == 0)
+            // Each of the twenty would have waited for twenty seconds.
+            #expect(ContinuousClock.now - start < .seconds(18))
+        }
+    }
+
     @Test func `a wait ends with the failure of the database`() async throws {
         try await Plane.with { plane in
             plane.faults.inject(.failBefore(.unavailable), on: "edge.list-of-hub", skipping: 1)

@@ -14,20 +14,32 @@ extension FetchEdgeConfigurations: Rule {
         return WholeAccount()
     }
 
-    /// Looks about once a second until there is something to tell, the time is over, or the instance is asked to stop.
+    /// Answers what there is at once, and waits where there is nothing.
     static func answer(_ input: Input, _ subject: WholeAccount, _ call: Call) async throws(OperationError) -> Output {
         let end = ContinuousClock.now + .seconds(input.waitTimeInSeconds ?? 0)
-        while true {
-            let output = try await look(input, call)
-            let isEmpty = output.edgeConfigurations.isEmpty && output.removedStreamARNs.isEmpty
-            let left = end - ContinuousClock.now
-            guard isEmpty, left > .zero, !call.plane.isStopping() else { return output }
-            do {
-                try await Task.sleep(for: min(left, .milliseconds(Int.random(in: 500...1000))))
-            } catch {
-                return output
-            }
+        let output = try await look(input, call)
+        guard output.isEmpty, end > .now, !call.plane.isStopping() else { return output }
+        let thing = Polls.Thing(account: call.caller.account, region: call.caller.region, hubDeviceARN: input.hubDeviceArn)
+        let waited = await call.plane.polls.wait(for: thing) { () async -> Result<Output, OperationError> in
+            do throws(OperationError) { return .success(try await wait(until: end, output, input, call)) } catch { return .failure(error) }
         }
+        return try waited?.get() ?? output
+    }
+
+    /// Looks about once a second until there is something to tell, the time is over, nobody waits any more, or the instance is asked to stop.
+    private static func wait(
+        until end: ContinuousClock.Instant, _ found: Output, _ input: Input, _ call: Call
+    ) async throws(OperationError) -> Output {
+        var output = found
+        while output.isEmpty, end > .now, !call.plane.isStopping() {
+            do {
+                try await Task.sleep(for: min(end - .now, .milliseconds(Int.random(in: 500...1000))))
+            } catch {
+                break
+            }
+            output = try await look(input, call)
+        }
+        return output
     }
 
     /// The difference between what the agent holds and what it is to hold.
@@ -66,4 +78,9 @@ extension FetchEdgeConfigurations: Rule {
             edgeConfig: try record.edgeConfig(), revision: record.revision, streamARN: record.streamARN, streamName: record.key.name,
             syncStatus: status)
     }
+}
+
+extension FetchEdgeConfigurations.Output {
+    /// Whether there is nothing to tell.
+    fileprivate var isEmpty: Bool { edgeConfigurations.isEmpty && removedStreamARNs.isEmpty }
 }
