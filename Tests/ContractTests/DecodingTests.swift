@@ -233,22 +233,32 @@ import Testing
 
     // MARK: Bodies made to cost much
 
-    /// A list of broken elements is looked at as far as its maximum, and a long one until two hundred rules are broken.
-    @Test(arguments: [
-        ("{}", #""Tags""#, 50 * 2 + 2), ("null", #""Tags""#, 50 + 2), (#"{"Key":"","Value":"*"}"#, #""Tags""#, 50 * 2 + 2),
-    ])
-    func elementsBeyondTheMaximumAreNotLookedAt(_ element: String, _ member: String, _ expected: Int) {
-        let body = #"{\#(member):[\#(repeatElement(element, count: 20_000).joined(separator: ","))]}"#
+    /// A list that is too long is looked at as far as anything could be told of it. Some elements, and how many of them that is.
+    @Test(arguments: [("{}", 99), ("null", 198), (#"{"Key":"","Value":"*"}"#, 99), (#"{"Key":"a","Value":"a"}"#, nil)] as [(String, Int?)])
+    func aListThatIsTooLongIsNotReadToItsEnd(_ element: String, _ last: Int?) {
+        let body = #"{"ResourceARN":"*","Tags":[\#(repeatElement(element, count: 10_000).joined(separator: ","))]}"#
         let message = refusal(of: TagResource.self, Array(body.utf8))?.publicMessage ?? ""
-        #expect(message.hasPrefix("\(expected) validation errors detected: "), "\(message.prefix(80))")
-        #expect(message.contains("'tags.50.member") && !message.contains("'tags.51.member"))
-        #expect(message.contains("Value '20000 elements' at 'tags'"))
+        #expect(message.contains("Value '10000 elements' at 'tags'"), "\(message.prefix(80))")
+        guard let last else { return #expect(message.hasPrefix("2 validation errors detected: ")) }
+        #expect(message.contains("'tags.\(last).member") && !message.contains("'tags.\(last + 1).member"))
+        #expect(message.hasPrefix("At least 200 validation errors detected, and no more looked for: "), "\(message.prefix(80))")
     }
 
-    @Test func entriesBeyondTheMaximumAreNotLookedAt() {
-        let body = #"{"Tags":{\#((0..<20_000).map { "\"*\($0)\":\"*\"" }.joined(separator: ","))}}"#
+    @Test(arguments: ["*", ""]) func aMapThatIsTooLongIsNotReadToItsEnd(_ value: String) {
+        let body = #"{"StreamName":"a","Tags":{\#((0..<10_000).map { "\"*\($0)\":\"\(value)\"" }.joined(separator: ","))}}"#
         let message = refusal(of: TagStream.self, Array(body.utf8))?.publicMessage ?? ""
-        #expect(message.hasPrefix("101 validation errors detected: "), "\(message.prefix(80))")
+        #expect(message.hasPrefix(value.isEmpty ? "At least 200 " : "At least 201 "), "\(message.prefix(80))")
+        #expect(message.contains("Value '10000 elements' at 'tags'"))
+    }
+
+    /// What a list that is too long holds beyond what is told of it is not decoded at all: there a wrong type is not even noticed.
+    @Test func whatIsBeyondIsNotDecoded() {
+        func code(_ valid: Int) -> ErrorCode? {
+            let tags = repeatElement(#"{"Key":"a","Value":"a"}"#, count: valid).joined(separator: ",")
+            return refusal(of: TagResource.self, Array(#"{"Tags":[\#(tags),7]}"#.utf8))?.code
+        }
+        #expect(code(199) == .serialization)
+        #expect(code(200) == .validation)
     }
 
     @Test func noMoreThanTwoHundredBrokenRulesAreLookedFor() {

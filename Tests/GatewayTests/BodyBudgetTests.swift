@@ -45,7 +45,7 @@ import Testing
                     try await eventually("the second is held") { budget.held == 2 * size }
                     let third = try await server.answer(idle)
                     #expect(third.status == 503)
-                    #expect(third.header("x-amzn-errortype") == "ServiceUnavailableException")
+                    #expect(third.header("x-amzn-errortype") == "ServiceUnavailable")
                     // Small ones are not counted, and another account has a share of its own.
                     #expect(try await server.answer(TestRequest(path: "/large", body: "65536", key: server.key)).status == 200)
                     let other = try await server.answer(TestRequest(path: "/large", body: String(size), key: server.otherKey))

@@ -30,11 +30,9 @@
         return true
     }
 
-    /// How many of `count` elements to decode, of a collection whose count breaks a rule or does not.
-    func elements(of count: Int, isAllowed: Bool, _ schema: Schema) -> Int {
-        guard !isAllowed else { return count }
-        let maximum = schema.constraints.compactMap { if case .maximumCount(let maximum) = $0 { maximum } else { nil } }.min()
-        return min(count, maximum ?? count)
+    /// How many of `count` elements to decode. Of a collection that has too many, no more than could be told of.
+    func elements(of count: Int, isAllowed: Bool) -> Int {
+        isAllowed ? count : min(count, Self.mostViolations)
     }
 
     /// Whether to decode no more elements; those that are left are then unknown.

@@ -133,7 +133,7 @@ extension Shape {
             decode: { value, decoding throws(SerializationError) in
                 guard case .array(let values) = value else { throw decoding.wrongType("an array", value) }
                 var holds = decoding.check(count: values.count, against: schema)
-                let count = decoding.elements(of: values.count, isAllowed: holds, schema)
+                let count = decoding.elements(of: values.count, isAllowed: holds)
                 var elements: [Element] = []
                 elements.reserveCapacity(count)
                 for (index, value) in values.prefix(count).enumerated() {
@@ -165,7 +165,7 @@ extension Shape {
             decode: { json, decoding throws(SerializationError) in
                 guard case .object(let object) = json else { throw decoding.wrongType("an object", json) }
                 var holds = decoding.check(count: object.members.count, against: schema)
-                let count = decoding.elements(of: object.members.count, isAllowed: holds, schema)
+                let count = decoding.elements(of: object.members.count, isAllowed: holds)
                 var entries: [MapEntry<Element>] = []
                 entries.reserveCapacity(count)
                 for member in object.members.prefix(count) {
