@@ -159,7 +159,7 @@ enum EdgeStatements {
         """)
 
     static let all: [StatementText] = [
-        find.text, listOfHub.text, changesOfHub.text, listOverdue.text, start.text, delete.text, move.text, remove.text, extendDeadline.text, report.text,
-        touchStream.text, removeOfStream.text,
+        find.text, listOfHub.text, changesOfHub.text, listOverdue.text, start.text, delete.text, move.text, remove.text,
+        extendDeadline.text, report.text, touchStream.text, removeOfStream.text,
     ]
 }

@@ -85,7 +85,8 @@ import Testing
         let others = ["account_usage_pkey", "edge_hub_pkey"]
         for line in plan
         where line.contains("Index Cond") && line.contains("region =")
-            && !plan.contains(where: { line in others.contains { line.contains($0) } }) {
+            && !plan.contains(where: { line in others.contains { line.contains($0) } })
+        {
             #expect(line.contains("name "), "\(statement.name): \(line)")
         }
     }

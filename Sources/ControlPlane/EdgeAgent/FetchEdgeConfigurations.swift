@@ -23,7 +23,11 @@ extension FetchEdgeConfigurations: Rule {
         guard output.isEmpty, end > .now, !call.plane.isStopping() else { return output }
         let thing = Polls.Thing(account: call.caller.account, region: call.caller.region, hubDeviceARN: input.hubDeviceArn)
         let waited = await call.plane.polls.wait(for: thing) { () async -> Result<Output, OperationError> in
-            do throws(OperationError) { return .success(try await wait(until: end, output, seen: seen, input, call)) } catch { return .failure(error) }
+            do throws(OperationError) {
+                return .success(try await wait(until: end, output, seen: seen, input, call))
+            } catch {
+                return .failure(error)
+            }
         }
         return try waited?.get() ?? output
     }
