@@ -20,3 +20,5 @@ def test_a_flood(target, kind, note):
     note(f"flood of {kind}: {seen}")
     assert seen.calls > 3
     assert list(seen.troubles(idle)) == []
+    # A poll that nobody waits for any more would go on for twenty seconds.
+    assert seen.rest < 15
