@@ -26,5 +26,8 @@ extension Migration {
         Migration(
             version: 7, name: "destinations", oldestCompatible: 5, sqlite: PackageResources.m0007_destinations_sqlite_sql,
             postgres: PackageResources.m0007_destinations_postgres_sql),
+        Migration(
+            version: 8, name: "edge hubs", oldestCompatible: 5, sqlite: PackageResources.m0008_edge_hubs_sqlite_sql,
+            postgres: PackageResources.m0008_edge_hubs_postgres_sql),
     ]
 }

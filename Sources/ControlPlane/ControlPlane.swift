@@ -4,7 +4,7 @@ public import Store
 
 /// The rules of the service: what a validated call does, whoever delivers it.
 ///
-/// Threads: a value without state of its own; any task may use it at any time.
+/// Threads: a value; what state there is, its parts keep. Any task may use it at any time.
 public struct ControlPlane: Sendable {
     let store: Store
     let rules: ServiceRules
@@ -15,6 +15,7 @@ public struct ControlPlane: Sendable {
     let isStopping: @Sendable () -> Bool
     let outbox: Outbox
     let limits: LimitEvents
+    let polls = Polls()
     /// How long a change waits for a passing status to end: a little longer than it takes a worker of another instance to notice.
     var patience = Duration.milliseconds(1500)
 

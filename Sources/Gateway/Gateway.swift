@@ -19,8 +19,10 @@ public final class Gateway: Sendable {
     let metrics: Metrics
     let accessLog: AccessLog
     let readiness: Readiness
-    let bodyBudget = BodyBudget(bytes: 64 << 20)
-    let replyBudget = BodyBudget(bytes: 64 << 20)
+    /// Shared by the addresses of clients, since nobody knows yet who sends.
+    let bodyBudget: BodyBudget
+    /// Shared by accounts.
+    let replyBudget: BodyBudget
     let clock: GatewayClock
     /// Of each event loop.
     let turns = Lock<[ObjectIdentifier: NIOLoopBound<Turns>]>([:])
@@ -33,13 +35,18 @@ public final class Gateway: Sendable {
         routes = Routes(operations.map { ($0.route, $0) })
         keyRing = KeyRing(keys)
         self.configuration = configuration
+        bodyBudget = BodyBudget(bytes: configuration.largeBodies)
+        replyBudget = BodyBudget(bytes: configuration.largeReplies)
+        for (name, budget) in [("large requests", bodyBudget), ("large answers", replyBudget)] {
+            metrics.show(held: name, allowed: budget.limit) { budget.held }
+        }
         self.throttle = throttle
         self.metrics = metrics
         self.accessLog = accessLog
         self.readiness = readiness
         self.clock = clock
-        metrics.show(held: "requests", allowed: bodyBudget.allowed) { [bodyBudget] in bodyBudget.used }
-        metrics.show(held: "answers", allowed: replyBudget.allowed) { [replyBudget] in replyBudget.used }
+        metrics.show(held: "requests", allowed: bodyBudget.limit) { [bodyBudget] in bodyBudget.held }
+        metrics.show(held: "answers", allowed: replyBudget.limit) { [replyBudget] in replyBudget.held }
     }
 
     /// What a request leads to.
@@ -73,12 +80,13 @@ public final class Gateway: Sendable {
         if let page = await operatorPage(exchange.head) { return connection.send(page, exchange) }
         do throws(OperationError) {
             switch try await answer(&exchange, connection) {
-            case .reply(let reply): connection.send(try reserve(reply).with(commonHeaders(exchange.requestID, exchange.head)), exchange)
+            case .reply(let reply):
+                connection.send(try reserve(reply, exchange).with(commonHeaders(exchange.requestID, exchange.head)), exchange)
             case .stream(let operation, let call): try await stream(call, of: operation, &exchange, connection)
             }
         } catch {
             exchange.error = error
-            connection.send(reply(to: error, exchange), exchange)
+            connection.send((try? reserve(reply(to: error, exchange), exchange)) ?? reply(to: tooManyLargeReplies, exchange), exchange)
         }
     }
 
@@ -140,12 +148,19 @@ public final class Gateway: Sendable {
         }
     }
 
-    /// Keeps account of large answers, over all connections.
-    private func reserve(_ reply: Reply) throws(OperationError) -> Reply {
-        guard !reply.isLarge || replyBudget.take(reply.body.count) else {
-            throw OperationError(.serviceUnavailable, "Too many large answers are being read at once. Try again, or ask for smaller pages.")
-        }
+    /// Takes a large answer out of the budget, for the account that asked for it.
+    private func reserve(_ reply: Reply, _ exchange: Exchange) throws(OperationError) -> Reply {
+        guard reply.isLarge else { return reply }
+        guard replyBudget.take(reply.body.count, for: exchange.caller?.account) else { throw tooManyLargeReplies }
+        var reply = reply
+        reply.isReserved = true
         return reply
+    }
+
+    private var tooManyLargeReplies: OperationError {
+        OperationError(
+            .serviceUnavailable,
+            "Too many large answers to this account are being read at once. Read those that are there, or ask for smaller pages.")
     }
 
     /// What a refusal is answered with.

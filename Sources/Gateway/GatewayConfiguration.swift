@@ -20,6 +20,10 @@ public struct GatewayConfiguration: Sendable {
     public var serves: Set<API>
     /// The largest body that is read, in bytes.
     public var bodyLimit: Int
+    /// How many bytes of large request bodies are held at one time, in all. Of these an address gets at most half.
+    public var largeBodies: Int
+    /// How many bytes of large answers are held at one time, in all. Of these an account gets at most half.
+    public var largeReplies: Int
     public var limits: Limits
 
     /// How long a client may take for its part.
@@ -38,13 +42,15 @@ public struct GatewayConfiguration: Sendable {
 
     public init(
         authentication: Authentication, corsOrigins: [String] = [], isTLS: Bool = false, serves: Set<API> = Set(API.allCases),
-        bodyLimit: Int = 1 << 20, limits: Limits = Limits()
+        bodyLimit: Int = 1 << 20, largeBodies: Int = 64 << 20, largeReplies: Int = 64 << 20, limits: Limits = Limits()
     ) {
         self.authentication = authentication
         self.corsOrigins = corsOrigins
         self.isTLS = isTLS
         self.serves = serves
         self.bodyLimit = bodyLimit
+        self.largeBodies = largeBodies
+        self.largeReplies = largeReplies
         self.limits = limits
     }
 }

@@ -7,6 +7,8 @@ struct Reply: Sendable {
     var contentType: String
     var body: [UInt8]
     private(set) var headers: [(name: String, value: String)] = []
+    /// Whether the budget of large answers holds room for it, which is given back when it is out.
+    var isReserved = false
 
     init(status: Int, contentType: String = "application/json", body: [UInt8] = []) {
         self.status = status

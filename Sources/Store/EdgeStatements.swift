@@ -46,6 +46,12 @@ enum EdgeStatements {
         """,
         decode: record)
 
+    /// What changes with each of the thing $3: no row where it has none. Uses the primary key.
+    static let changesOfHub = Statement(
+        "edge.changes-of-hub",
+        "SELECT changes FROM edge_hub WHERE account = $1 AND region = $2 AND hub_device_arn = $3",
+        decode: { row throws(DatabaseError) in try row.integer() })
+
     /// At most $1 of those whose agent has said nothing for too long.
     static let listOverdue = Statement(
         "edge.list-overdue",
@@ -153,7 +159,7 @@ enum EdgeStatements {
         """)
 
     static let all: [StatementText] = [
-        find.text, listOfHub.text, listOverdue.text, start.text, delete.text, move.text, remove.text, extendDeadline.text, report.text,
-        touchStream.text, removeOfStream.text,
+        find.text, listOfHub.text, changesOfHub.text, listOverdue.text, start.text, delete.text, move.text, remove.text,
+        extendDeadline.text, report.text, touchStream.text, removeOfStream.text,
     ]
 }

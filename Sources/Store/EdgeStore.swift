@@ -15,6 +15,12 @@ extension Store {
             [.text(account), .text(region), .text(hubDeviceARN), .text(after ?? ""), .integer(Int64(limit))])
     }
 
+    /// A number that becomes another one with each change of what the agent of a thing is to do; nil while that is nothing. It costs the same
+    /// however much that is.
+    public func edgeChanges(account: String, region: String, hubDeviceARN: String) async throws(DatabaseError) -> Int64? {
+        try await database.read(EdgeStatements.changesOfHub, [.text(account), .text(region), .text(hubDeviceARN)]).first
+    }
+
     /// At most `limit` edge configurations whose agent has said nothing for too long.
     public func overdueEdgeConfigurations(limit: Int) async throws(DatabaseError) -> [EdgeRecord] {
         try await database.read(EdgeStatements.listOverdue, [.integer(Int64(limit))])

@@ -231,6 +231,74 @@ import Testing
         try id.operation.checkExamples()
     }
 
+    // MARK: Bodies made to cost much
+
+    /// A list that is too long is looked at as far as anything could be told of it. Some elements, and how many of them that is.
+    @Test(arguments: [("{}", 99), ("null", 198), (#"{"Key":"","Value":"*"}"#, 99), (#"{"Key":"a","Value":"a"}"#, nil)] as [(String, Int?)])
+    func aListThatIsTooLongIsNotReadToItsEnd(_ element: String, _ last: Int?) {
+        let body = #"{"ResourceARN":"*","Tags":[\#(repeatElement(element, count: 10_000).joined(separator: ","))]}"#
+        let message = refusal(of: TagResource.self, Array(body.utf8))?.publicMessage ?? ""
+        #expect(message.contains("Value '10000 elements' at 'tags'"), "\(message.prefix(80))")
+        guard let last else { return #expect(message.hasPrefix("2 validation errors detected: ")) }
+        #expect(message.contains("'tags.\(last).member") && !message.contains("'tags.\(last + 1).member"))
+        #expect(message.hasPrefix("At least 200 validation errors detected, and no more looked for: "), "\(message.prefix(80))")
+    }
+
+    @Test(arguments: ["*", ""]) func aMapThatIsTooLongIsNotReadToItsEnd(_ value: String) {
+        let body = #"{"StreamName":"a","Tags":{\#((0..<10_000).map { "\"*\($0)\":\"\(value)\"" }.joined(separator: ","))}}"#
+        let message = refusal(of: TagStream.self, Array(body.utf8))?.publicMessage ?? ""
+        #expect(message.hasPrefix(value.isEmpty ? "At least 200 " : "At least 201 "), "\(message.prefix(80))")
+        #expect(message.contains("Value '10000 elements' at 'tags'"))
+    }
+
+    /// What a list that is too long holds beyond what is told of it is not decoded at all: there a wrong type is not even noticed.
+    @Test func whatIsBeyondIsNotDecoded() {
+        func code(_ valid: Int) -> ErrorCode? {
+            let tags = repeatElement(#"{"Key":"a","Value":"a"}"#, count: valid).joined(separator: ",")
+            return refusal(of: TagResource.self, Array(#"{"Tags":[\#(tags),7]}"#.utf8))?.code
+        }
+        #expect(code(199) == .serialization)
+        #expect(code(200) == .validation)
+    }
+
+    @Test func noMoreThanTwoHundredBrokenRulesAreLookedFor() {
+        func message(_ count: Int) -> String {
+            let held = repeatElement("{}", count: count).joined(separator: ",")
+            return refusal(of: FetchEdgeConfigurations.self, Array(#"{"HeldConfigurations":[\#(held)]}"#.utf8))?.publicMessage ?? ""
+        }
+        // Each lacks two members; the device is missing too.
+        #expect(message(99).hasPrefix("199 validation errors detected: "))
+        #expect(message(100).hasPrefix("201 validation errors detected: "))
+        #expect(message(101).hasPrefix("At least 201 validation errors detected, and no more looked for: "))
+        #expect(message(5000) == message(101))
+        // The list's own rule comes first.
+        #expect(message(5001).hasPrefix("At least 202 validation errors detected, and no more looked for: "))
+    }
+
+    /// Whatever is broken, few rules are told, each in few words.
+    @Test func aRefusalIsShort() {
+        let long = String(repeating: "\u{301}", count: 5000)
+        let tags = repeatElement(#"{"Key":"\#(long)","Value":"\#(long)"}"#, count: 50).joined(separator: ",")
+        let message = refusal(of: TagResource.self, Array(#"{"Tags":[\#(tags)]}"#.utf8))?.publicMessage ?? ""
+        #expect(message.hasPrefix("201 validation errors detected: "), "\(message.prefix(80))")
+        #expect(message.utf8.count < 201 * 1024)
+    }
+
+    /// What takes memory for each of its few bytes is bounded in number.
+    @Test func arraysAndObjectsAreCounted() {
+        func code(_ unit: String, _ count: Int) -> ErrorCode? {
+            let body = #"{"StreamName":"a","Unknown":[\#(repeatElement(unit, count: count).joined(separator: ","))]}"#
+            return refusal(of: CreateStream.self, Array(body.utf8))?.code
+        }
+        // The document and the list are two of them.
+        #expect(code("[0]", 16_382) == nil)
+        #expect(code("[0]", 16_383) == .serialization)
+        #expect(code(#"{"":0}"#, 16_382) == nil)
+        #expect(code(#"{"":0}"#, 16_383) == .serialization)
+        #expect(code("[[[[[0]]]]]", 4000) == .serialization)
+        #expect(code("[]", 100_000) == nil)
+    }
+
     private func refusal<O: Contract.Operation>(of operation: O.Type, _ body: [UInt8]) -> OperationError? {
         do {
             _ = try body.withUnsafeBytes { try O.decode($0) }

@@ -68,6 +68,45 @@ import Testing
         }
     }
 
+    @Test func `headers of a signature that are missing or there twice are refused`() async throws {
+        try await LoopbackGateway.with(.init(authentication: .signature(regions: nil))) { server in
+            let good = TestRequest(headers: [("X-Extra", "one")], key: server.key).text(server.port)
+            /// The request with each line that begins so replaced by others.
+            func with(_ name: String, _ lines: (String) -> [String]) -> String {
+                let end = good.firstRange(of: "\r\n\r\n") ?? good.endIndex..<good.endIndex
+                let head = good[..<end.lowerBound].components(separatedBy: "\r\n").flatMap { line in
+                    line.lowercased().hasPrefix(name) ? lines(line) : [line]
+                }
+                return head.joined(separator: "\r\n") + good[end.lowerBound...]
+            }
+            let rows: [(what: String, text: String, status: Int)] = [
+                ("as it is", good, 404),
+                ("no Authorization", with("authorization:") { _ in [] }, 403),
+                ("two of Authorization", with("authorization:") { [$0, "Authorization: Bearer x"] }, 403),
+                ("another one before", with("authorization:") { ["Authorization: Bearer x", $0] }, 403),
+                ("no date", with("x-amz-date:") { _ in [] }, 403),
+                ("two dates", with("x-amz-date:") { [$0, "X-Amz-Date: 20200101T000000Z"] }, 403),
+                ("another date before", with("x-amz-date:") { ["X-Amz-Date: 20200101T000000Z", $0] }, 403),
+                ("a signed header is missing", with("x-extra:") { _ in [] }, 403),
+                ("a signed header is there twice", with("x-extra:") { [$0, $0] }, 403),
+                ("a signed header is split", with("x-extra:") { _ in ["X-Extra: o", "X-Extra: ne"] }, 403),
+                ("two hosts", with("host:") { [$0, $0] }, 400),
+                ("two lengths", with("content-length:") { [$0, "Content-Length: 0"] }, 400),
+                (
+                    "also signed in the query",
+                    good.replacing("POST /describeStream", with: "POST /describeStream?X-Amz-Algorithm=AWS4-HMAC-SHA256"), 403
+                ),
+            ]
+            for row in rows {
+                try await RawConnection.with(server.port) { connection in
+                    try await connection.send(row.text)
+                    let answer = try await connection.answer()
+                    #expect(answer.status == row.status, "\(row.what): \(answer.status) \(answer.text)")
+                }
+            }
+        }
+    }
+
     @Test func `without signatures only loopback names are served, and no foreign page`() async throws {
         var setup = LoopbackGateway.Setup()
         setup.corsOrigins = ["https://console.example"]

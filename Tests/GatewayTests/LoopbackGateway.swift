@@ -20,6 +20,8 @@ struct LoopbackGateway: Sendable {
     let port: Int
     let store: Store
     let key: AccessKey
+    /// Of another account.
+    let otherKey: AccessKey
     let gateway: Gateway
     /// The lines of the access log so far.
     let log: Lines
@@ -60,6 +62,8 @@ struct LoopbackGateway: Sendable {
         var profile = LimitProfile.relaxed
         var protective: Int?
         var bodyLimit = 1 << 20
+        var largeBodies = 64 << 20
+        var largeReplies = 64 << 20
         var limits = GatewayConfiguration.Limits()
         var isTLS = false
         var connections = ConnectionLimits()
@@ -73,6 +77,7 @@ struct LoopbackGateway: Sendable {
             guard let masterKey = MasterKey(Array(0..<32)) else { return }
             let keys = AccessKeys(store: store, masterKey: masterKey)
             let key = try await keys.create(account: Fixture.account, description: "test")
+            let otherKey = try await keys.create(account: "999988887777", description: "test")
             let control = ControlPlane(
                 store: store,
                 rules: ServiceRules(
@@ -82,13 +87,13 @@ struct LoopbackGateway: Sendable {
             let (log, streams) = (Lines(), Streams())
             let accessLog = AccessLog(write: log.add)
             let gateway = Gateway(
-                operations: control.operations + [echo(streams, setup.silence), source(streams), failing(streams)], keys: keys,
+                operations: control.operations + [echo(streams, setup.silence), source(streams), failing(streams), large], keys: keys,
                 throttle: Throttle(Throttle.Rates(profile: setup.profile, protective: setup.protective)), metrics: Metrics(),
                 accessLog: accessLog, readiness: Readiness { nil },
                 configuration: GatewayConfiguration(
                     authentication: setup.authentication ?? .none(account: Fixture.account, region: Fixture.region),
                     corsOrigins: setup.corsOrigins, isTLS: setup.isTLS, serves: setup.serves, bodyLimit: setup.bodyLimit,
-                    limits: setup.limits))
+                    largeBodies: setup.largeBodies, largeReplies: setup.largeReplies, limits: setup.limits))
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
             let tls = setup.isTLS ? try NIOSSLContext(configuration: serverTLS()) : nil
             let server = GatewayServer(
@@ -101,7 +106,7 @@ struct LoopbackGateway: Sendable {
                 do {
                     try await body(
                         LoopbackGateway(
-                            port: port, store: store, key: key, gateway: gateway, log: log, streams: streams,
+                            port: port, store: store, key: key, otherKey: otherKey, gateway: gateway, log: log, streams: streams,
                             stop: { await group.triggerGracefulShutdown() }))
                 } catch {
                     await group.triggerGracefulShutdown()
@@ -177,6 +182,14 @@ struct LoopbackGateway: Sendable {
                     if !isEarly { try await writer.write(ByteBuffer(string: "half")) }
                     throw OperationError(.resourceNotFound, "There is nothing to stream.")
                 })
+        }
+    }
+
+    /// Answers as many bytes at once as the body says.
+    private static var large: RoutedOperation {
+        RoutedOperation(.post("/large"), name: "Large", id: nil, payload: .document, isMutation: false) { input, _ in
+            let count = Int(String(decoding: input.body, as: UTF8.self)) ?? 0
+            return call(.bytes { Array(repeating: UInt8(ascii: "l"), count: count) })
         }
     }
 

@@ -33,6 +33,69 @@ import Testing
         try database.rows("SELECT deadline FROM edge_configuration").first?.first
     }
 
+    // MARK: Changes of a thing
+
+    @Test(arguments: Engine.allCases) func `each change for a thing is one that who waits for it sees`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            var seen: [Int64?] = []
+            /// Whether there was a change for the thing since the last time.
+            func changed(_ hub: String = Fixture.hub) async throws -> Bool {
+                let changes = try await store.edgeChanges(account: Fixture.account, region: Fixture.region, hubDeviceARN: hub)
+                defer { seen.append(changes) }
+                return changes != seen.last
+            }
+            for name in ["gate", "door"] { _ = try await store.createActive(name) }
+            seen.append(nil)
+            #expect(try await !changed())
+            #expect(try await Self.start(store) == "accepted")
+            #expect(try await changed())
+            #expect(try await !changed())
+            #expect(try await Self.start(store, .named("door")) == "accepted")
+            #expect(try await changed())
+            // A refused change, another thing's, and what the agent reports on its jobs are none.
+            #expect(try await Self.start(store) != "accepted")
+            _ = try await store.createActive("other")
+            #expect(try await Self.start(store, .named("other"), hub: Fixture.hub + "2") == "accepted")
+            let found = try #require(try await store.edgeConfiguration(Self.key))
+            let report = EdgeRecord.JobReport(status: "SUCCESS", details: nil, collectedAt: nil, updatedAt: nil)
+            #expect(
+                try await store.reportEdgeJobs(
+                    Self.key, streamARN: found.streamARN, hubDeviceARN: Fixture.hub, recorder: report, uploader: nil))
+            #expect(try await !changed())
+            #expect(try await store.moveEdgeConfiguration(found, .settled(status: "IN_SYNC", details: nil), .fresh("Report")))
+            #expect(try await changed())
+            #expect(try await Self.delete(store) == "accepted")
+            #expect(try await changed())
+            let deleting = try #require(try await store.edgeConfiguration(Self.key))
+            #expect(try await store.moveEdgeConfiguration(deleting, .gone, .fresh("Report")))
+            #expect(try await changed())
+            #expect(try await !changed())
+            // The last one goes with its stream, and what counted it with it.
+            try await store.deleteAtOnce(.named("door"))
+            #expect(try await changed())
+            #expect(seen.last == .some(nil))
+            #expect(try database.rows("SELECT hub_device_arn FROM edge_hub") == [[.text(Fixture.hub + "2")]])
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `many changes for a thing at once are all counted`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let names = (0..<12).map { "gate-\($0)" }
+            for name in names { _ = try await store.createActive(name) }
+            try await withThrowingTaskGroup(of: String.self) { group in
+                for name in names { group.addTask { try await Self.start(store, .named(name)) } }
+                for try await word in group { #expect(word == "accepted") }
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for name in names { group.addTask { try await store.deleteAtOnce(.named(name)) } }
+                try await group.waitForAll()
+            }
+            #expect(try database.rows("SELECT changes FROM edge_hub") == [])
+        }
+    }
+
     // MARK: Operators
 
     @Test(arguments: Engine.allCases) func `a configuration is set as asked for`(_ engine: Engine) async throws {

@@ -9,6 +9,7 @@ import socket
 
 import pytest
 
+import agent
 import cases
 import model
 from signing import connect, encoded, exchange, read_response, request_bytes
@@ -81,6 +82,53 @@ def test_fuzzed_bodies(sender):
             is_refusal(answer)
             refused += 1
     assert refused > FUZZED * 0.7
+
+
+# Escapes of what terminals, logs, databases and C take for something else: U+0000, other controls, DEL, C1, separators of lines, marks of direction,
+# half a pair, and a character beyond all of them.
+FOREIGN = [
+    r"\u0000", r"\u0007", r"\u000a", r"\u001b[2J", r"\u007f", r"\u0085", r"\u009b", r"\u2028", r"\u2029", r"\u202e", r"\u2066", r"\u061c", r"\ufeff", r"\uffff",
+    r"\ud800", r"\udfff\ud800", r"\ud83d\ude00",
+]
+
+
+def texts(value, path=()):
+    """Where in a body the texts are: its values, and the keys of its maps."""
+    match value:
+        case str():
+            yield path
+        case list():
+            for number, inner in enumerate(value):
+                yield from texts(inner, (*path, number))
+        case dict():
+            for name, inner in value.items():
+                yield from texts(inner, (*path, name))
+
+
+def with_text(value, path, change):
+    if not path:
+        return change(value)
+    if isinstance(value, list):
+        return [with_text(inner, path[1:], change) if number == path[0] else inner for number, inner in enumerate(value)]
+    return {name: with_text(inner, path[1:], change) if name == path[0] else inner for name, inner in value.items()}
+
+
+def test_foreign_characters_in_each_text(sender_for):
+    """Whatever a text holds, it is taken or refused; no engine, log or parser fails over it."""
+    mark, tried = "FOREIGN", 0
+    for operation in [*model.OPERATIONS, *agent.OPERATIONS]:
+        body = cases.sample(model.operation(operation).input_shape)
+        for path in texts(body):
+            for change in (lambda text: text + mark, lambda text: mark):
+                text = json.dumps(with_text(body, path, change))
+                for foreign in FOREIGN:
+                    answer = sender_for(operation).call(model.path(operation), text.replace(mark, foreign).encode())
+                    tried += 1
+                    if answer.status != 200:
+                        is_refusal(answer)
+                    if foreign.startswith((r"\ud800", r"\udfff")):
+                        assert answer.error == "SerializationException", (operation, path, answer.body)
+    assert tried > 2000
 
 
 def test_fuzzed_heads(server, sender):

@@ -22,7 +22,7 @@ extension Operation {
     @inlinable public static func decode(_ body: UnsafeRawBufferPointer) throws(OperationError) -> Input {
         var decoding = Decoding()
         if let decoded = try read(body, &decoding), decoding.violations.isEmpty { return decoded }
-        throw .validation(decoding.violations)
+        throw .validation(decoding.violations, hasStopped: decoding.hasStopped)
     }
 
     /// Reads a request: the members that are bound to headers and the query from `head`, by the same shapes as those of the body. `body` is looked at
@@ -49,7 +49,7 @@ extension Operation {
         }
         var decoding = Decoding()
         if let decoded = try read(.object(JSONObject(members)), &decoding), decoding.violations.isEmpty { return decoded }
-        throw .validation(decoding.violations)
+        throw .validation(decoding.violations, hasStopped: decoding.hasStopped)
     }
 
     /// Reads a request body; `decoding` then holds what is broken, and the result is nil if anything is.
@@ -67,7 +67,8 @@ extension Operation {
 
     @usableFromInline static func parse(_ body: UnsafeRawBufferPointer) throws(OperationError) -> JSONValue {
         do throws(JSONError) {
-            return body.isEmpty ? .object(JSONObject()) : try JSONParser.parse(body)
+            // Three times as many as the largest list may have.
+            return body.isEmpty ? .object(JSONObject()) : try JSONParser.parse(body, maximumContainers: 16_384)
         } catch {
             throw OperationError(.serialization, "The request body is not valid JSON: \(error.message).")
         }
@@ -106,11 +107,10 @@ extension JSONValue {
 }
 
 extension OperationError {
-    /// The refusal that lists every broken constraint; a list that would be longer than anybody reads is cut, and says so.
-    @usableFromInline static func validation(_ violations: [Violation]) -> OperationError {
-        let shown = 200
-        var text = violations.prefix(shown).map(\.text).joined(separator: "; ")
-        if violations.count > shown { text += "; and \(violations.count - shown) more" }
-        return OperationError(.validation, "\(violations.count) validation error\(violations.count == 1 ? "" : "s") detected: \(text)")
+    /// The refusal that lists every broken constraint that was found. It says so where decoding `hasStopped` before the end.
+    @usableFromInline static func validation(_ violations: [Violation], hasStopped: Bool) -> OperationError {
+        let count = "\(violations.count) validation error\(violations.count == 1 ? "" : "s") detected"
+        let text = violations.map(\.text).joined(separator: "; ")
+        return OperationError(.validation, hasStopped ? "At least \(count), and no more looked for: \(text)" : "\(count): \(text)")
     }
 }

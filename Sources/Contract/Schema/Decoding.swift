@@ -1,6 +1,10 @@
 /// What went wrong so far while a request was being decoded, and where in it the decoder stands.
 @usableFromInline struct Decoding {
+    /// What a request is refused for; more than anybody reads is not looked for, since each takes time.
+    static let mostViolations = 200
     @usableFromInline private(set) var violations: [Violation] = []
+    /// Whether something was left unread because the request is refused anyway.
+    @usableFromInline private(set) var hasStopped = false
     private var path: [String] = []
     /// Whether to let a broken rule pass unnoticed. Only tests have one: they leave out one rule after the other to see that each is
     /// missed. It is asked where a rule is broken and nowhere else.
@@ -24,6 +28,17 @@
         if let overlooks, overlooks(path, constraint) { return false }
         violations.append(Violation(path: path.joined(separator: "."), value: value, constraint: constraint))
         return true
+    }
+
+    /// How many of `count` elements to decode. Of a collection that has too many, no more than could be told of.
+    func elements(of count: Int, isAllowed: Bool) -> Int {
+        isAllowed ? count : min(count, Self.mostViolations)
+    }
+
+    /// Whether to decode no more elements; those that are left are then unknown.
+    mutating func stops() -> Bool {
+        if violations.count >= Self.mostViolations { hasStopped = true }
+        return hasStopped
     }
 
     /// What to throw when the value here has the wrong JSON type.

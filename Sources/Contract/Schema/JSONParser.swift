@@ -24,6 +24,8 @@ public struct JSONError: Error, Sendable, Equatable {
         case duplicateMember
         /// An array or object inside more of them than allowed.
         case tooDeep
+        /// More arrays and objects in all than allowed, empty ones not counted.
+        case tooManyContainers
     }
 
     /// What is wrong.
@@ -51,6 +53,7 @@ public struct JSONError: Error, Sendable, Equatable {
             case .numberOutOfRange: "Number out of range"
             case .duplicateMember: "Duplicate member"
             case .tooDeep: "Too deeply nested"
+            case .tooManyContainers: "Too many arrays and objects"
             }
         return "\(what) at offset \(offset)"
     }
@@ -67,13 +70,15 @@ public struct JSONParser {
 
     /// The value that `bytes` spell.
     ///
-    /// - Parameter maximumDepth: how many arrays and objects may be open at once, 0 to 512: each takes some stack.
+    /// - Parameters:
+    ///   - maximumDepth: how many arrays and objects may be open at once, 0 to 512: each takes some stack.
+    ///   - maximumContainers: how many arrays and objects there may be that are not empty: each takes memory, which takes time to get.
     public static func parse(
-        _ bytes: UnsafeRawBufferPointer, maximumDepth: Int = defaultMaximumDepth
+        _ bytes: UnsafeRawBufferPointer, maximumDepth: Int = defaultMaximumDepth, maximumContainers: Int = .max
     ) throws(JSONError) -> JSONValue {
         precondition((0...512).contains(maximumDepth), "the depth must be bounded")
         guard let start = bytes.baseAddress else { throw JSONError(.unexpectedEnd, offset: 0) }
-        var reader = JSONReader(start: start, end: bytes.count)
+        var reader = JSONReader(start: start, end: bytes.count, containersLeft: maximumContainers)
         return try reader.document(maximumDepth: maximumDepth)
     }
 
@@ -95,10 +100,13 @@ private struct JSONReader: ~Copyable {
     var elements = PendingItems<JSONValue>()
     /// The bytes of the string being unescaped.
     var unescaped: [UInt8] = []
+    /// How many arrays and objects that are not empty may still come.
+    var containersLeft: Int
 
-    init(start: UnsafeRawPointer, end: Int) {
+    init(start: UnsafeRawPointer, end: Int, containersLeft: Int) {
         self.start = start
         self.end = end
+        self.containersLeft = containersLeft
     }
 
     mutating func document(maximumDepth: Int) throws(JSONError) -> JSONValue {
@@ -148,6 +156,7 @@ private struct JSONReader: ~Copyable {
         offset += 1
         skipWhitespace()
         if skip(UInt8(ascii: "]")) { return [] }
+        try countContainer()
         let first = elements.count
         repeat {
             elements.append(try value(depthLeft: depthLeft - 1))
@@ -162,6 +171,7 @@ private struct JSONReader: ~Copyable {
         offset += 1
         skipWhitespace()
         if skip(UInt8(ascii: "}")) { return JSONObject() }
+        try countContainer()
         let first = members.count
         var names = MemberNames()
         repeat {
@@ -177,6 +187,11 @@ private struct JSONReader: ~Copyable {
         } while skip(UInt8(ascii: ","))
         guard skip(UInt8(ascii: "}")) else { throw unexpected() }
         return JSONObject(members.removeAll(from: first))
+    }
+
+    private mutating func countContainer() throws(JSONError) {
+        guard containersLeft > 0 else { throw JSONError(.tooManyContainers, offset: offset) }
+        containersLeft -= 1
     }
 
     // MARK: Numbers

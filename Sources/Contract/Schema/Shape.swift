@@ -133,9 +133,11 @@ extension Shape {
             decode: { value, decoding throws(SerializationError) in
                 guard case .array(let values) = value else { throw decoding.wrongType("an array", value) }
                 var holds = decoding.check(count: values.count, against: schema)
+                let count = decoding.elements(of: values.count, isAllowed: holds)
                 var elements: [Element] = []
-                elements.reserveCapacity(values.count)
-                for (index, value) in values.enumerated() {
+                elements.reserveCapacity(count)
+                for (index, value) in values.prefix(count).enumerated() {
+                    guard !decoding.stops() else { return nil }
                     let decoded = try decoding.at("\(index + 1).member") { decoding throws(SerializationError) in
                         try decoding.present(value, element)
                     }
@@ -163,9 +165,11 @@ extension Shape {
             decode: { json, decoding throws(SerializationError) in
                 guard case .object(let object) = json else { throw decoding.wrongType("an object", json) }
                 var holds = decoding.check(count: object.members.count, against: schema)
+                let count = decoding.elements(of: object.members.count, isAllowed: holds)
                 var entries: [MapEntry<Element>] = []
-                entries.reserveCapacity(object.members.count)
-                for member in object.members {
+                entries.reserveCapacity(count)
+                for member in object.members.prefix(count) {
+                    guard !decoding.stops() else { return nil }
                     let decodedKey = try decoding.at("key") { decoding throws(SerializationError) in
                         try key.decode(.string(member.key), &decoding)
                     }

@@ -14,19 +14,46 @@ extension FetchEdgeConfigurations: Rule {
         return WholeAccount()
     }
 
-    /// Looks about once a second until there is something to tell, the time is over, or the instance is asked to stop.
+    /// Answers what there is at once, and waits where there is nothing.
     static func answer(_ input: Input, _ subject: WholeAccount, _ call: Call) async throws(OperationError) -> Output {
         let end = ContinuousClock.now + .seconds(input.waitTimeInSeconds ?? 0)
-        while true {
-            let output = try await look(input, call)
-            let isEmpty = output.edgeConfigurations.isEmpty && output.removedStreamARNs.isEmpty
-            let left = end - ContinuousClock.now
-            guard isEmpty, left > .zero, !call.plane.isStopping() else { return output }
-            do {
-                try await Task.sleep(for: min(left, .milliseconds(Int.random(in: 500...1000))))
+        // Told before what there is, so that what changes meanwhile is not missed.
+        let seen = end > .now ? try await changes(input, call) : nil
+        let output = try await look(input, call)
+        guard output.isEmpty, end > .now, !call.plane.isStopping() else { return output }
+        let thing = Polls.Thing(account: call.caller.account, region: call.caller.region, hubDeviceARN: input.hubDeviceArn)
+        let waited = await call.plane.polls.wait(for: thing) { () async -> Result<Output, OperationError> in
+            do throws(OperationError) {
+                return .success(try await wait(until: end, output, seen: seen, input, call))
             } catch {
-                return output
+                return .failure(error)
             }
+        }
+        return try waited?.get() ?? output
+    }
+
+    /// Asks about once a second whether anything has changed, until there is something to tell, the time is over, nobody waits any more, or the instance is asked to stop.
+    private static func wait(
+        until end: ContinuousClock.Instant, _ found: Output, seen: Int64?, _ input: Input, _ call: Call
+    ) async throws(OperationError) -> Output {
+        var (output, seen) = (found, seen)
+        while output.isEmpty, end > .now, !call.plane.isStopping() {
+            do {
+                try await Task.sleep(for: min(end - .now, .milliseconds(Int.random(in: 500...1000))))
+            } catch {
+                break
+            }
+            let changes = try await changes(input, call)
+            if changes != seen { output = try await look(input, call) }
+            seen = changes
+        }
+        return output
+    }
+
+    /// Another number than before where anything has changed for the agent. Asking costs the same whatever the agent has to do.
+    private static func changes(_ input: Input, _ call: Call) async throws(OperationError) -> Int64? {
+        try await call.plane.ask { store throws(Store.Failure) in
+            try await store.edgeChanges(account: call.caller.account, region: call.caller.region, hubDeviceARN: input.hubDeviceArn)
         }
     }
 
@@ -66,4 +93,9 @@ extension FetchEdgeConfigurations: Rule {
             edgeConfig: try record.edgeConfig(), revision: record.revision, streamARN: record.streamARN, streamName: record.key.name,
             syncStatus: status)
     }
+}
+
+extension FetchEdgeConfigurations.Output {
+    /// Whether there is nothing to tell.
+    fileprivate var isEmpty: Bool { edgeConfigurations.isEmpty && removedStreamARNs.isEmpty }
 }

@@ -1,6 +1,7 @@
 import Contract
 import CoreMetrics
 import DequeModule
+import Identity
 import NIOCore
 import NIOExtras
 import NIOHTTP1
@@ -188,7 +189,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         let size = kept?.readableBytes ?? 0
         guard size > Self.smallBody else { return }
         // Bodies that are larger than calls ever need are kept account of, over all connections.
-        if gateway.bodyBudget.take(size - heldBytes) { heldBytes = size } else { perform(machine.bodyOverloads()) }
+        if gateway.bodyBudget.take(size - heldBytes, for: bodyHolder) { heldBytes = size } else { perform(machine.bodyOverloads()) }
     }
 
     private static let smallBody = 65_536
@@ -199,6 +200,9 @@ final class ConnectionHandler: ChannelInboundHandler {
         takeNext()
         keepTime()
     }
+
+    /// Whose share of the budget for bodies this connection's come out of. Behind the address of a proxy are many.
+    private var bodyHolder: String? { peer.isProxy ? nil : peer.address }
 
     private func takeNext() {
         guard let context else { return }
@@ -308,7 +312,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func releaseBody() {
         kept = nil
-        if heldBytes > 0 { gateway.bodyBudget.giveBack(heldBytes) }
+        if heldBytes > 0 { gateway.bodyBudget.giveBack(heldBytes, for: bodyHolder) }
         heldBytes = 0
     }
 
@@ -422,9 +426,9 @@ final class ConnectionHandler: ChannelInboundHandler {
         finish(exchange, status: 200)
     }
 
-    /// Sends an answer of bytes, for which the budget of large answers has room.
+    /// Sends an answer of bytes.
     func send(_ reply: Reply, _ exchange: Exchange) {
-        if reply.isLarge { replyBytes = reply.body.count }
+        if reply.isReserved { replyBytes = reply.body.count }
         guard let context, context.channel.isActive else {
             note(exchange, status: reply.status, isWhole: false)
             return
@@ -487,7 +491,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func note(_ exchange: Exchange, status: Int, isWhole: Bool) {
         releaseBody()
-        if replyBytes > 0 { gateway.replyBudget.giveBack(replyBytes) }
+        if replyBytes > 0 { gateway.replyBudget.giveBack(replyBytes, for: exchange.caller?.account) }
         replyBytes = 0
         gateway.metrics.requestsInFlight.decrement()
         let now = gateway.clock.monotonicSeconds()
