@@ -18,6 +18,8 @@ struct Exchange: Sendable {
     var claimedKeyID: String?
     var resourceName: String?
     var error: OperationError?
+    /// Whether it is asked for by operators' tools, again and again: it gets no line in the log.
+    var isOperatorPage = false
 
     init(head: HTTPRequestHead, requestID: String, start: Double, routes: Routes<RoutedOperation>, peer: Peer) {
         self.head = head

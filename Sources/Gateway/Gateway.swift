@@ -77,7 +77,10 @@ public final class Gateway: Sendable {
     /// Answers one request on its connection.
     func respond(_ given: Exchange, _ connection: Connection) async {
         var exchange = given
-        if let page = await operatorPage(exchange.head) { return connection.send(page, exchange) }
+        if let page = await operatorPage(exchange.head) {
+            exchange.isOperatorPage = true
+            return connection.send(page, exchange)
+        }
         do throws(OperationError) {
             switch try await answer(&exchange, connection) {
             case .reply(let reply):
@@ -181,7 +184,7 @@ public final class Gateway: Sendable {
     /// Counts a request and writes its line, once, when its answer is out or cannot be.
     func note(_ record: RequestRecord) {
         metrics.note(record)
-        accessLog.note(record, clock.now())
+        if !record.exchange.isOperatorPage { accessLog.note(record, clock.now()) }
     }
 }
 

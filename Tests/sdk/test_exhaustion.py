@@ -213,8 +213,12 @@ def test_lines_of_strangers_are_a_sample(sqlite_deployments):
     def left_out():
         return sum(map(int, re.findall(r"requests left_out=(\d+)", server.log)))
 
+    with connected(server, "127.0.0.1") as connection:
+        assert asked(connection) == 200
     until(lambda: lines() + left_out() == 500, lambda: f"every request is told, not {lines()} + {left_out()}")
     assert lines() >= 20 and left_out() > 0
+    # Pages for operators have none.
+    assert "status=200" not in server.log
 
 
 def test_what_is_refused_is_told(sqlite_deployments):
