@@ -37,9 +37,6 @@ public final class Gateway: Sendable {
         self.configuration = configuration
         bodyBudget = BodyBudget(bytes: configuration.largeBodies)
         replyBudget = BodyBudget(bytes: configuration.largeReplies)
-        for (name, budget) in [("large requests", bodyBudget), ("large answers", replyBudget)] {
-            metrics.show(held: name, allowed: budget.limit) { budget.held }
-        }
         self.throttle = throttle
         self.metrics = metrics
         self.accessLog = accessLog
