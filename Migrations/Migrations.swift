@@ -29,5 +29,8 @@ extension Migration {
         Migration(
             version: 8, name: "edge hubs", oldestCompatible: 5, sqlite: PackageResources.m0008_edge_hubs_sqlite_sql,
             postgres: PackageResources.m0008_edge_hubs_postgres_sql),
+        Migration(
+            version: 9, name: "instance addresses", oldestCompatible: 5, sqlite: PackageResources.m0009_instance_addresses_sqlite_sql,
+            postgres: PackageResources.m0009_instance_addresses_postgres_sql),
     ]
 }

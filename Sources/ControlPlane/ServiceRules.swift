@@ -65,6 +65,8 @@ public struct AdvertisedEndpoints: Sendable {
         case echo
         /// As configured: scheme, host and port, without path.
         case fixed(String)
+        /// That of one of the instances that are there, the same for a stream or channel while its instance is; as `echo` where none tells its own.
+        case instance
     }
 
     /// PutMedia and GetMedia.

@@ -120,14 +120,25 @@ struct ConfigurationChecking {
     }
 
     /// A URL that clients are told, with the scheme of a web socket where it is one.
+    /// Where clients reach this instance by itself; nil where that is nowhere.
+    mutating func instanceAddress() -> String? {
+        guard let text = optionalText("instance-address") else { return nil }
+        let host = text.hasPrefix("https://") ? text.dropFirst(8) : text.hasPrefix("http://") ? text.dropFirst(7) : ""
+        require(
+            !host.isEmpty && !host.contains("/"),
+            "instance-address: must be a URL that begins with https:// or http://, with host and without path, not '\(text)'")
+        return text
+    }
+
     mutating func address(_ key: String, webSocket: Bool = false) -> AdvertisedEndpoints.Address {
         let text = text(key)
         if text == "echo" { return .echo }
+        if text == "instance" { return .instance }
         let (secure, plain) = webSocket ? ("wss://", "ws://") : ("https://", "http://")
         let host = text.hasPrefix(secure) ? text.dropFirst(secure.count) : text.hasPrefix(plain) ? text.dropFirst(plain.count) : ""
         require(
             !host.isEmpty && !host.contains("/"),
-            "\(key): must be echo, or a URL that begins with \(secure) or \(plain), with host and without path, not '\(text)'")
+            "\(key): must be echo, instance, or a URL that begins with \(secure) or \(plain), with host and without path, not '\(text)'")
         return .fixed(text)
     }
 }

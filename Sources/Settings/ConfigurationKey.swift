@@ -48,6 +48,9 @@ package struct ConfigurationKey: Sendable {
         .init("advertised-wss", "echo", "URL told for signaling by web sockets; echo: the address that the client used, as ws or wss."),
         .init("advertised-https", "echo", "URL told for signaling by requests; echo: the address that the client used."),
         .init("advertised-webrtc", "echo", "URL told for sessions whose media is stored; echo: the address that the client used."),
+        .init(
+            "instance-address", "",
+            "URL at which clients reach this very instance, for advertised addresses that are `instance`; empty: none."),
         .init("profile", "relaxed", "aws: the documented quotas and rates; relaxed: none of them."),
         .init("stream-quota", "", "Streams an account may have in a region; empty: as the profile says."),
         .init("channel-quota", "", "Signaling channels an account may have in a region; empty: as the profile says."),

@@ -32,6 +32,8 @@ package struct ServerConfiguration: Sendable {
     package let clientUnread: Int64
     package let corsOrigins: [String]
     package let endpoints: AdvertisedEndpoints
+    /// Where clients reach this instance by itself; nil where it tells nobody.
+    package let instanceAddress: String?
     package let profile: LimitProfile
     package let streamQuota: Int64
     /// nil leaves it to the profile.
@@ -126,6 +128,7 @@ package struct ServerConfiguration: Sendable {
             data: checking.address("advertised-data"), archive: checking.address("advertised-archive"),
             wss: checking.address("advertised-wss", webSocket: true), https: checking.address("advertised-https"),
             webrtc: checking.address("advertised-webrtc"))
+        instanceAddress = checking.instanceAddress()
         profile = LimitProfile(rawValue: checking.text("profile", "relaxed or aws") { LimitProfile(rawValue: $0) != nil }) ?? .relaxed
         streamQuota = checking.optionalInteger("stream-quota", in: 1...(.max)) ?? profile.streamQuota
         channelQuota = checking.optionalInteger("channel-quota", in: 1...(.max))

@@ -22,10 +22,12 @@ public struct InstanceRecord: Sendable, Hashable {
     public let requestsPerSecond: Int64
     /// Tasks that it held as of its last heartbeat.
     public let leasedTasks: Int64
+    /// Where clients reach it by itself: scheme, host and port; nil where it tells no such address.
+    public let address: String?
 
     public init(
         id: String, host: String, processID: Int64, version: String, roles: String, schemaVersion: Int64, startedAt: Int64 = 0,
-        heartbeatAge: Int64 = 0, status: String, requestsPerSecond: Int64, leasedTasks: Int64
+        heartbeatAge: Int64 = 0, status: String, requestsPerSecond: Int64, leasedTasks: Int64, address: String? = nil
     ) {
         self.id = id
         self.host = host
@@ -38,6 +40,7 @@ public struct InstanceRecord: Sendable, Hashable {
         self.status = status
         self.requestsPerSecond = requestsPerSecond
         self.leasedTasks = leasedTasks
+        self.address = address
     }
 
     /// Milliseconds without a heartbeat after which an instance counts as dead: three missed ones.
@@ -75,7 +78,7 @@ extension Store {
             [
                 .text(instance.id), .text(instance.host), .integer(instance.processID), .text(instance.version), .text(instance.roles),
                 .integer(instance.schemaVersion), .text(instance.status), .integer(instance.requestsPerSecond),
-                .integer(instance.leasedTasks),
+                .integer(instance.leasedTasks), instance.address.map { .text($0) } ?? .null,
             ])
         _ = try await write(batch)
     }

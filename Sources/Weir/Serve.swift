@@ -168,7 +168,8 @@ extension ServerConfiguration {
         InstanceRecord(
             id: Token.random(), host: ProcessInfo.processInfo.hostName, processID: Int64(ProcessInfo.processInfo.processIdentifier),
             version: Weir.version, roles: roles.map(\.rawValue).sorted().joined(separator: ","),
-            schemaVersion: Migration.all.last?.version ?? 0, status: "RUNNING", requestsPerSecond: 0, leasedTasks: 0)
+            schemaVersion: Migration.all.last?.version ?? 0, status: "RUNNING", requestsPerSecond: 0, leasedTasks: 0,
+            address: instanceAddress)
     }
 
     var scheme: String { tls == nil ? "http" : "https" }

@@ -61,7 +61,7 @@ public final class Membership: Service {
         let record = InstanceRecord(
             id: identity.id, host: identity.host, processID: identity.processID, version: identity.version, roles: identity.roles,
             schemaVersion: identity.schemaVersion, status: status ?? condition.status,
-            requestsPerSecond: rate(condition.answered), leasedTasks: Int64(condition.leasedTasks))
+            requestsPerSecond: rate(condition.answered), leasedTasks: Int64(condition.leasedTasks), address: identity.address)
         do throws(DatabaseError) {
             try await store.beat(record)
             learn(try await store.instances().count(where: \.servesControlPlane))

@@ -397,6 +397,41 @@ import Testing
         }
     }
 
+    @Test(arguments: Engine.allCases) func `GetDataEndpoint tells one of the instances that are there, the same for a stream`(
+        engine: Engine
+    ) async throws {
+        try await Plane.with(engine, endpoints: AdvertisedEndpoints(data: .instance)) { plane in
+            func instance(_ number: Int, roles: String = "control", status: String = "RUNNING", address: String? = nil) -> InstanceRecord {
+                InstanceRecord(
+                    id: "i\(number)", host: "h", processID: 1, version: "0", roles: roles, schemaVersion: 1, status: status,
+                    requestsPerSecond: 0, leasedTasks: 0, address: address ?? "https://kvs-\(number):1")
+            }
+            func endpoints() async throws -> [String] {
+                var found: [String] = []
+                for number in 0..<40 {
+                    found.append(
+                        try await plane.call(.getDataEndpoint, #"{"StreamName":"gate-\#(number)","APIName":"PUT_MEDIA"}"#))
+                }
+                return found
+            }
+            for number in 0..<40 { _ = try await plane.call(.createStream, #"{"StreamName":"gate-\#(number)"}"#) }
+            #expect(Set(try await endpoints()) == [#"{"DataEndpoint":"https://here:8443"}"#])
+
+            for number in 1...3 { try await plane.store.beat(instance(number)) }
+            try await plane.store.beat(instance(4, roles: "worker"))
+            try await plane.store.beat(instance(5, status: "DRAINING"))
+            let three = try await endpoints()
+            #expect(Set(three) == Set((1...3).map { #"{"DataEndpoint":"https://kvs-\#($0):1"}"# }))
+            #expect(try await endpoints() == three)
+
+            // Only what was the second's goes elsewhere.
+            try await plane.store.beat(instance(2, status: "STOPPED"))
+            let two = try await endpoints()
+            #expect(Set(two) == [#"{"DataEndpoint":"https://kvs-1:1"}"#, #"{"DataEndpoint":"https://kvs-3:1"}"#])
+            #expect(zip(three, two).allSatisfy { before, after in before == after || before.contains("kvs-2") })
+        }
+    }
+
     // MARK: All operations
 
     @Test func `a call reads once at most and writes one batch at most`() async throws {

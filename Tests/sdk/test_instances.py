@@ -47,6 +47,30 @@ def test_status_lists_the_instances(deployments):
     assert status(first)[0][pid]["STATUS"] == "STOPPED"
 
 
+def test_endpoints_lead_to_instances(postgres_deployments):
+    """Each instance tells where it is reached itself; a stream's endpoint is that of one of them, whoever is asked."""
+    addresses = ["http://kvs-1.example.com:7080", "http://kvs-2.example.com:7080"]
+    flags = ["--advertised-data", "instance", "--advertised-wss", "instance"]
+    first = postgres_deployments.server(*flags, "--instance-address", addresses[0])
+    second = postgres_deployments.beside(first, *flags, "--instance-address", addresses[1])
+    with first.sender() as one, second.sender(first.credentials) as two:
+        names = [f"s{number}" for number in range(20)]
+        for name in names:
+            assert one.call("/createStream", {"StreamName": name}).status == 200
+
+        def endpoints(sender):
+            return [sender.call("/getDataEndpoint", {"StreamName": name, "APIName": "PUT_MEDIA"}).json["DataEndpoint"] for name in names]
+
+        until(lambda: set(endpoints(one)) == set(addresses), "both are told")
+        assert endpoints(one) == endpoints(two)
+        channel = one.call("/createSignalingChannel", {"ChannelName": "c"}).json["ChannelARN"]
+        asked = {"ChannelARN": channel, "SingleMasterChannelEndpointConfiguration": {"Protocols": ["WSS"], "Role": "MASTER"}}
+        found = one.call("/getSignalingChannelEndpoint", asked).json["ResourceEndpointList"]
+        assert found[0]["ResourceEndpoint"].replace("ws://", "http://") in addresses
+        second.terminate()
+        assert set(endpoints(one)) == {addresses[0]}
+
+
 def test_roles(postgres_deployments):
     """An instance for calls leaves the rest to one that works in the background, which takes no calls."""
     api = postgres_deployments.server("--roles", "api")

@@ -16,7 +16,7 @@ extension GetSignalingChannelEndpoint: Rule {
         var endpoints: [ResourceEndpointListItem] = []
         for channelProtocol in ChannelProtocol.allCases where asked.contains(channelProtocol) {
             endpoints.append(
-                ResourceEndpointListItem(protocol: channelProtocol, resourceEndpoint: try call.endpoint(channelProtocol)))
+                ResourceEndpointListItem(protocol: channelProtocol, resourceEndpoint: try await call.endpoint(channelProtocol, of: key)))
         }
         return Output(resourceEndpointList: endpoints)
     }
@@ -24,12 +24,12 @@ extension GetSignalingChannelEndpoint: Rule {
 
 extension Call {
     /// Where a channel is reached by a protocol.
-    fileprivate func endpoint(_ channelProtocol: ChannelProtocol) throws(OperationError) -> String {
+    fileprivate func endpoint(_ channelProtocol: ChannelProtocol, of key: ResourceKey) async throws(OperationError) -> String {
         let endpoints = plane.rules.endpoints
         return switch channelProtocol {
-        case .wss: try address(endpoints.wss, webSocket: true)
-        case .https: try address(endpoints.https)
-        case .webrtc: try address(endpoints.webrtc)
+        case .wss: try await address(endpoints.wss, of: key, webSocket: true)
+        case .https: try await address(endpoints.https, of: key)
+        case .webrtc: try await address(endpoints.webrtc, of: key)
         }
     }
 }

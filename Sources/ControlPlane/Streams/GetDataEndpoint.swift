@@ -7,9 +7,9 @@ extension GetDataEndpoint: Rule {
         let endpoints = call.plane.rules.endpoints
         switch input.apiName {
         case .putMedia, .getMedia:
-            return Output(dataEndpoint: try call.address(endpoints.data))
+            return Output(dataEndpoint: try await call.address(endpoints.data, of: key))
         case .listFragments, .getMediaForFragmentList, .getHLSStreamingSessionURL, .getDASHStreamingSessionURL, .getClip, .getImages:
-            return Output(dataEndpoint: try call.address(endpoints.archive))
+            return Output(dataEndpoint: try await call.address(endpoints.archive, of: key))
         }
     }
 }
