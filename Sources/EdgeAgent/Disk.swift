@@ -198,12 +198,9 @@ final class FolderLock: Sendable {
         let path = folder.path + "/" + name
         file = openat(folder.descriptor, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { throw DiskError(path: path, action: "written", code: errno) }
-        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
-            let code = errno
-            close(file)
-            throw DiskError(path: path, action: "locked", code: code)
-        }
+        // The file is closed by deinit, which runs since the object is complete. Closing it here too would close another's.
+        guard flock(file, LOCK_EX | LOCK_NB) == 0 else { throw DiskError(path: path, action: "locked", code: errno) }
     }
 
-    deinit { close(file) }
+    deinit { if file >= 0 { close(file) } }
 }
