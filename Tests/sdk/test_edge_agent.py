@@ -1,10 +1,10 @@
 """The edge agent's side: every transition and refusal by raw calls under a thing's key, and the agent program itself from end to end."""
 
-import urllib.request
-import re
 import json
+import re
 import signal
 import time
+import urllib.request
 
 import pytest
 
