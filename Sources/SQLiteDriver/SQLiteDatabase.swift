@@ -53,7 +53,7 @@ public final class SQLiteDatabase: Database {
     ///
     /// Waits for a connection without blocking a thread. A cancelled task stops waiting and fails as `unavailable`.
     public func read<Output>(_ statement: Statement<Output>, _ arguments: [SQLValue]) async throws(DatabaseError) -> [Output] {
-        if let fault = files.fault { throw DatabaseError(.unavailable, fault) }
+        if let fault = files.recentFault { throw DatabaseError(.unavailable, fault) }
         let connection = try await readers.borrow()
         defer { readers.giveBack(connection) }
         return try connection.run(statement.text, arguments, decode: statement.decode)
