@@ -7,7 +7,7 @@ enum Attempt<Value: Sendable>: Sendable {
     /// The guard refused a state that a second look finds to be right: another caller came between.
     case overtaken
     /// The resource has a status in which this cannot be done.
-    case hindered(ResourceKey, status: String)
+    case hindered(ResourceKey, status: ResourceStatus)
 }
 
 extension Call {
@@ -25,7 +25,7 @@ extension Call {
                 tries += 1
                 guard tries < 3 else { throw OperationError(.resourceInUse, "\(what) is being changed by others: try again.") }
             case .hindered(let key, let status):
-                guard plane.rules.minimumDurations.passesAtOnce(StreamStatus(rawValue: status)), try await settles(key, by: end) else {
+                guard plane.rules.minimumDurations.passesAtOnce(status), try await settles(key, by: end) else {
                     throw .notActive(key, status: status)
                 }
             }
@@ -40,7 +40,7 @@ extension Call {
             do { try await Task.sleep(for: pause) } catch { return false }
             pause = min(pause * 2, .milliseconds(50))
             let found = try await plane.ask { store throws(Store.Failure) in try await store.state(key) }
-            switch found.flatMap({ StreamStatus(rawValue: $0.status) }) {
+            switch found?.status {
             case .creating, .updating: continue
             case .active, .deleting, nil: return true
             }
@@ -51,11 +51,11 @@ extension Call {
 
 extension MinimumDurations {
     /// Whether a status ends by itself, and no operator wants it to last.
-    fileprivate func passesAtOnce(_ status: StreamStatus?) -> Bool {
+    fileprivate func passesAtOnce(_ status: ResourceStatus) -> Bool {
         switch status {
         case .creating: creating == 0
         case .updating: updating == 0
-        case .active, .deleting, nil: false
+        case .active, .deleting: false
         }
     }
 }

@@ -9,8 +9,8 @@ public struct ControlPlane: Sendable {
     let store: Store
     let rules: ServiceRules
     let pageTokens: PageTokens
-    /// Called after a change that left work to do; it must return at once.
-    let workIsWaiting: @Sendable () -> Void
+    /// Called after each change, with what waits since; it must return at once.
+    let committed: @Sendable (Waiting) -> Void
     /// Whether the instance is asked to stop: who waits for something to happen gives up then.
     let isStopping: @Sendable () -> Bool
     let outbox: Outbox
@@ -22,12 +22,12 @@ public struct ControlPlane: Sendable {
     /// The rules on top of a store. `masterKey` authenticates page tokens: instances that share clients share it.
     public init(
         store: Store, rules: ServiceRules, masterKey: MasterKey, isStopping: @escaping @Sendable () -> Bool = { false },
-        outbox: Outbox = Outbox(limit: .max), limits: LimitEvents = LimitEvents(), workIsWaiting: @escaping @Sendable () -> Void
+        outbox: Outbox = Outbox(limit: .max), limits: LimitEvents = LimitEvents(), committed: @escaping @Sendable (Waiting) -> Void
     ) {
         self.store = store
         self.rules = rules
         pageTokens = PageTokens(masterKey)
-        self.workIsWaiting = workIsWaiting
+        self.committed = committed
         self.isStopping = isStopping
         self.outbox = outbox
         self.limits = limits
@@ -89,6 +89,14 @@ public struct ControlPlane: Sendable {
     }
 }
 
+/// What waits for others after a change.
+public enum Waiting: Sendable {
+    /// A task, for a worker.
+    case task
+    /// Events, for whoever delivers them.
+    case events
+}
+
 /// A call whose input is well formed, and what its caller must be allowed to do.
 public struct PreparedCall: Sendable {
     public let access: Access
@@ -116,7 +124,7 @@ public struct ReadyCall: Sendable {
             case .changes:
                 if !Operation.lessensEvents(input) { try call.plane.outbox.admitChange(of: call.caller.account) }
                 let output = try await Operation.answer(input, subject, call)
-                call.plane.outbox.changed()
+                call.plane.committed(.events)
                 return Operation.encode(output)
             }
         }

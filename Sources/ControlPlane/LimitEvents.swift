@@ -84,7 +84,7 @@ public final class LimitEvents: Sendable {
             do throws(DatabaseError) {
                 let now = try await store.now()
                 let isNew = try await store.tell(
-                    "LimitReached", subjectARN: EventSubject.limit(refusal.limit.name, account: refusal.account, region: refusal.region),
+                    .limitReached, subjectARN: EventSubject.limit(refusal.limit.name, account: refusal.account, region: refusal.region),
                     account: refusal.account, region: refusal.region, status: "REACHED", keyID: refusal.keyID, requestID: refusal.requestID,
                     at: now - now % 60_000, token: Token.random())
                 if isNew { told() }

@@ -10,12 +10,10 @@ public import Store
 public final class Outbox: Sendable {
     private let limit: Int64
     private let full = Lock<Set<String>>([])
-    private let eventsWait: @Sendable () -> Void
 
-    /// An outbox in which `limit` events of each account may wait. `eventsWait` is called after each change; it must return at once.
-    public init(limit: Int64, eventsWait: @escaping @Sendable () -> Void = {}) {
+    /// An outbox in which `limit` events of each account may wait.
+    public init(limit: Int64) {
         self.limit = limit
-        self.eventsWait = eventsWait
     }
 
     /// Counts what waits, no further than to the limit. Between two counts changes are admitted, or refused, as the last one says.
@@ -37,7 +35,4 @@ public final class Outbox: Sendable {
                 + "out. The operator sees with 'weir subscriptions list' what is behind, and can mend, resume or drop it, or raise "
                 + "outbox-limit.")
     }
-
-    /// A change was made.
-    func changed() { eventsWait() }
 }

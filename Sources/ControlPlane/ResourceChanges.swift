@@ -11,8 +11,8 @@ extension OperationError {
     static let streamNotFound = notFound(.stream)
     static let channelNotFound = notFound(.channel)
 
-    static func notActive(_ key: ResourceKey, status: String) -> OperationError {
-        OperationError(.resourceInUse, "The \(key.kind.rawValue) \(key.name) is \(status): try again once it is ACTIVE.")
+    static func notActive(_ key: ResourceKey, status: ResourceStatus) -> OperationError {
+        OperationError(.resourceInUse, "The \(key.kind.rawValue) \(key.name) is \(status.rawValue): try again once it is ACTIVE.")
     }
 
     static func noDataRetention(_ streamName: String, _ what: String) -> OperationError {
@@ -58,8 +58,7 @@ extension Call {
                         + "\(caller.region), as many as they may: name one of those, or disable configurations that name others. A "
                         + "destination that no stream names goes within a quarter of an hour.")
             case .refused(let found):
-                guard let status = StreamStatus(rawValue: found.status) else { return .overtaken }
-                guard StatusMachine.next(status, event) != .refused else {
+                guard StatusMachine.next(found.status, event) != .refused else {
                     if event == .tagsChanged { throw .notFound(kind) }
                     return .hindered(key, status: found.status)
                 }
@@ -84,7 +83,7 @@ extension Call {
         try await commit(key, .updateAccepted, expectedVersion: update.expectedVersion) { change throws(Store.Failure) in
             try await plane.store.updateStream(key, update, activationDelay: plane.rules.minimumDurations.updating, change)
         }
-        plane.workIsWaiting()
+        plane.committed(.task)
     }
 
     /// Deletes an ACTIVE resource, of the expected version if one is given, and sees to it that it goes.
@@ -93,7 +92,7 @@ extension Call {
             try await plane.store.delete(
                 key, expectedVersion: expectedVersion, removalDelay: plane.rules.minimumDurations.deleting, change)
         }
-        plane.workIsWaiting()
+        plane.committed(.task)
     }
 
     /// What a creation ended with, for the caller.
@@ -101,7 +100,7 @@ extension Call {
         let kind = key.kind.rawValue
         switch creation {
         case .created(let arn):
-            plane.workIsWaiting()
+            plane.committed(.task)
             return arn
         case .nameInUse:
             throw OperationError(

@@ -1,4 +1,4 @@
-import Contract
+import Store
 
 /// The life of a stream or channel. This is the only place where a transition is defined; the guards of the statements name the same statuses,
 /// and a test compares the two.
@@ -16,14 +16,14 @@ enum StatusMachine {
 
     /// Where an event leads.
     enum Outcome: Sendable, Equatable {
-        case status(StreamStatus)
+        case status(ResourceStatus)
         /// The resource is no more.
         case gone
         /// The event cannot happen in this status: the caller is refused, a late worker does nothing.
         case refused
     }
 
-    static func next(_ status: StreamStatus, _ event: Event) -> Outcome {
+    static func next(_ status: ResourceStatus, _ event: Event) -> Outcome {
         switch (status, event) {
         case (.creating, .workFinished), (.updating, .workFinished): .status(.active)
         case (.deleting, .workFinished): .gone

@@ -16,7 +16,8 @@ public enum TrialDelivery {
     ) async throws -> Report {
         let sender = Sender(settings, transport: try settings.transport(), secrets: secrets)
         let event = Event(
-            resourceARN: EventSubject.destination(destination), sequence: moment, type: "Test", account: destination.account ?? "",
+            resourceARN: EventSubject.destination(destination), sequence: moment, type: EventName.test.rawValue,
+            account: destination.account ?? "",
             region: destination.region ?? "", status: destination.status.rawValue, version: "", keyID: "", requestID: "",
             occurredAt: moment)
         let start = ContinuousClock.now

@@ -39,6 +39,12 @@ public struct Row: Sendable {
         }
     }
 
+    /// The next column as a case of an enum; text that names none is a mistake and thrown as one.
+    public mutating func value<Value: RawRepresentable<String>>(_ type: Value.Type = Value.self) throws(DatabaseError) -> Value {
+        guard let value = Value(rawValue: try text()) else { throw mistake("a \(Value.self)") }
+        return value
+    }
+
     private mutating func take() throws(DatabaseError) -> SQLValue {
         guard next < values.count else {
             throw DatabaseError(.mistake, "the decoder reads more than the \(values.count) columns there are")

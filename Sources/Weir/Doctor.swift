@@ -267,7 +267,7 @@ private struct DeploymentChecks {
 
     private func checkInstances(_ report: inout Doctor.Report) async throws {
         let instances = try await store.instances()
-        let silent = instances.filter { $0.status != "STOPPED" && !$0.isAlive }
+        let silent = instances.filter { $0.status != .stopped && !$0.isAlive }
         let alive = instances.count(where: \.isAlive)
         report.add(
             .well, "instances", "\(alive) alive, \(instances.count(where: \.servesControlPlane)) serve the API, \(silent.count) silent")

@@ -66,14 +66,20 @@ struct Serve: AsyncParsableCommand {
         let gauge = LeaseGauge()
         let readiness = Readiness { await store.obstacle() }
         let accessLog = AccessLog(isEnabled: configuration.logsRequests, write: Log.write)
-        let outbox = Outbox(limit: configuration.outboxLimit, eventsWait: { courier.hint() })
+        let outbox = Outbox(limit: configuration.outboxLimit)
         let limits = LimitEvents()
         let throttle = Throttle(
             Throttle.Rates(profile: configuration.profile, protective: configuration.protectiveRate), limits: limits)
         let metrics = Metrics(registry: registry)
         let controlPlane = ControlPlane(
             store: store, rules: configuration.rules, masterKey: masterKey, isStopping: { readiness.isDraining }, outbox: outbox,
-            limits: limits, workIsWaiting: { signal.raise() })
+            limits: limits,
+            committed: { waiting in
+                switch waiting {
+                case .task: signal.raise()
+                case .events: courier.hint()
+                }
+            })
         let gateway = Gateway(
             operations: controlPlane.operations, keys: keys, throttle: throttle, metrics: metrics, accessLog: accessLog,
             readiness: readiness, configuration: configuration.gateway)
@@ -81,7 +87,7 @@ struct Serve: AsyncParsableCommand {
             store: store, identity: configuration.identity,
             condition: {
                 Membership.Condition(
-                    status: readiness.isDraining ? "DRAINING" : "RUNNING", answered: metrics.answeredCount, leasedTasks: gauge.count)
+                    status: readiness.isDraining ? .draining : .running, answered: metrics.answeredCount, leasedTasks: gauge.count)
             },
             learn: { throttle.share(among: $0) }, logger: logger)
         let server = GatewayServer(
@@ -168,7 +174,7 @@ extension ServerConfiguration {
         InstanceRecord(
             id: Token.random(), host: ProcessInfo.processInfo.hostName, processID: Int64(ProcessInfo.processInfo.processIdentifier),
             version: Weir.version, roles: roles.map(\.rawValue).sorted().joined(separator: ","),
-            schemaVersion: Migration.all.last?.version ?? 0, status: "RUNNING", requestsPerSecond: 0, leasedTasks: 0,
+            schemaVersion: Migration.all.last?.version ?? 0, status: .running, requestsPerSecond: 0, leasedTasks: 0,
             address: instanceAddress)
     }
 

@@ -29,7 +29,7 @@ struct Status: AsyncParsableCommand {
         let rows = instances.map { instance in
             [
                 instance.id, instance.host, "\(instance.processID)", instance.version, "\(instance.schemaVersion)", instance.roles,
-                instance.isAlive || instance.status == "STOPPED" ? instance.status : "SILENT",
+                instance.isAlive || instance.status == .stopped ? instance.status.rawValue : "SILENT",
                 Date(timeIntervalSince1970: Double(instance.startedAt) / 1000).formatted(.iso8601),
                 "\(instance.heartbeatAge / 1000) s ago", "\(instance.requestsPerSecond)", "\(instance.leasedTasks)",
             ]

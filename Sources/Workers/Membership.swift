@@ -10,13 +10,12 @@ public import Store
 public final class Membership: Service {
     /// What of an instance changes while it runs.
     public struct Condition: Sendable {
-        /// RUNNING, DRAINING or STOPPED.
-        public var status: String
+        public var status: InstanceStatus
         /// Requests answered since the start.
         public var answered: UInt64
         public var leasedTasks: Int
 
-        public init(status: String, answered: UInt64, leasedTasks: Int) {
+        public init(status: InstanceStatus, answered: UInt64, leasedTasks: Int) {
             self.status = status
             self.answered = answered
             self.leasedTasks = leasedTasks
@@ -48,7 +47,7 @@ public final class Membership: Service {
         await cancelWhenGracefulShutdown {
             repeat { await self.beat() } while await pause(milliseconds: 4500...5500)
         }
-        await beat(status: "STOPPED")
+        await beat(status: .stopped)
     }
 
     /// Tells how the instance is, now.
@@ -56,7 +55,7 @@ public final class Membership: Service {
         await beat(status: nil)
     }
 
-    private func beat(status: String?) async {
+    private func beat(status: InstanceStatus?) async {
         let condition = condition()
         let record = InstanceRecord(
             id: identity.id, host: identity.host, processID: identity.processID, version: identity.version, roles: identity.roles,

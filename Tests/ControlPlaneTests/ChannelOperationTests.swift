@@ -75,7 +75,7 @@ import Testing
     @Test func `CreateSignalingChannel refuses a name in use and a channel over the quota`() async throws {
         try await Plane.with(quota: 1) { plane in
             _ = try await plane.activeChannel()
-            for status in StreamStatus.allCases {
+            for status in ResourceStatus.allCases {
                 try plane.setStatus(status, of: .channel)
                 let inUse = try await plane.refusal(.createSignalingChannel, #"{"ChannelName":"door"}"#)
                 #expect(inUse.code == .resourceInUse)
@@ -112,7 +112,7 @@ import Testing
 
     // MARK: Describing and listing
 
-    @Test(arguments: StreamStatus.allCases) func `describing and listing show every status`(_ status: StreamStatus) async throws {
+    @Test(arguments: ResourceStatus.allCases) func `describing and listing show every status`(_ status: ResourceStatus) async throws {
         try await Plane.with { plane in
             _ = try await plane.activeChannel()
             try plane.setStatus(status, of: .channel)
@@ -224,7 +224,7 @@ import Testing
         try await Plane.with { plane in
             let version = try await plane.activeChannel().version
             func body(_ version: String) -> String { #"{"ChannelARN":"\#(Self.arn)","CurrentVersion":"\#(version)"\#(members)}"# }
-            for status in [StreamStatus.creating, .updating, .deleting] {
+            for status in [ResourceStatus.creating, .updating, .deleting] {
                 try plane.setStatus(status, of: .channel)
                 for expected in [version, "other"] {
                     let refusal = try await plane.refusal(operation, body(expected))
@@ -242,7 +242,7 @@ import Testing
             #expect(try await plane.call(operation, body(version)) == "")
             #expect(plane.hintCount == 1)
             let changed = try #require(try await plane.store.channel(Self.key))
-            #expect(changed.status == (operation == .deleteSignalingChannel ? "DELETING" : "UPDATING"))
+            #expect(changed.status == (operation == .deleteSignalingChannel ? .deleting : .updating))
             #expect((changed.version == version) == (operation == .deleteSignalingChannel))
             #expect(changed.messageTtlSeconds == (operation == .deleteSignalingChannel ? 60 : 5))
             #expect(try await plane.store.events(of: Self.arn).last?.type == operation.rawValue)
@@ -318,7 +318,7 @@ import Testing
                 (#"{"Protocols":["HTTPS"],"Role":"VIEWER"}"#, ["HTTPS"]), (#"{"Protocols":["HTTPS","WSS","HTTPS"]}"#, ["WSS", "HTTPS"]),
                 (#"{"Protocols":["WEBRTC","HTTPS","WSS"]}"#, ["WSS", "HTTPS", "WEBRTC"]),
             ] as [(String?, [String])] {
-                for status in [StreamStatus.creating, .active, .updating] {
+                for status in [ResourceStatus.creating, .active, .updating] {
                     try plane.setStatus(status, of: .channel)
                     let answer = try await plane.call(
                         .getSignalingChannelEndpoint, Self.endpoint(configuration), .test(origin: nil))

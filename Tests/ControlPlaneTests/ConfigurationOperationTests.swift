@@ -94,7 +94,7 @@ import Testing
         try await Plane.with { plane in
             _ = try await plane.active()
             _ = try await plane.call(kind.update, kind.body(kind.enabled[0]))
-            for status in [StreamStatus.creating, .updating, .deleting] {
+            for status in [ResourceStatus.creating, .updating, .deleting] {
                 try plane.setStatus(status)
                 for text in [kind.enabled[0], "null"] {
                     let refusal = try await plane.refusal(kind.update, kind.body(text))

@@ -55,8 +55,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [SyncStatus.acknowledged, .deletingAcknowledged]) func `a repeated acknowledgement restarts the agent's time only`(
-        _ status: SyncStatus
+    @Test(arguments: [EdgeStatus.acknowledged, .deletingAcknowledged]) func `a repeated acknowledgement restarts the agent's time only`(
+        _ status: EdgeStatus
     ) async throws {
         try await Plane.with { plane in
             let found = try await plane.edge(status)

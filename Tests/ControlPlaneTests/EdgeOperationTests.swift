@@ -9,8 +9,8 @@ import Testing
 
 /// What operators are answered about edge configurations.
 @Suite struct EdgeOperationTests {
-    private static let settled: [SyncStatus] = [.inSync, .syncFailed, .deleteFailed]
-    private static let atWork: [SyncStatus] = [.syncing, .acknowledged, .deleting, .deletingAcknowledged]
+    private static let settled: [EdgeStatus] = [.inSync, .syncFailed, .deleteFailed]
+    private static let atWork: [EdgeStatus] = [.syncing, .acknowledged, .deleting, .deletingAcknowledged]
 
     private static func start(_ config: String = Wire.edgeConfig(), stream: String = #""StreamName":"gate""#) -> String {
         #"{\#(stream),"EdgeConfig":\#(config)}"#
@@ -86,7 +86,7 @@ import Testing
     @Test func `the stream must be ACTIVE and keep media`() async throws {
         try await Plane.with { plane in
             _ = try await plane.active()
-            for status in [StreamStatus.creating, .updating, .deleting] {
+            for status in [ResourceStatus.creating, .updating, .deleting] {
                 try plane.setStatus(status)
                 let refusal = try await plane.refusal(.startEdgeConfigurationUpdate, Self.start())
                 #expect(refusal.code == .resourceInUse)
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    @Test(arguments: atWork) func `a configuration at work is neither replaced nor deleted`(_ status: SyncStatus) async throws {
+    @Test(arguments: atWork) func `a configuration at work is neither replaced nor deleted`(_ status: EdgeStatus) async throws {
         try await Plane.with { plane in
             let before = try await plane.edge(status)
             for (operation, body) in [
@@ -120,7 +120,7 @@ import Testing
         }
     }
 
-    @Test(arguments: settled) func `a settled configuration is replaced, by its own device`(_ status: SyncStatus) async throws {
+    @Test(arguments: settled) func `a settled configuration is replaced, by its own device`(_ status: EdgeStatus) async throws {
         try await Plane.with { plane in
             let before = try await plane.edge(status)
             let other = Fixture.hub + "2"
@@ -199,7 +199,7 @@ import Testing
                 try plane.database.setEdgeStatus("IN_SYNC")
                 gate.open()
                 _ = try await answer
-                #expect(try await plane.store.edgeConfiguration(.named("gate"))?.syncStatus == status)
+                #expect(try await plane.store.edgeConfiguration(.named("gate"))?.status.rawValue == status)
                 #expect(try await plane.store.edgeConfiguration(.named("gate"))?.revision != before.revision)
             }
         }
@@ -275,19 +275,19 @@ import Testing
     }
 
     @Test(arguments: settled) func `DeleteEdgeConfiguration asks the agent, in any status of the stream but DELETING`(
-        _ status: SyncStatus
+        _ status: EdgeStatus
     ) async throws {
         try await Plane.with { plane in
             let before = try await plane.edge(status)
             try plane.setStatus(.deleting)
             #expect(try await plane.refusal(.deleteEdgeConfiguration, Self.gate).code == .resourceNotFound)
-            for streamStatus in [StreamStatus.creating, .active, .updating] {
+            for streamStatus in [ResourceStatus.creating, .active, .updating] {
                 try plane.setStatus(streamStatus)
                 try plane.database.setEdgeStatus(status.rawValue)
                 try plane.database.execute("UPDATE stream SET data_retention_in_hours = 0")
                 #expect(try await plane.call(.deleteEdgeConfiguration, #"{"StreamARN":"\#(Wire.streamARN)"}"#) == "")
                 let found = try #require(try await plane.store.edgeConfiguration(.named("gate")))
-                #expect(found.syncStatus == "DELETING" && found.revision != before.revision)
+                #expect(found.status == .deleting && found.revision != before.revision)
             }
             #expect(
                 try plane.database.rows("SELECT deadline FROM edge_configuration")
@@ -309,13 +309,13 @@ import Testing
         }
     }
 
-    @Test(arguments: SyncStatus.allCases) func `a configuration is described in every status, of a stream in every status`(
-        _ status: SyncStatus
+    @Test(arguments: EdgeStatus.allCases) func `a configuration is described in every status, of a stream in every status`(
+        _ status: EdgeStatus
     ) async throws {
         try await Plane.with { plane in
             _ = try await plane.edge(status)
             try plane.database.execute("UPDATE edge_configuration SET failed_status_details = 'no camera'")
-            for streamStatus in StreamStatus.allCases {
+            for streamStatus in ResourceStatus.allCases {
                 try plane.setStatus(streamStatus)
                 let answer = try await plane.call(.describeEdgeConfiguration, Self.gate)
                 #expect(answer.contains(#""SyncStatus":"\#(status.rawValue)""#))
@@ -407,7 +407,7 @@ import Testing
             ] {
                 Self.expectSilence(try await plane.refusal(.startEdgeConfigurationUpdate, bad))
             }
-            for status in [StreamStatus.updating, .deleting] {
+            for status in [ResourceStatus.updating, .deleting] {
                 try plane.setStatus(status)
                 Self.expectSilence(try await plane.refusal(.startEdgeConfigurationUpdate, good))
             }

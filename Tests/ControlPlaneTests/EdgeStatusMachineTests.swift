@@ -10,7 +10,7 @@ import Testing
     private typealias Outcome = EdgeStatusMachine.Outcome
     private typealias Event = EdgeStatusMachine.Event
 
-    private static let table: [SyncStatus: [Event: Outcome]] = [
+    private static let table: [EdgeStatus: [Event: Outcome]] = [
         .syncing: [
             .updateAccepted: .refused, .deletionAccepted: .refused, .acknowledged: .awaiting(.acknowledged), .succeeded: .refused,
             .failed: .settled(.syncFailed), .timedOut: .settled(.syncFailed),
@@ -41,15 +41,15 @@ import Testing
         ],
     ]
 
-    @Test(arguments: SyncStatus.allCases, EdgeStatusMachine.Event.allCases)
-    func `every event leads where it should from every status`(_ status: SyncStatus, _ event: EdgeStatusMachine.Event) {
+    @Test(arguments: EdgeStatus.allCases, EdgeStatusMachine.Event.allCases)
+    func `every event leads where it should from every status`(_ status: EdgeStatus, _ event: EdgeStatusMachine.Event) {
         #expect(EdgeStatusMachine.next(status, event) == Self.table[status]?[event])
     }
 
-    private static let places = Engine.allCases.flatMap { engine in SyncStatus.allCases.map { (engine, $0) } }
+    private static let places = Engine.allCases.flatMap { engine in EdgeStatus.allCases.map { (engine, $0) } }
 
     @Test(arguments: places, EdgeStatusMachine.Event.allCases) func `statements and operations allow what the machine allows`(
-        _ place: (Engine, SyncStatus), _ event: EdgeStatusMachine.Event
+        _ place: (Engine, EdgeStatus), _ event: EdgeStatusMachine.Event
     ) async throws {
         let (engine, status) = place
         try await Plane.with(engine) { plane in
@@ -121,7 +121,7 @@ import Testing
         } catch let error as OperationError {
             #expect(error.code == .resourceInUse)
             #expect(
-                error.publicMessage == "The edge configuration of the stream gate is \(found.syncStatus), which does not allow this.")
+                error.publicMessage == "The edge configuration of the stream gate is \(found.status.rawValue), which does not allow this.")
             return false
         }
     }

@@ -26,8 +26,8 @@ import Testing
         return String(answer[start.upperBound...].dropLast())
     }
 
-    @Test(arguments: SyncStatus.allCases) func `what is under way is to be done, what has failed waits for an operator`(
-        _ status: SyncStatus
+    @Test(arguments: EdgeStatus.allCases) func `what is under way is to be done, what has failed waits for an operator`(
+        _ status: EdgeStatus
     ) async throws {
         try await Plane.with { plane in
             let found = try await plane.edge(status)

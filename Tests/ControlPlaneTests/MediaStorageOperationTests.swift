@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StreamStatus.allCases) func `both are described in every status`(_ status: StreamStatus) async throws {
+    @Test(arguments: ResourceStatus.allCases) func `both are described in every status`(_ status: ResourceStatus) async throws {
         try await Self.with { plane in
             _ = try await plane.call(.updateMediaStorageConfiguration, Self.update("ENABLED"))
             for kind in ResourceKind.allCases { try plane.setStatus(status, of: kind) }
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [StreamStatus.creating, .updating, .deleting]) func `channel and stream must be ACTIVE`(_ status: StreamStatus)
+    @Test(arguments: [ResourceStatus.creating, .updating, .deleting]) func `channel and stream must be ACTIVE`(_ status: ResourceStatus)
         async throws
     {
         try await Self.with { plane in

@@ -72,7 +72,7 @@ import Testing
     @Test func `CreateStream refuses a name in use and a stream over the quota`() async throws {
         try await Plane.with(quota: 1) { plane in
             _ = try await plane.active()
-            for status in StreamStatus.allCases {
+            for status in ResourceStatus.allCases {
                 try plane.setStatus(status)
                 let inUse = try await plane.refusal(.createStream, #"{"StreamName":"gate"}"#)
                 #expect(inUse.code == .resourceInUse)
@@ -98,7 +98,7 @@ import Testing
 
     // MARK: Describing and listing
 
-    @Test(arguments: StreamStatus.allCases) func `describing and listing show every status`(_ status: StreamStatus) async throws {
+    @Test(arguments: ResourceStatus.allCases) func `describing and listing show every status`(_ status: ResourceStatus) async throws {
         try await Plane.with { plane in
             _ = try await plane.active()
             try plane.setStatus(status)
@@ -205,7 +205,7 @@ import Testing
     @Test func `TagStream and UntagStream change tags while the stream lives`() async throws {
         try await Plane.with { plane in
             let version = try await plane.active().version
-            for status in [StreamStatus.creating, .active, .updating] {
+            for status in [ResourceStatus.creating, .active, .updating] {
                 try plane.setStatus(status)
                 #expect(try await plane.call(.tagStream, #"{"StreamName":"gate","Tags":{"b":"2","a":"1"}}"#) == "")
                 #expect(try await plane.call(.untagStream, #"{"StreamARN":"\#(Self.arn)","TagKeyList":["b","x"]}"#) == "")
@@ -249,7 +249,7 @@ import Testing
         try await Plane.with { plane in
             let version = try await plane.active().version
             func body(_ version: String) -> String { #"{"StreamARN":"\#(Self.arn)","CurrentVersion":"\#(version)"\#(members)}"# }
-            for status in [StreamStatus.creating, .updating, .deleting] {
+            for status in [ResourceStatus.creating, .updating, .deleting] {
                 try plane.setStatus(status)
                 for expected in [version, "other"] {
                     let refusal = try await plane.refusal(operation, body(expected))
@@ -267,7 +267,7 @@ import Testing
             #expect(try await plane.call(operation, body(version)) == "")
             #expect(plane.hintCount == 1)
             let changed = try #require(try await plane.store.stream(.named("gate")))
-            #expect(changed.status == (operation == .deleteStream ? "DELETING" : "UPDATING"))
+            #expect(changed.status == (operation == .deleteStream ? .deleting : .updating))
             #expect((changed.version == version) == (operation == .deleteStream))
             #expect(try await plane.store.events(of: Self.arn).last?.type == operation.rawValue)
         }
@@ -370,7 +370,7 @@ import Testing
         let endpoints = AdvertisedEndpoints(data: .fixed("https://data:1"), archive: .fixed("https://archive:2"))
         try await Plane.with(endpoints: endpoints) { plane in
             _ = try await plane.active()
-            for status in [StreamStatus.creating, .active, .updating] {
+            for status in [ResourceStatus.creating, .active, .updating] {
                 try plane.setStatus(status)
                 for (names, expected) in [(["PUT_MEDIA", "GET_MEDIA"], "https://data:1"), (Self.archived, "https://archive:2")] {
                     for name in names {
@@ -401,7 +401,9 @@ import Testing
         engine: Engine
     ) async throws {
         try await Plane.with(engine, endpoints: AdvertisedEndpoints(data: .instance)) { plane in
-            func instance(_ number: Int, roles: String = "control", status: String = "RUNNING", address: String? = nil) -> InstanceRecord {
+            func instance(_ number: Int, roles: String = "control", status: InstanceStatus = .running, address: String? = nil)
+                -> InstanceRecord
+            {
                 InstanceRecord(
                     id: "i\(number)", host: "h", processID: 1, version: "0", roles: roles, schemaVersion: 1, status: status,
                     requestsPerSecond: 0, leasedTasks: 0, address: address ?? "https://kvs-\(number):1")
@@ -419,13 +421,13 @@ import Testing
 
             for number in 1...3 { try await plane.store.beat(instance(number)) }
             try await plane.store.beat(instance(4, roles: "worker"))
-            try await plane.store.beat(instance(5, status: "DRAINING"))
+            try await plane.store.beat(instance(5, status: .draining))
             let three = try await endpoints()
             #expect(Set(three) == Set((1...3).map { #"{"DataEndpoint":"https://kvs-\#($0):1"}"# }))
             #expect(try await endpoints() == three)
 
             // Only what was the second's goes elsewhere.
-            try await plane.store.beat(instance(2, status: "STOPPED"))
+            try await plane.store.beat(instance(2, status: .stopped))
             let two = try await endpoints()
             #expect(Set(two) == [#"{"DataEndpoint":"https://kvs-1:1"}"#, #"{"DataEndpoint":"https://kvs-3:1"}"#])
             #expect(zip(three, two).allSatisfy { before, after in before == after || before.contains("kvs-2") })

@@ -17,14 +17,15 @@ import Testing
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
             let hints = Counter()
-            let outbox = Outbox(limit: limit, eventsWait: { hints.count.add(1, ordering: .relaxed) })
+            let outbox = Outbox(limit: limit)
             let limits = LimitEvents()
             let plane = ControlPlane(
                 store: store,
                 rules: ServiceRules(
                     streamQuota: quota, channelQuota: { _ in quota }, minimumDurations: MinimumDurations(),
                     edgeTimeout: ServiceRules.documentedEdgeTimeout, endpoints: AdvertisedEndpoints()),
-                masterKey: try #require(MasterKey(Plane.masterKey)), outbox: outbox, limits: limits, workIsWaiting: {})
+                masterKey: try #require(MasterKey(Plane.masterKey)), outbox: outbox, limits: limits,
+                committed: { if $0 == .events { hints.count.add(1, ordering: .relaxed) } })
             try await store.addSubscription(
                 NewSubscription(id: "all", kind: .webhook, target: "https://a", account: nil, types: nil, resourcePrefix: nil))
             try await body(plane, store, outbox, limits, hints)

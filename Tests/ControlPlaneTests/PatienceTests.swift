@@ -31,7 +31,7 @@ import Testing
     ]
 
     /// Both ACTIVE, and then in the status.
-    private static func prepare(_ plane: Plane, _ status: StreamStatus) async throws {
+    private static func prepare(_ plane: Plane, _ status: ResourceStatus) async throws {
         _ = try await plane.active()
         _ = try await plane.activeChannel()
         for kind in ResourceKind.allCases { try plane.setStatus(status, of: kind) }
@@ -45,8 +45,8 @@ import Testing
         return template.replacing("\"V\"", with: "\"\(version ?? "")\"")
     }
 
-    @Test(arguments: changes, [StreamStatus.creating, .updating]) func `a passing status is waited for`(
-        _ change: (OperationID, String), _ status: StreamStatus
+    @Test(arguments: changes, [ResourceStatus.creating, .updating]) func `a passing status is waited for`(
+        _ change: (OperationID, String), _ status: ResourceStatus
     ) async throws {
         try await Plane.with(patience: Self.long) { plane in
             try await Self.prepare(plane, status)
@@ -63,7 +63,7 @@ import Testing
     @Test(arguments: changes) func `what an operator wants to last is refused at once, as is what does not pass`(
         _ change: (OperationID, String)
     ) async throws {
-        let durations: [(StreamStatus, MinimumDurations)] = [
+        let durations: [(ResourceStatus, MinimumDurations)] = [
             (.creating, MinimumDurations(creating: 1)), (.updating, MinimumDurations(updating: 1)), (.deleting, MinimumDurations()),
         ]
         for (status, durations) in durations {
@@ -82,7 +82,7 @@ import Testing
                 if stops { plane.stop() }
                 let refusal = try await plane.refusal(.deleteStream, #"{"StreamARN":"\#(Wire.streamARN)"}"#)
                 #expect(refusal.publicMessage == "The stream gate is UPDATING: try again once it is ACTIVE.")
-                #expect(try await plane.store.stream(.named("gate"))?.status == "UPDATING")
+                #expect(try await plane.store.stream(.named("gate"))?.status == .updating)
             }
         }
     }

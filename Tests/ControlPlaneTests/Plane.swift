@@ -37,13 +37,13 @@ struct Plane {
                     streamQuota: quota, channelQuota: { _ in quota }, minimumDurations: durations,
                     edgeTimeout: ServiceRules.documentedEdgeTimeout, endpoints: endpoints, notifications: notifications),
                 masterKey: try #require(MasterKey(masterKey)), isStopping: { hints.isStopping.load(ordering: .relaxed) },
-                workIsWaiting: { hints.count.add(1, ordering: .relaxed) })
+                committed: { if $0 == .task { hints.count.add(1, ordering: .relaxed) } })
             control.patience = patience
             try await body(Plane(database: database, faults: faults, store: store, control: control, hints: hints))
         }
     }
 
-    /// How often the rules said that work waits.
+    /// How often the rules said that a task waits.
     var hintCount: Int { hints.count.load(ordering: .relaxed) }
 
     /// Asks the instance to stop.
@@ -89,7 +89,7 @@ struct Plane {
     }
 
     /// The stream, ACTIVE, with an edge configuration in a status.
-    func edge(_ status: SyncStatus, _ name: String = "gate", hub: String = Fixture.hub) async throws -> EdgeRecord {
+    func edge(_ status: EdgeStatus, _ name: String = "gate", hub: String = Fixture.hub) async throws -> EdgeRecord {
         _ = try await store.createActive(name)
         try await store.startEdge(name, hub: hub, configuration: Wire.edgeConfig(hub: hub))
         try database.setEdgeStatus(status.rawValue)
@@ -98,7 +98,7 @@ struct Plane {
         return found
     }
 
-    func setStatus(_ status: StreamStatus, of kind: ResourceKind = .stream) throws(DatabaseError) {
+    func setStatus(_ status: ResourceStatus, of kind: ResourceKind = .stream) throws(DatabaseError) {
         try database.execute("UPDATE \(kind) SET status = '\(status.rawValue)'")
     }
 }

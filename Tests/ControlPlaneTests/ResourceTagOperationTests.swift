@@ -20,7 +20,7 @@ import Testing
         try await Self.with(kind) { plane, arn in
             let key = ResourceKey.named("gate", kind: kind)
             let version = try await plane.store.state(key)?.version
-            for status in [StreamStatus.creating, .active, .updating] {
+            for status in [ResourceStatus.creating, .active, .updating] {
                 try plane.setStatus(status, of: kind)
                 let tags = #"[{"Key":"b","Value":"2"},{"Key":"a","Value":"1"}]"#
                 #expect(try await plane.call(.tagResource, #"{"ResourceARN":"\#(arn)","Tags":\#(tags)}"#) == "")

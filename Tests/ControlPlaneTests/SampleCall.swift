@@ -12,9 +12,9 @@ struct SampleCall: Sendable, CustomTestStringConvertible {
     /// VERSION, CHANNELVERSION and REVISION stand for those of the stream `gate`, the channel `door` and the edge configuration.
     private let template: String
     /// The status of the edge configuration that the stream `gate` must have; nil where it must have none.
-    private let edge: SyncStatus?
+    private let edge: EdgeStatus?
 
-    private init(_ operation: OperationID, _ template: String, edge: SyncStatus? = nil) {
+    private init(_ operation: OperationID, _ template: String, edge: EdgeStatus? = nil) {
         self.operation = operation
         self.template = template
         self.edge = edge

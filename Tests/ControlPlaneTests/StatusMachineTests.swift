@@ -7,7 +7,7 @@ import Testing
 @testable import ControlPlane
 
 @Suite struct StatusMachineTests {
-    private static let table: [StreamStatus: [StatusMachine.Event: StatusMachine.Outcome]] = [
+    private static let table: [ResourceStatus: [StatusMachine.Event: StatusMachine.Outcome]] = [
         .creating: [
             .updateAccepted: .refused, .deleteAccepted: .refused, .tagsChanged: .status(.creating), .workFinished: .status(.active),
             .configured: .refused,
@@ -25,18 +25,18 @@ import Testing
         ],
     ]
 
-    @Test(arguments: StreamStatus.allCases, StatusMachine.Event.allCases) func `every event leads where it should from every status`(
-        _ status: StreamStatus, _ event: StatusMachine.Event
+    @Test(arguments: ResourceStatus.allCases, StatusMachine.Event.allCases) func `every event leads where it should from every status`(
+        _ status: ResourceStatus, _ event: StatusMachine.Event
     ) {
         #expect(StatusMachine.next(status, event) == Self.table[status]?[event])
     }
 
     private static let cases = Engine.allCases.flatMap { engine in
-        ResourceKind.allCases.flatMap { kind in StreamStatus.allCases.map { (engine, kind, $0) } }
+        ResourceKind.allCases.flatMap { kind in ResourceStatus.allCases.map { (engine, kind, $0) } }
     }
 
     @Test(arguments: cases, StatusMachine.Event.allCases) func `the statements allow what the machine allows`(
-        _ place: (Engine, ResourceKind, StreamStatus), _ event: StatusMachine.Event
+        _ place: (Engine, ResourceKind, ResourceStatus), _ event: StatusMachine.Event
     ) async throws {
         let (engine, kind, status) = place
         try await TestDatabase.with(engine) { database in
@@ -52,13 +52,13 @@ import Testing
                 switch StatusMachine.next(status, event) {
                 case .status(let next):
                     #expect(isDone)
-                    #expect(found?.status == next.rawValue)
+                    #expect(found?.status == next)
                 case .gone:
                     #expect(isDone)
                     #expect(found == nil)
                 case .refused:
                     #expect(!isDone)
-                    #expect(found?.status == status.rawValue)
+                    #expect(found?.status == status)
                 }
             }
             func isAccepted(_ change: ResourceChange) -> Bool {

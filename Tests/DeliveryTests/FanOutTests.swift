@@ -229,7 +229,7 @@ import Testing
             try await store.subscribe("none", types: ["CreateStream"])
             func tell(_ moment: Int64) async throws -> Bool {
                 try await store.tell(
-                    "LimitReached", subjectARN: "arn:limit/streams", account: Fixture.account, region: Fixture.region, status: "REACHED",
+                    .limitReached, subjectARN: "arn:limit/streams", account: Fixture.account, region: Fixture.region, status: "REACHED",
                     keyID: "AKIA", requestID: "r", at: moment, token: Fixture.token())
             }
             #expect(try await tell(60_000))

@@ -67,6 +67,8 @@ struct LoopbackGateway: Sendable {
         var limits = GatewayConfiguration.Limits()
         var isTLS = false
         var connections = ConnectionLimits()
+        /// Of the connections.
+        var group = MultiThreadedEventLoopGroup.singleton
         /// How long the body of an echo may be silent.
         var silence = TimeAmount.seconds(30)
     }
@@ -83,7 +85,7 @@ struct LoopbackGateway: Sendable {
                 rules: ServiceRules(
                     streamQuota: .max, channelQuota: { _ in .max }, minimumDurations: MinimumDurations(),
                     edgeTimeout: ServiceRules.documentedEdgeTimeout, endpoints: AdvertisedEndpoints()),
-                masterKey: masterKey, workIsWaiting: {})
+                masterKey: masterKey, committed: { _ in })
             let (log, streams) = (Lines(), Streams())
             let accessLog = AccessLog(write: log.add)
             let gateway = Gateway(
@@ -98,7 +100,7 @@ struct LoopbackGateway: Sendable {
             let tls = setup.isTLS ? try NIOSSLContext(configuration: serverTLS()) : nil
             let server = GatewayServer(
                 gateway, host: "127.0.0.1", port: 0, tls: tls.map { context in { @Sendable in context } }, limits: setup.connections,
-                logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() }, isListening: { port.yield($0) })
+                logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() }, group: setup.group, isListening: { port.yield($0) })
             let group = ServiceGroup(services: [accessLog, server], logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() })
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { try await group.run() }

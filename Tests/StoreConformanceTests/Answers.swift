@@ -26,7 +26,7 @@ extension ResourceChange {
         switch self {
         case .accepted: "accepted"
         case .notFound: "not found"
-        case .refused(let stream): "refused: \(stream.status)"
+        case .refused(let stream): "refused: \(stream.status.rawValue)"
         case .retentionOutOfRange(let stream): "retention out of range: \(stream.dataRetentionInHours)"
         case .tooManyTags: "too many tags"
         case .tooManyDestinations: "too many destinations"
@@ -41,7 +41,7 @@ extension Store.MediaStorageChange {
         case .accepted: "accepted"
         case .channelNotFound: "channel not found"
         case .streamNotFound: "stream not found"
-        case .refused(let channel, let stream): "refused: \(channel.status), \(stream.status)"
+        case .refused(let channel, let stream): "refused: \(channel.status.rawValue), \(stream.status.rawValue)"
         case .streamInUse: "stream in use"
         }
     }
@@ -53,7 +53,7 @@ extension Store.EdgeChange {
         switch self {
         case .accepted: "accepted"
         case .streamNotFound: "stream not found"
-        case .refused(let stream, let configuration): "refused: \(stream.status), \(configuration?.syncStatus ?? "none")"
+        case .refused(let stream, let configuration): "refused: \(stream.status.rawValue), \(configuration?.status.rawValue ?? "none")"
         }
     }
 }

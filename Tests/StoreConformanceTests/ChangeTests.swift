@@ -17,7 +17,7 @@ import Testing
                 defaultStorageTier: "WARM")
             #expect(try await store.updateStream(.named("gate"), update, activationDelay: 0, .fresh("UpdateStream")).word == "accepted")
             let updating = try #require(try await store.stream(.named("gate")))
-            #expect(updating.status == "UPDATING")
+            #expect(updating.status == .updating)
             #expect(updating.version == "v2")
             #expect(updating.deviceName == "lens")
             #expect(updating.mediaType == before.mediaType)
@@ -26,7 +26,7 @@ import Testing
             #expect(updating.kmsKeyID == before.kmsKeyID)
             #expect(updating.arn == before.arn)
             try await store.finishTasks()
-            #expect(try await store.stream(.named("gate"))?.status == "ACTIVE")
+            #expect(try await store.stream(.named("gate"))?.status == .active)
             let media = StreamUpdate(expectedVersion: "v2", newVersion: "v3", mediaType: "audio/aac")
             #expect(try await store.updateStream(.named("gate"), media, activationDelay: 0, .fresh("UpdateStream")).word == "accepted")
             try await store.finishTasks()
@@ -145,12 +145,12 @@ import Testing
             let other = try await store.createActive(otherKey, tags: tags)
             #expect(try await store.delete(key, expectedVersion: gate.version, removalDelay: 50, .fresh("Delete")).word == "accepted")
             let deleting = try #require(try await store.state(key))
-            #expect(deleting.status == "DELETING")
+            #expect(deleting.status == .deleting)
             #expect(deleting.version == gate.version)
-            #expect(try await store.tags(key)?.status == "DELETING")
+            #expect(try await store.tags(key)?.status == .deleting)
             #expect(try await store.tagList(key) == ["a=1", "b=2"])
             try await store.finishTasks()
-            #expect(try await store.state(key)?.status == "DELETING")
+            #expect(try await store.state(key)?.status == .deleting)
             try database.clock.advance(by: 50)
             try await store.finishTasks()
             #expect(try await store.state(key) == nil)
@@ -163,8 +163,8 @@ import Testing
             #expect(try database.rows("SELECT stream_count, channel_count FROM account_usage") == [[1, 1]])
             #expect(
                 try await store.history(gate.arn) == [
-                    "\(kind.createOperation) CREATING", "\(kind.statusChangeEvent) ACTIVE", "Delete DELETING",
-                    "\(kind.statusChangeEvent) DELETED",
+                    "\(kind.createOperation) CREATING", "\(kind.statusChangeEvent.rawValue) ACTIVE", "Delete DELETING",
+                    "\(kind.statusChangeEvent.rawValue) DELETED",
                 ])
             #expect(try await store.history(other.arn).count == 2)
             #expect(

@@ -22,7 +22,7 @@ import Testing
             #expect(
                 try await store.stream(.named("gate"))
                     == StreamRecord(
-                        name: "gate", arn: "arn:prefix/\(TestClock.start)", creationTime: TestClock.start, status: "CREATING",
+                        name: "gate", arn: "arn:prefix/\(TestClock.start)", creationTime: TestClock.start, status: .creating,
                         version: "v1",
                         deviceName: nil, mediaType: "video/h264", kmsKeyID: "a-key", dataRetentionInHours: 48, defaultStorageTier: "WARM"))
             #expect(try await store.tagList(.named("gate")) == ["a=", "b=2"])
@@ -46,7 +46,7 @@ import Testing
             #expect(
                 try await store.channel(new.key)
                     == ChannelRecord(
-                        name: "door", arn: "arn:prefix/\(TestClock.start)", creationTime: TestClock.start, status: "CREATING",
+                        name: "door", arn: "arn:prefix/\(TestClock.start)", creationTime: TestClock.start, status: .creating,
                         version: "v1", channelType: "SINGLE_MASTER", messageTtlSeconds: 5, mediaStorageStreamARN: nil))
             #expect(try await store.tagList(new.key) == ["a=", "b=2"])
             #expect(try await store.history("arn:prefix/\(TestClock.start)") == ["CreateSignalingChannel CREATING"])
@@ -245,7 +245,7 @@ import Testing
             #expect(try await store.state(.named("gate", kind: kind, creationTime: second.creationTime)) == second)
             #expect(try await store.tagList(key) == ["a=1"])
             #expect(
-                try await store.history(second.arn) == ["\(kind.createOperation) CREATING", "\(kind.statusChangeEvent) ACTIVE"])
+                try await store.history(second.arn) == ["\(kind.createOperation) CREATING", "\(kind.statusChangeEvent.rawValue) ACTIVE"])
         }
     }
 }

@@ -63,7 +63,7 @@ import Testing
                 try await store.reportEdgeJobs(
                     Self.key, streamARN: found.streamARN, hubDeviceARN: Fixture.hub, recorder: report, uploader: nil))
             #expect(try await !changed())
-            #expect(try await store.moveEdgeConfiguration(found, .settled(status: "IN_SYNC", details: nil), .fresh("Report")))
+            #expect(try await store.moveEdgeConfiguration(found, .settled(status: .inSync, details: nil), .fresh("Report")))
             #expect(try await changed())
             #expect(try await Self.delete(store) == "accepted")
             #expect(try await changed())
@@ -111,7 +111,7 @@ import Testing
                 try await store.edgeConfiguration(Self.key)
                     == EdgeRecord(
                         key: Self.key, streamARN: stream.arn, hubDeviceARN: Fixture.hub, configuration: "{\"é\":1}", revision: "r1",
-                        syncStatus: "SYNCING", failedStatusDetails: nil, creationTime: now, lastUpdatedTime: now, recorder: nil,
+                        status: .syncing, failedStatusDetails: nil, creationTime: now, lastUpdatedTime: now, recorder: nil,
                         uploader: nil))
             #expect(try Self.deadline(database) == .integer(now + 900))
             #expect(try await store.stream(Self.key) == stream)
@@ -189,7 +189,7 @@ import Testing
             try database.clock.advance(by: 50)
             #expect(try await Self.start(store, configuration: "{\"a\":2}") == "accepted")
             let second = try #require(try await store.edgeConfiguration(Self.key))
-            #expect(second.syncStatus == "SYNCING")
+            #expect(second.status == .syncing)
             #expect(second.configuration == "{\"a\":2}")
             #expect(second.revision != first.revision)
             #expect(second.failedStatusDetails == nil)
@@ -221,7 +221,7 @@ import Testing
             try database.clock.advance(by: 50)
             #expect(try await Self.delete(store) == "accepted")
             let deleting = try #require(try await store.edgeConfiguration(Self.key))
-            #expect(deleting.syncStatus == "DELETING")
+            #expect(deleting.status == .deleting)
             #expect(deleting.revision != first.revision)
             #expect(deleting.configuration == first.configuration && deleting.hubDeviceARN == first.hubDeviceARN)
             #expect(deleting.failedStatusDetails == nil)
@@ -257,20 +257,20 @@ import Testing
             func found() async throws -> EdgeRecord { try #require(try await store.edgeConfiguration(Self.key)) }
             func move(_ move: Store.EdgeMove) async throws -> Bool {
                 try database.clock.advance(by: 10)
-                return try await store.moveEdgeConfiguration(found(), move, .fresh(Store.edgeStatusChangeEvent))
+                return try await store.moveEdgeConfiguration(found(), move, .fresh(EventName.edgeConfigurationStatusChange.rawValue))
             }
             let started = try await store.startEdge("gate")
-            #expect(try await move(.awaiting(status: "ACKNOWLEDGED", timeout: 300)))
+            #expect(try await move(.awaiting(status: .acknowledged, timeout: 300)))
             #expect(try Self.deadline(database) == .integer(database.clock.now + 300))
-            #expect(try await move(.settled(status: "SYNC_FAILED", details: "no camera")))
+            #expect(try await move(.settled(status: .syncFailed, details: "no camera")))
             #expect(try Self.deadline(database) == .null)
             #expect(try await found().failedStatusDetails == "no camera")
             #expect(try await found().revision == started.revision)
             #expect(try await Self.start(store) == "accepted")
-            #expect(try await move(.awaiting(status: "ACKNOWLEDGED", timeout: 300)))
-            #expect(try await move(.settled(status: "IN_SYNC", details: nil)))
+            #expect(try await move(.awaiting(status: .acknowledged, timeout: 300)))
+            #expect(try await move(.settled(status: .inSync, details: nil)))
             #expect(try await Self.delete(store) == "accepted")
-            #expect(try await move(.awaiting(status: "DELETING_ACKNOWLEDGED", timeout: 300)))
+            #expect(try await move(.awaiting(status: .deletingAcknowledged, timeout: 300)))
             #expect(try await move(.gone))
             #expect(try await store.edgeConfiguration(Self.key) == nil)
             #expect(
@@ -292,19 +292,18 @@ import Testing
             let found = try await store.startEdge("gate")
             let before = try Self.row(database)
             func other(
-                _ key: ResourceKey = Self.key, streamARN: String? = nil, revision: String? = nil, status: String? = nil
+                _ key: ResourceKey = Self.key, streamARN: String? = nil, revision: String? = nil, status: EdgeStatus? = nil
             ) -> EdgeRecord {
                 EdgeRecord(
                     key: key, streamARN: streamARN ?? found.streamARN, hubDeviceARN: found.hubDeviceARN,
-                    configuration: found.configuration, revision: revision ?? found.revision, syncStatus: status ?? found.syncStatus,
+                    configuration: found.configuration, revision: revision ?? found.revision, status: status ?? found.status,
                     failedStatusDetails: nil, creationTime: 0, lastUpdatedTime: 0, recorder: nil, uploader: nil)
             }
             for stranger in [
                 other(.named("other")), other(.named("gate", account: "444455556666")), other(.named("gate", region: "eu-west-2")),
-                other(streamARN: found.streamARN + "0"), other(revision: "other"), other(status: "ACKNOWLEDGED"),
+                other(streamARN: found.streamARN + "0"), other(revision: "other"), other(status: .acknowledged),
             ] {
-                for move in [Store.EdgeMove.awaiting(status: "ACKNOWLEDGED", timeout: 1), .settled(status: "IN_SYNC", details: nil), .gone]
-                {
+                for move in [Store.EdgeMove.awaiting(status: .acknowledged, timeout: 1), .settled(status: .inSync, details: nil), .gone] {
                     #expect(try await !store.moveEdgeConfiguration(stranger, move, .fresh()))
                 }
                 #expect(try await !store.extendEdgeDeadline(stranger, timeout: 1))
@@ -323,7 +322,7 @@ import Testing
             let found = try await store.startEdge("gate")
             let moved = try await atOnce(12) { number in
                 let moves = [
-                    Store.EdgeMove.awaiting(status: "ACKNOWLEDGED", timeout: 1), .settled(status: "SYNC_FAILED", details: "d"), .gone,
+                    Store.EdgeMove.awaiting(status: .acknowledged, timeout: 1), .settled(status: .syncFailed, details: "d"), .gone,
                 ]
                 return try await store.moveEdgeConfiguration(found, moves[number % 3], .fresh())
             }
@@ -339,7 +338,7 @@ import Testing
             let stream = try await store.createActive("gate")
             let found = try await store.startEdge("gate", timeout: 100)
             func fail() async throws -> Bool {
-                try await store.moveEdgeConfiguration(found, .settled(status: "SYNC_FAILED", details: "late"), onlyOverdue: true, .fresh())
+                try await store.moveEdgeConfiguration(found, .settled(status: .syncFailed, details: "late"), onlyOverdue: true, .fresh())
             }
             try database.clock.advance(by: 99)
             #expect(try await !fail())
@@ -421,7 +420,7 @@ import Testing
             let fifth = try await report(nil, Report(status: "SUCCESS", details: nil, collectedAt: 8))
             #expect(fifth.recorder == fourth.recorder)
             #expect(fifth.uploader == Report(status: "SUCCESS", details: nil, collectedAt: 8, updatedAt: now + 50))
-            #expect(fifth.revision == before.revision && fifth.syncStatus == before.syncStatus)
+            #expect(fifth.revision == before.revision && fifth.status == before.status)
             #expect(fifth.lastUpdatedTime == before.lastUpdatedTime)
             // It is no event, and no word on the configuration.
             #expect(try await store.history(stream.arn).count == 3)
@@ -483,7 +482,7 @@ import Testing
                         try await store.finishTasks()
                         return false
                     }
-                    return try await store.moveEdgeConfiguration(found, .awaiting(status: "ACKNOWLEDGED", timeout: 1), .fresh())
+                    return try await store.moveEdgeConfiguration(found, .awaiting(status: .acknowledged, timeout: 1), .fresh())
                 }
                 #expect(try Self.row(database) == [])
                 #expect(try await store.history(stream.arn).count == (moved.contains(true) ? 6 : 5))

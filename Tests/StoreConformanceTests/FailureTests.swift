@@ -42,12 +42,12 @@ import Testing
             Kind(testDescription: "update of a \(kind)", lookup: lookup) { store, prepared throws(DatabaseError) in
                 try await store.update(gate, expecting: prepared.versions[kind] ?? "", .fresh("Update", invocation: "i")).word
             } isIn: {
-                try await $0.state(gate)?.status == "UPDATING"
+                try await $0.state(gate)?.status == .updating
             },
             Kind(testDescription: "deletion of a \(kind)", lookup: lookup) { store, _ throws(DatabaseError) in
                 try await store.delete(gate, expectedVersion: nil, removalDelay: 0, .fresh("Delete", invocation: "i")).word
             } isIn: {
-                try await $0.state(gate)?.status == "DELETING"
+                try await $0.state(gate)?.status == .deleting
             },
             Kind(testDescription: "tags set on a \(kind)", lookup: lookup) { store, _ throws(DatabaseError) in
                 try await store.setTags(gate, [TagRecord(key: "b", value: "")], .fresh("Tag", invocation: "i")).word
@@ -103,21 +103,21 @@ import Testing
                 .fresh("StartEdgeConfigurationUpdate", invocation: "i")
             ).word
         } isIn: {
-            try await $0.edgeConfiguration(.named("gate"))?.syncStatus == "SYNCING"
+            try await $0.edgeConfiguration(.named("gate"))?.status == .syncing
         },
         Kind(testDescription: "edge configuration deleted", lookup: "stream.changed") { store, _ throws(DatabaseError) in
             try await store.deleteEdgeConfiguration(
                 .named("edge"), revision: Fixture.token(), timeout: 1000, .fresh("DeleteEdgeConfiguration", invocation: "i")
             ).word
         } isIn: {
-            try await $0.edgeConfiguration(.named("edge"))?.syncStatus == "DELETING"
+            try await $0.edgeConfiguration(.named("edge"))?.status == .deleting
         },
         // An agent's word has no kept answer: who repeats it looks at the status first.
         Kind(testDescription: "edge configuration moved", lookup: "stream.changed", accepted: "true", repeated: "false") {
             store, prepared throws(DatabaseError) in
-            String(try await store.moveEdgeConfiguration(prepared.edge, .settled(status: "SYNC_FAILED", details: "d"), .fresh("Move")))
+            String(try await store.moveEdgeConfiguration(prepared.edge, .settled(status: .syncFailed, details: "d"), .fresh("Move")))
         } isIn: {
-            try await $0.edgeConfiguration(.named("edge"))?.syncStatus == "SYNC_FAILED"
+            try await $0.edgeConfiguration(.named("edge"))?.status == .syncFailed
         },
     ]
 

@@ -41,7 +41,7 @@ import Testing
             #expect(try await store.mappedChannel(streamARN: stream.arn) == channel.arn)
             let mapped = try #require(try await store.channel(Self.door))
             #expect(mapped.mediaStorageStreamARN == stream.arn)
-            #expect(mapped.status == "ACTIVE" && mapped.version == channel.version)
+            #expect(mapped.status == .active && mapped.version == channel.version)
             // What is so already is accepted, and told.
             #expect(try await Self.enable(store, "door", stream) == "accepted")
             #expect(try await store.disableMediaStorage(Self.door, .fresh("UpdateMediaStorageConfiguration")).word == "accepted")
@@ -184,7 +184,7 @@ import Testing
                     Issue.record("\(side.name) is deleted")
                     continue
                 }
-                #expect(found.isMapped && found.status == "ACTIVE" && found == before)
+                #expect(found.isMapped && found.status == .active && found == before)
                 #expect(try await store.nextTaskDue() == nil)
             }
             #expect(try Self.mappings(database) == [["c0", "s0"]])
@@ -209,7 +209,7 @@ import Testing
             try await store.finishTasks()
             let after = try #require(try await store.channel(.named("c0", kind: .channel)))
             #expect(after.mediaStorageStreamARN == nil)
-            #expect(after.status == "ACTIVE" && after.version == before?.version)
+            #expect(after.status == .active && after.version == before?.version)
             #expect(try Self.mappings(database) == [["c1", "s1"]])
             #expect(
                 try await store.history(after.arn) == [
@@ -259,7 +259,7 @@ import Testing
                 #expect(try await store.history(channel.arn).last == "MediaStorageConfigurationChange \(status)")
                 // What the channel had to do is not lost.
                 try await store.finishTasks()
-                #expect(try await store.channel(Self.door)?.status == (status == "UPDATING" ? "ACTIVE" : nil))
+                #expect(try await store.channel(Self.door)?.status == (status == "UPDATING" ? .active : nil))
                 #expect(try await store.history(channel.arn).count == 5)
                 if status == "UPDATING" { try await store.deleteAtOnce(Self.door) }
             }
@@ -335,7 +335,7 @@ import Testing
             try await blocker.blocksOne(in: database)
             try blocker.release()
             #expect(try await change.word != "accepted")
-            #expect(try await store.stream(.named("s0"))?.status == "ACTIVE")
+            #expect(try await store.stream(.named("s0"))?.status == .active)
         }
     }
 

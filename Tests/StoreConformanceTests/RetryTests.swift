@@ -25,7 +25,7 @@ import Testing
             }
             try await store.finishTasks()
             #expect(try await Self.create(store, kind, .fresh("Create", invocation: "i")).arn == arn)
-            #expect(try await store.history(arn) == ["Create CREATING", "\(kind.statusChangeEvent) ACTIVE"])
+            #expect(try await store.history(arn) == ["Create CREATING", "\(kind.statusChangeEvent.rawValue) ACTIVE"])
             #expect(try database.rows("SELECT \(kind)_count FROM account_usage") == [[1]])
         }
     }
@@ -238,14 +238,14 @@ import Testing
             // Where it would be accepted again, it is not made again.
             try database.setEdgeStatus("IN_SYNC")
             #expect(try await start("i") == "accepted")
-            #expect(try await store.edgeConfiguration(key)?.syncStatus == "IN_SYNC")
+            #expect(try await store.edgeConfiguration(key)?.status == .inSync)
             #expect(try await delete("i") == "accepted")
             let deleting = try #require(try await store.edgeConfiguration(key))
             #expect(try await delete("i") == "accepted")
             #expect(try await delete("j") == "refused: ACTIVE, DELETING")
             try database.setEdgeStatus("DELETE_FAILED")
             #expect(try await delete("i") == "accepted")
-            #expect(try await store.edgeConfiguration(key)?.syncStatus == "DELETE_FAILED")
+            #expect(try await store.edgeConfiguration(key)?.status == .deleteFailed)
             #expect(try await store.edgeConfiguration(key)?.revision == deleting.revision)
             try database.execute("DELETE FROM edge_configuration")
             #expect(try await start("i") == "accepted")

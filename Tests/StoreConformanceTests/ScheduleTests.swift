@@ -99,11 +99,11 @@ import Testing
     }
 
     /// Where an agent may take a configuration from a status; those at rest it leaves alone.
-    private static let moves: [String: [Store.EdgeMove]] = [
-        "SYNCING": [.awaiting(status: "ACKNOWLEDGED", timeout: 5), .settled(status: "SYNC_FAILED", details: "d")],
-        "ACKNOWLEDGED": [.settled(status: "IN_SYNC", details: nil), .settled(status: "SYNC_FAILED", details: "d")],
-        "DELETING": [.awaiting(status: "DELETING_ACKNOWLEDGED", timeout: 5), .settled(status: "DELETE_FAILED", details: "d")],
-        "DELETING_ACKNOWLEDGED": [.gone, .settled(status: "DELETE_FAILED", details: "d")],
+    private static let moves: [EdgeStatus: [Store.EdgeMove]] = [
+        .syncing: [.awaiting(status: .acknowledged, timeout: 5), .settled(status: .syncFailed, details: "d")],
+        .acknowledged: [.settled(status: .inSync, details: nil), .settled(status: .syncFailed, details: "d")],
+        .deleting: [.awaiting(status: .deletingAcknowledged, timeout: 5), .settled(status: .deleteFailed, details: "d")],
+        .deletingAcknowledged: [.gone, .settled(status: .deleteFailed, details: "d")],
     ]
 
     /// The agent of a thing, of which two may run at once.
@@ -114,7 +114,7 @@ import Testing
             let all = try await store.edgeConfigurations(
                 account: Fixture.account, region: Fixture.region, hubDeviceARN: hub, after: nil, limit: 10)
             for found in all {
-                guard let moves = moves[found.syncStatus] else { continue }
+                guard let moves = moves[found.status] else { continue }
                 switch Int.random(in: 0..<4, using: &generator) {
                 case 0: _ = try await store.extendEdgeDeadline(found, timeout: 5)
                 case 1:
@@ -124,8 +124,8 @@ import Testing
                 default:
                     let move = moves[Int.random(in: 0..<moves.count, using: &generator)]
                     tally.count(
-                        Store.edgeStatusChangeEvent,
-                        try await store.moveEdgeConfiguration(found, move, .fresh(Store.edgeStatusChangeEvent)))
+                        EventName.edgeConfigurationStatusChange.rawValue,
+                        try await store.moveEdgeConfiguration(found, move, .fresh(EventName.edgeConfigurationStatusChange.rawValue)))
                 }
             }
             await Task.yield()
@@ -138,11 +138,11 @@ import Testing
         var tally = Tally()
         for _ in 0..<rounds {
             for found in try await store.overdueEdgeConfigurations(limit: 10) {
-                let isDeletion = found.syncStatus.hasPrefix("DELETING")
+                let isDeletion = found.status == .deleting || found.status == .deletingAcknowledged
                 let isFailed = try await store.moveEdgeConfiguration(
-                    found, .settled(status: isDeletion ? "DELETE_FAILED" : "SYNC_FAILED", details: "late"), onlyOverdue: true,
-                    .fresh(Store.edgeStatusChangeEvent))
-                tally.count(Store.edgeStatusChangeEvent, isFailed)
+                    found, .settled(status: isDeletion ? .deleteFailed : .syncFailed, details: "late"), onlyOverdue: true,
+                    .fresh(EventName.edgeConfigurationStatusChange.rawValue))
+                tally.count(EventName.edgeConfigurationStatusChange.rawValue, isFailed)
             }
             await Task.yield()
         }
@@ -158,14 +158,14 @@ import Testing
             let tasks = try await store.claimTasks(leaseToken: lease, lease: 1, limit: Int.random(in: 1...3, using: &generator))
             if Bool.random(using: &generator) { await Task.yield() }
             for kind in ResourceKind.allCases {
-                tally.add(kind.statusChangeEvent, try await store.activate(kind, leaseToken: lease, changeToken: Fixture.token()))
+                tally.add(kind.statusChangeEvent.rawValue, try await store.activate(kind, leaseToken: lease, changeToken: Fixture.token()))
             }
             for task in tasks {
                 switch task.kind {
                 case .activate: break
                 case .remove(let kind):
                     tally.count(
-                        kind.statusChangeEvent, try await store.remove(task, leaseToken: lease, changeToken: Fixture.token()))
+                        kind.statusChangeEvent.rawValue, try await store.remove(task, leaseToken: lease, changeToken: Fixture.token()))
                 }
             }
         }
@@ -205,7 +205,7 @@ import Testing
             var tally = try await Self.run(store, database.clock, seed)
             try database.clock.advance(by: 1000)
             for kind in ResourceKind.allCases {
-                tally.add(kind.statusChangeEvent, try database.rows("SELECT 1 FROM task WHERE kind LIKE '%-\(kind)'").count)
+                tally.add(kind.statusChangeEvent.rawValue, try database.rows("SELECT 1 FROM task WHERE kind LIKE '%-\(kind)'").count)
             }
             try await store.finishTasks()
             // Nobody waits for an agent for ever either.
@@ -262,7 +262,7 @@ import Testing
         #expect(
             try database.rows(
                 """
-                SELECT resource_arn FROM event WHERE status = 'DELETED' AND type <> '\(Store.edgeStatusChangeEvent)'
+                SELECT resource_arn FROM event WHERE status = 'DELETED' AND type <> '\(EventName.edgeConfigurationStatusChange.rawValue)'
                 GROUP BY resource_arn HAVING count(*) > 1
                 """) == [])
         var told: [String: Int] = [:]
@@ -327,7 +327,7 @@ import Testing
                 case "DeleteEdge":
                     #expect(["IN_SYNC", "SYNC_FAILED", "DELETE_FAILED"].contains(before))
                     statuses[arn] = "DELETING"
-                case Store.edgeStatusChangeEvent:
+                case EventName.edgeConfigurationStatusChange.rawValue:
                     let next = (moves[before ?? ""] ?? []).map { move in
                         switch move {
                         case .awaiting(let status, _), .settled(let status, _): status

@@ -97,7 +97,7 @@ import Testing
                 try database.execute("UPDATE \(kind) SET status = '\(status)'")
                 #expect(try await store.setTags(key, [TagRecord(key: status, value: "")], .fresh()).word == "accepted")
                 #expect(try await store.removeTags(key, keys: [status], .fresh()).word == "accepted")
-                #expect(try await store.state(key)?.status == status)
+                #expect(try await store.state(key)?.status.rawValue == status)
             }
             try database.execute("UPDATE \(kind) SET status = 'DELETING'")
             #expect(try await store.setTags(key, Self.tags(0..<1), .fresh()).word == "refused: DELETING")

@@ -8,13 +8,13 @@ import Testing
 
 @Suite struct EdgeDeadlinesTests {
     private static func status(_ store: Store, _ name: String) async throws -> String? {
-        try await store.edgeConfiguration(.named(name))?.syncStatus
+        try await store.edgeConfiguration(.named(name))?.status.rawValue
     }
 
     /// How many events tell of a failed configuration.
     private static func failures(_ database: TestDatabase) throws -> [[SQLValue]] {
         try database.rows(
-            "SELECT resource_arn, count(*) FROM event WHERE type = '\(Store.edgeStatusChangeEvent)' GROUP BY resource_arn ORDER BY resource_arn"
+            "SELECT resource_arn, count(*) FROM event WHERE type = '\(EventName.edgeConfigurationStatusChange.rawValue)' GROUP BY resource_arn ORDER BY resource_arn"
         )
     }
 
@@ -47,7 +47,7 @@ import Testing
             try await deadlines.failOverdue()
             for (status, failed) in statuses {
                 let found = try #require(try await store.edgeConfiguration(.named(status)))
-                #expect(found.syncStatus == failed)
+                #expect(found.status.rawValue == failed)
                 #expect(found.failedStatusDetails == "The edge agent did not answer in time.")
                 #expect(try await store.events(of: found.streamARN).map(\.status) == ["CREATING", "ACTIVE", "SYNCING", failed])
             }
@@ -57,7 +57,8 @@ import Testing
             try await deadlines.failOverdue()
             #expect(try Self.failures(database).map { $0[1] } == [1, 1, 1, 1])
             #expect(
-                try database.rows("SELECT DISTINCT key_id, request_id FROM event WHERE type = '\(Store.edgeStatusChangeEvent)'")
+                try database.rows(
+                    "SELECT DISTINCT key_id, request_id FROM event WHERE type = '\(EventName.edgeConfigurationStatusChange.rawValue)'")
                     == [["weir", ""]])
             try database.clock.advance(by: 1)
             try await deadlines.failOverdue()
@@ -121,7 +122,7 @@ import Testing
                 try #require(try await agent.edgeConfiguration(.named("moved")))
             )
             #expect(try await agent.extendEdgeDeadline(extended, timeout: 100))
-            #expect(try await agent.moveEdgeConfiguration(moved, .awaiting(status: "ACKNOWLEDGED", timeout: 100), .fresh()))
+            #expect(try await agent.moveEdgeConfiguration(moved, .awaiting(status: .acknowledged, timeout: 100), .fresh()))
             gate.open()
             try await failing
             #expect(try await Self.status(store, "extended") == "SYNCING")

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct TransitionWorkerTests {
     private static func status(_ store: Store, _ name: String = "gate", _ kind: ResourceKind = .stream) async throws -> String? {
-        try await store.state(.named(name, kind: kind))?.status
+        try await store.state(.named(name, kind: kind))?.status.rawValue
     }
 
     private static func claims(_ faults: FaultInjectingDatabase) -> Int {
@@ -25,15 +25,15 @@ import Testing
             try await running([TransitionWorker(store: store, signal: signal, logger: .quiet)]) {
                 _ = try await store.createResource(key, .fresh("Create"))
                 signal.raise()
-                try await eventually("ACTIVE") { try await store.state(key)?.status == "ACTIVE" }
+                try await eventually("ACTIVE") { try await store.state(key)?.status == .active }
                 let created = try #require(try await store.state(key))
                 _ = try await store.update(key, expecting: created.version, .fresh("Update"))
                 signal.raise()
-                try await eventually("ACTIVE again") { try await store.state(key)?.status == "ACTIVE" }
+                try await eventually("ACTIVE again") { try await store.state(key)?.status == .active }
                 _ = try await store.delete(key, expectedVersion: nil, removalDelay: 0, .fresh("Delete"))
                 signal.raise()
                 try await eventually("gone") { try await store.state(key) == nil }
-                let change = kind.statusChangeEvent
+                let change = kind.statusChangeEvent.rawValue
                 #expect(
                     try await store.events(of: created.arn).map { "\($0.sequence) \($0.type) \($0.status)" } == [
                         "1 Create CREATING", "2 \(change) ACTIVE", "3 Update UPDATING", "4 \(change) ACTIVE", "5 Delete DELETING",

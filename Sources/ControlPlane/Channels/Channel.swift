@@ -5,12 +5,12 @@ extension ChannelRecord {
     /// As the API shows it.
     var info: ChannelInfo {
         ChannelInfo(
-            channelARN: arn, channelName: name, channelStatus: StreamStatus(rawValue: status),
+            channelARN: arn, channelName: name, channelStatus: StreamStatus(status),
             channelType: ChannelType(rawValue: channelType), creationTime: Timestamp(millisecondsSinceEpoch: creationTime),
             singleMasterConfiguration: SingleMasterConfiguration(messageTtlSeconds: Int(messageTtlSeconds)), version: version)
     }
 
-    var isDeleting: Bool { status == StreamStatus.deleting.rawValue }
+    var isDeleting: Bool { status == .deleting }
 }
 
 extension Call {

@@ -14,6 +14,6 @@ extension UpdateSignalingChannel: Rule {
             try await plane.store.updateChannel(
                 key, update, activationDelay: plane.rules.minimumDurations.updating, change)
         }
-        plane.workIsWaiting()
+        plane.committed(.task)
     }
 }

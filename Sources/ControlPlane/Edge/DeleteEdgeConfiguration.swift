@@ -13,9 +13,9 @@ extension DeleteEdgeConfiguration: Rule {
             case .accepted: return .done(())
             case .streamNotFound: throw .streamNotFound
             case .refused(let stream, let found):
-                guard stream.status != StreamStatus.deleting.rawValue else { throw .streamNotFound }
-                guard let found, let status = found.status else { throw .edgeConfigurationNotFound(key.name) }
-                guard EdgeStatusMachine.next(status, .deletionAccepted) != .refused else { throw .edgeConfigurationBusy(found) }
+                guard stream.status != .deleting else { throw .streamNotFound }
+                guard let found else { throw .edgeConfigurationNotFound(key.name) }
+                guard EdgeStatusMachine.next(found.status, .deletionAccepted) != .refused else { throw .edgeConfigurationBusy(found) }
                 return .overtaken
             }
         }

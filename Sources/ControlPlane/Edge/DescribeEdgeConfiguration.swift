@@ -8,6 +8,6 @@ extension DescribeEdgeConfiguration: Rule {
             creationTime: Timestamp(millisecondsSinceEpoch: found.creationTime), edgeAgentStatus: found.agentStatus,
             edgeConfig: try found.edgeConfig(), failedStatusDetails: found.failedStatusDetails,
             lastUpdatedTime: Timestamp(millisecondsSinceEpoch: found.lastUpdatedTime), streamARN: found.streamARN,
-            streamName: found.key.name, syncStatus: found.status)
+            streamName: found.key.name, syncStatus: found.syncStatus)
     }
 }

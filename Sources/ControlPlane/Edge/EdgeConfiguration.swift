@@ -22,13 +22,13 @@ extension OperationError {
     static func edgeConfigurationBusy(_ found: EdgeRecord) -> OperationError {
         OperationError(
             .resourceInUse,
-            "The edge configuration of the stream \(found.key.name) is \(found.syncStatus): wait until its agent is done, or its time is over."
+            "The edge configuration of the stream \(found.key.name) is \(found.status.rawValue): wait until its agent is done, or its time is over."
         )
     }
 }
 
 extension EdgeRecord {
-    var status: SyncStatus? { SyncStatus(rawValue: syncStatus) }
+    var syncStatus: SyncStatus { SyncStatus(status) }
 
     /// As it was set.
     func edgeConfig() throws(OperationError) -> EdgeConfig { try EdgeConfig.stored(configuration) }
@@ -47,6 +47,22 @@ extension EdgeRecord {
                     jobStatusDetails: $0.details, lastCollectedTime: Timestamp($0.collectedAt), lastUpdatedTime: Timestamp($0.updatedAt),
                     uploaderStatus: UploaderStatus(rawValue: $0.status))
             })
+    }
+}
+
+extension SyncStatus {
+    /// As the API shows it.
+    init(_ status: EdgeStatus) {
+        self =
+            switch status {
+            case .syncing: .syncing
+            case .acknowledged: .acknowledged
+            case .inSync: .inSync
+            case .syncFailed: .syncFailed
+            case .deleting: .deleting
+            case .deleteFailed: .deleteFailed
+            case .deletingAcknowledged: .deletingAcknowledged
+            }
     }
 }
 

@@ -1,4 +1,4 @@
-import Contract
+import Store
 
 /// The life of an edge configuration. This is the only place where a transition is defined; the guards of the statements name the same statuses,
 /// and a test compares the two. Reference, StartEdgeConfigurationUpdate and DeleteEdgeConfiguration.
@@ -18,8 +18,8 @@ enum EdgeStatusMachine {
     /// Where an event leads.
     enum Outcome: Sendable, Equatable {
         /// To a status in which the agent's next word is awaited.
-        case awaiting(SyncStatus)
-        case settled(SyncStatus)
+        case awaiting(EdgeStatus)
+        case settled(EdgeStatus)
         /// The configuration is no more.
         case gone
         /// The event has happened already: it is accepted and tells nothing new.
@@ -28,7 +28,7 @@ enum EdgeStatusMachine {
         case refused
     }
 
-    static func next(_ status: SyncStatus, _ event: Event) -> Outcome {
+    static func next(_ status: EdgeStatus, _ event: Event) -> Outcome {
         switch (status, event) {
         case (.inSync, .updateAccepted), (.syncFailed, .updateAccepted), (.deleteFailed, .updateAccepted): .awaiting(.syncing)
         case (.inSync, .deletionAccepted), (.syncFailed, .deletionAccepted), (.deleteFailed, .deletionAccepted): .awaiting(.deleting)

@@ -28,6 +28,6 @@ extension ListEdgeAgentConfigurations: Rule {
             creationTime: Timestamp(millisecondsSinceEpoch: found.creationTime), edgeConfig: try found.edgeConfig(),
             failedStatusDetails: found.failedStatusDetails,
             lastUpdatedTime: Timestamp(millisecondsSinceEpoch: found.lastUpdatedTime), streamARN: found.streamARN,
-            streamName: found.key.name, syncStatus: found.status)
+            streamName: found.key.name, syncStatus: found.syncStatus)
     }
 }

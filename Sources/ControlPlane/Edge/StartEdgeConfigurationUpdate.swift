@@ -36,10 +36,10 @@ extension StartEdgeConfigurationUpdate: Rule {
             case .accepted: return .done(())
             case .streamNotFound: throw .streamNotFound
             case .refused(let stream, let found):
-                guard stream.status == StreamStatus.active.rawValue else { return .hindered(key, status: stream.status) }
+                guard stream.status == .active else { return .hindered(key, status: stream.status) }
                 guard stream.dataRetentionInHours > 0 else { throw .noDataRetention(key.name, "an edge configuration") }
-                guard let found, let status = found.status else { return .overtaken }
-                guard EdgeStatusMachine.next(status, .updateAccepted) != .refused else { throw .edgeConfigurationBusy(found) }
+                guard let found else { return .overtaken }
+                guard EdgeStatusMachine.next(found.status, .updateAccepted) != .refused else { throw .edgeConfigurationBusy(found) }
                 guard found.hubDeviceARN == wanted.hubDeviceArn else {
                     throw OperationError(
                         .resourceInUse,

@@ -39,19 +39,18 @@ extension Call {
         let what = "The edge configuration of the stream \(subject.key.name)"
         return try await attempt(what) { () async throws(OperationError) -> Attempt<SyncStatus?> in
             let found = try await edgeConfiguration(subject, revision: revision)
-            guard let status = found.status else { return .overtaken }
             let move: Store.EdgeMove
-            switch EdgeStatusMachine.next(status, event) {
-            case .awaiting(let next): move = .awaiting(status: next.rawValue, timeout: plane.rules.edgeTimeout)
-            case .settled(let next): move = .settled(status: next.rawValue, details: details)
+            switch EdgeStatusMachine.next(found.status, event) {
+            case .awaiting(let next): move = .awaiting(status: next, timeout: plane.rules.edgeTimeout)
+            case .settled(let next): move = .settled(status: next, details: details)
             case .gone: move = .gone
             case .known:
                 if event == .acknowledged { try await extendDeadline(found) }
-                return .done(status)
+                return .done(found.syncStatus)
             case .refused:
                 throw OperationError(
                     .resourceInUse,
-                    "The edge configuration of the stream \(subject.key.name) is \(status.rawValue), which does not allow this.")
+                    "The edge configuration of the stream \(subject.key.name) is \(found.status.rawValue), which does not allow this.")
             }
             let isMoved = try await plane.ask { store throws(Store.Failure) in
                 try await store.moveEdgeConfiguration(found, move, newChange(repeatable: false))
@@ -71,7 +70,7 @@ extension Call {
 extension Store.EdgeMove {
     fileprivate var syncStatus: SyncStatus? {
         switch self {
-        case .awaiting(let status, _), .settled(let status, _): SyncStatus(rawValue: status)
+        case .awaiting(let status, _), .settled(let status, _): SyncStatus(status)
         case .gone: nil
         }
     }

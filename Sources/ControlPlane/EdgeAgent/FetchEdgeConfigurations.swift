@@ -83,15 +83,14 @@ extension FetchEdgeConfigurations: Rule {
 
     /// What the agent has to do for a configuration; nil where that is nothing.
     private static func item(_ record: EdgeRecord, heldRevision: String?) throws(OperationError) -> AgentEdgeConfiguration? {
-        guard let status = record.status else { return nil }
-        switch status {
+        switch record.status {
         case .syncing, .acknowledged, .deleting, .deletingAcknowledged: break
         case .inSync: if heldRevision == record.revision { return nil }
         case .syncFailed, .deleteFailed: return nil
         }
         return AgentEdgeConfiguration(
             edgeConfig: try record.edgeConfig(), revision: record.revision, streamARN: record.streamARN, streamName: record.key.name,
-            syncStatus: status)
+            syncStatus: record.syncStatus)
     }
 }
 

@@ -51,8 +51,8 @@ extension Call {
                     .resourceInUse, "The stream \(streamARN) holds the media of the channel \(other) already: disable that first.")
             case .streamInUse(nil): return .overtaken
             case .refused(let found, let foundStream):
-                guard found.status == StreamStatus.active.rawValue else { return .hindered(channel, status: found.status) }
-                guard foundStream.status == StreamStatus.active.rawValue else { return .hindered(stream, status: foundStream.status) }
+                guard found.status == .active else { return .hindered(channel, status: found.status) }
+                guard foundStream.status == .active else { return .hindered(stream, status: foundStream.status) }
                 guard foundStream.dataRetentionInHours > 0 else { throw .noDataRetention(stream.name, "media storage") }
                 if let other = found.mediaStorageStreamARN, other != streamARN {
                     throw OperationError(

@@ -6,11 +6,24 @@ extension StreamRecord {
     var info: StreamInfo {
         StreamInfo(
             creationTime: Timestamp(millisecondsSinceEpoch: creationTime), dataRetentionInHours: Int(dataRetentionInHours),
-            deviceName: deviceName, kmsKeyID: kmsKeyID, mediaType: mediaType, status: StreamStatus(rawValue: status), streamARN: arn,
+            deviceName: deviceName, kmsKeyID: kmsKeyID, mediaType: mediaType, status: StreamStatus(status), streamARN: arn,
             streamName: name, version: version)
     }
 
-    var isDeleting: Bool { status == StreamStatus.deleting.rawValue }
+    var isDeleting: Bool { status == .deleting }
+}
+
+extension StreamStatus {
+    /// As the API shows it, of streams and channels.
+    init(_ status: ResourceStatus) {
+        self =
+            switch status {
+            case .creating: .creating
+            case .active: .active
+            case .updating: .updating
+            case .deleting: .deleting
+            }
+    }
 }
 
 extension Call {

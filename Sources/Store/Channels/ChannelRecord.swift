@@ -4,8 +4,7 @@ public struct ChannelRecord: Sendable, Hashable {
     public let arn: String
     /// Milliseconds since the epoch, by the database's clock.
     public let creationTime: Int64
-    /// One of CREATING, ACTIVE, UPDATING, DELETING.
-    public let status: String
+    public let status: ResourceStatus
     public let version: String
     /// SINGLE_MASTER or FULL_MESH.
     public let channelType: String

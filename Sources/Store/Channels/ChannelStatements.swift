@@ -6,7 +6,7 @@ enum ChannelStatements {
 
     private static func record(_ row: inout Row) throws(DatabaseError) -> ChannelRecord {
         ChannelRecord(
-            name: try row.text(), arn: try row.text(), creationTime: try row.integer(), status: try row.text(), version: try row.text(),
+            name: try row.text(), arn: try row.text(), creationTime: try row.integer(), status: try row.value(), version: try row.text(),
             channelType: try row.text(), messageTtlSeconds: try row.integer(), mediaStorageStreamARN: try row.optionalText())
     }
 
@@ -103,7 +103,7 @@ enum ChannelStatements {
         channel.change_token = $4 AND channel.media_storage_stream_arn IN
             (SELECT arn FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4)
         """
-    private static let unmappedEvent = "MediaStorageConfigurationChange"
+    private static let unmappedEvent = EventName.mediaStorageConfigurationChange.rawValue
 
     static let insertUnmappingEvent = Statement<Void>(
         "event.insert-for-unmapped-channel",

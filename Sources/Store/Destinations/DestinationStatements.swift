@@ -10,16 +10,12 @@ enum DestinationStatements {
 
     static func record(_ row: inout Row) throws(DatabaseError) -> DestinationRecord {
         let id = try row.text()
-        guard let origin = DestinationOrigin(rawValue: try row.text()), let kind = DestinationKind(rawValue: try row.text()) else {
-            throw DatabaseError(.mistake, "a destination of an unknown kind")
-        }
+        let (origin, kind) = (try row.value(DestinationOrigin.self), try row.value(DestinationKind.self))
         let target = try row.text()
         let (account, region, types, prefix) = (
             try row.optionalText(), try row.optionalText(), try row.optionalText(), try row.optionalText()
         )
-        guard let status = DestinationStatus(rawValue: try row.text()) else {
-            throw DatabaseError(.mistake, "a destination in an unknown status")
-        }
+        let status = try row.value(DestinationStatus.self)
         return DestinationRecord(
             id: id, origin: origin, kind: kind, target: target, account: account, region: region,
             types: types.map { $0.split(separator: ",").map(String.init) }, resourcePrefix: prefix, status: status,
@@ -162,12 +158,14 @@ enum DestinationStatements {
         """
     ) { row throws(DatabaseError) in try row.text() }
 
+    private static let paused = EventName.destinationPaused.rawValue
+
     /// Tells under the ARN $2 that the change $3 has paused the destination $1, at the moment $4.
     static let insertPausedEvent = Statement<Void>(
         "event.insert-for-paused-destination",
         """
         INSERT INTO event (resource_arn, sequence, type, account, region, status, version, change_token, key_id, request_id, occurred_at)
-        SELECT CAST($2 AS TEXT), CAST($4 AS BIGINT), 'DestinationPaused', coalesce(account, ''), coalesce(region, ''), status, '', change_token, '', '',
+        SELECT CAST($2 AS TEXT), CAST($4 AS BIGINT), '\(paused)', coalesce(account, ''), coalesce(region, ''), status, '', change_token, '', '',
             CAST($4 AS BIGINT)
         FROM destination WHERE id = $1 AND change_token = $3
         """)

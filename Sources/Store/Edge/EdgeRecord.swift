@@ -1,3 +1,14 @@
+/// How far an edge configuration has come on its way to the agent.
+public enum EdgeStatus: String, Sendable, CaseIterable {
+    case syncing = "SYNCING"
+    case acknowledged = "ACKNOWLEDGED"
+    case inSync = "IN_SYNC"
+    case syncFailed = "SYNC_FAILED"
+    case deleting = "DELETING"
+    case deleteFailed = "DELETE_FAILED"
+    case deletingAcknowledged = "DELETING_ACKNOWLEDGED"
+}
+
 /// The edge configuration of a stream as it is stored, with what its agent said last.
 public struct EdgeRecord: Sendable, Hashable {
     /// The stream's, in the incarnation that the configuration is for.
@@ -8,8 +19,7 @@ public struct EdgeRecord: Sendable, Hashable {
     public let configuration: String
     /// New with each accepted update and deletion; the agent's words name it.
     public let revision: String
-    /// SYNCING, ACKNOWLEDGED, IN_SYNC, SYNC_FAILED, DELETING, DELETE_FAILED or DELETING_ACKNOWLEDGED.
-    public let syncStatus: String
+    public let status: EdgeStatus
     public let failedStatusDetails: String?
     /// Milliseconds since the epoch, like all times here.
     public let creationTime: Int64

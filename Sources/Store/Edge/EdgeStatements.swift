@@ -12,7 +12,7 @@ enum EdgeStatements {
     private static func record(_ row: inout Row) throws(DatabaseError) -> EdgeRecord {
         EdgeRecord(
             key: ResourceKey(.stream, account: try row.text(), region: try row.text(), name: try row.text()), streamARN: try row.text(),
-            hubDeviceARN: try row.text(), configuration: try row.text(), revision: try row.text(), syncStatus: try row.text(),
+            hubDeviceARN: try row.text(), configuration: try row.text(), revision: try row.text(), status: try row.value(),
             failedStatusDetails: try row.optionalText(), creationTime: try row.integer(), lastUpdatedTime: try row.integer(),
             recorder: try report(&row), uploader: try report(&row))
     }

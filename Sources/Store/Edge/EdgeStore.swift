@@ -40,7 +40,7 @@ extension Store {
         _ key: ResourceKey, hubDeviceARN: String, configuration: String, revision: String, timeout: Int64, _ change: Change
     ) async throws(DatabaseError) -> EdgeChange {
         try await changeEdge(
-            key, EdgeStatements.start, "SYNCING",
+            key, EdgeStatements.start, .syncing,
             [.integer(key.creationTime), .text(hubDeviceARN), .text(configuration), .text(revision), .integer(timeout)], change)
     }
 
@@ -49,17 +49,17 @@ extension Store {
         _ key: ResourceKey, revision: String, timeout: Int64, _ change: Change
     ) async throws(DatabaseError) -> EdgeChange {
         try await changeEdge(
-            key, EdgeStatements.delete, "DELETING", [.integer(key.creationTime), .text(revision), .integer(timeout)], change)
+            key, EdgeStatements.delete, .deleting, [.integer(key.creationTime), .text(revision), .integer(timeout)], change)
     }
 
     private func changeEdge(
-        _ key: ResourceKey, _ statement: Statement<String>, _ status: String, _ arguments: [SQLValue], _ change: Change
+        _ key: ResourceKey, _ statement: Statement<String>, _ status: EdgeStatus, _ arguments: [SQLValue], _ change: Change
     ) async throws(DatabaseError) -> EdgeChange {
         var batch = Batch()
         batch.add(key.statements.lock, key.arguments)
         let guarded = batch.add(statement, key.arguments + [.text(change.token)] + arguments)
         batch.add(EdgeStatements.touchStream, key.arguments + [.text(change.token)])
-        batch.addRecord(of: change, status: status, on: key)
+        batch.addRecord(of: change, status: status.rawValue, on: key)
         switch try await commit(batch, guarded: guarded, change, key) {
         case .accepted: return .accepted
         case .violated(let other): throw DatabaseError(.mistake, "changing an edge configuration violated \(other)")
@@ -72,8 +72,8 @@ extension Store {
     /// Where an edge configuration goes from where it was found.
     public enum EdgeMove: Sendable, Hashable {
         /// To a status that waits for the agent's next word, for so many milliseconds.
-        case awaiting(status: String, timeout: Int64)
-        case settled(status: String, details: String?)
+        case awaiting(status: EdgeStatus, timeout: Int64)
+        case settled(status: EdgeStatus, details: String?)
         /// It is no more.
         case gone
     }
@@ -84,7 +84,7 @@ extension Store {
         _ found: EdgeRecord, _ move: EdgeMove, onlyOverdue: Bool = false, _ change: Change
     ) async throws(DatabaseError) -> Bool {
         let key = found.key
-        var (status, details, timeout): (String, String?, Int64?) = (found.syncStatus, nil, nil)
+        var (status, details, timeout): (EdgeStatus, String?, Int64?) = (found.status, nil, nil)
         switch move {
         case .awaiting(let next, let milliseconds): (status, timeout) = (next, milliseconds)
         case .settled(let next, let text): (status, details) = (next, text)
@@ -96,12 +96,14 @@ extension Store {
         let moved = batch.add(
             EdgeStatements.move,
             key.arguments + [
-                .text(change.token), .text(found.streamARN), .text(found.revision), .text(found.syncStatus), .text(status), .text(details),
+                .text(change.token), .text(found.streamARN), .text(found.revision), .text(found.status.rawValue), .text(status.rawValue),
+                .text(details),
                 .integer(timeout), .integer(onlyOverdue ? 1 : 0),
             ])
         batch.add(EdgeStatements.touchStream, key.arguments + [.text(change.token)])
         batch.add(
-            event: Self.edgeStatusChangeEvent, status: move == .gone ? "DELETED" : status, on: key, keyID: change.keyID,
+            event: EventName.edgeConfigurationStatusChange.rawValue, status: move == .gone ? "DELETED" : status.rawValue, on: key,
+            keyID: change.keyID,
             requestID: change.requestID, token: change.token)
         if move == .gone { batch.add(EdgeStatements.remove, key.arguments + [.text(change.token)]) }
         switch try await commit(batch, guarded: moved, change, key) {
@@ -111,15 +113,12 @@ extension Store {
         }
     }
 
-    /// The type of the events that tell where an edge configuration went without an operator's call.
-    public static let edgeStatusChangeEvent = "EdgeConfigurationStatusChange"
-
     /// Gives the agent `timeout` milliseconds for its next word. False where the configuration is not as it was found any more.
     public func extendEdgeDeadline(_ found: EdgeRecord, timeout: Int64) async throws(DatabaseError) -> Bool {
         var batch = Batch()
         let extended = batch.add(
             EdgeStatements.extendDeadline,
-            found.key.arguments + [.text(found.streamARN), .text(found.revision), .text(found.syncStatus), .integer(timeout)])
+            found.key.arguments + [.text(found.streamARN), .text(found.revision), .text(found.status.rawValue), .integer(timeout)])
         return try await !write(batch).rows(extended).isEmpty
     }
 

@@ -275,11 +275,8 @@ enum DeliveryStatements {
         """
     ) { row throws(DatabaseError) in
         let id = try row.text()
-        guard let state = DeliveryState(rawValue: try row.text()) else {
-            throw DatabaseError(.mistake, "a delivery in an unknown state")
-        }
         return DeliveryRecord(
-            destinationID: id, state: state, attempts: try row.integer(), isReplay: try row.integer() == 1,
+            destinationID: id, state: try row.value(), attempts: try row.integer(), isReplay: try row.integer() == 1,
             finishedAt: try row.optionalInteger(), lastStatus: try row.optionalInteger(), lastError: try row.optionalText())
     }
 

@@ -171,14 +171,15 @@ extension Store {
     /// Tells of something that no resource counts, such as a limit that was reached: once for each `subjectARN` and moment. False where that
     /// was told already.
     public func tell(
-        _ type: String, subjectARN: String, account: String, region: String, status: String, keyID: String, requestID: String,
+        _ name: EventName, subjectARN: String, account: String, region: String, status: String, keyID: String, requestID: String,
         at moment: Int64, token: String
     ) async throws(DatabaseError) -> Bool {
         var batch = Batch()
         let told = batch.add(
             DeliveryStatements.insertEvent,
             [
-                .text(subjectARN), .text(type), .text(account), .text(region), .text(status), .text(token), .text(keyID), .text(requestID),
+                .text(subjectARN), .text(name.rawValue), .text(account), .text(region), .text(status), .text(token), .text(keyID),
+                .text(requestID),
                 .integer(moment),
             ])
         batch.addDeliveries(of: subjectARN, at: moment, token: token)

@@ -24,7 +24,7 @@ enum InstanceStatements {
     ) { row throws(DatabaseError) in
         InstanceRecord(
             id: try row.text(), host: try row.text(), processID: try row.integer(), version: try row.text(), roles: try row.text(),
-            schemaVersion: try row.integer(), startedAt: try row.integer(), heartbeatAge: try row.integer(), status: try row.text(),
+            schemaVersion: try row.integer(), startedAt: try row.integer(), heartbeatAge: try row.integer(), status: try row.value(),
             requestsPerSecond: try row.integer(), leasedTasks: try row.integer(), address: try row.optionalText())
     }
 

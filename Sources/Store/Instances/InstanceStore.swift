@@ -1,5 +1,13 @@
 public import SQL
 
+/// Whether an instance takes calls.
+public enum InstanceStatus: String, Sendable {
+    case running = "RUNNING"
+    /// It is about to stop.
+    case draining = "DRAINING"
+    case stopped = "STOPPED"
+}
+
 /// A process that serves this deployment, as it tells of itself.
 public struct InstanceRecord: Sendable, Hashable {
     /// Random: another with each start.
@@ -16,8 +24,8 @@ public struct InstanceRecord: Sendable, Hashable {
     public let startedAt: Int64
     /// Milliseconds since it was last heard of.
     public let heartbeatAge: Int64
-    /// RUNNING, DRAINING or STOPPED, as it said last.
-    public let status: String
+    /// As it said last.
+    public let status: InstanceStatus
     /// As of its last heartbeat.
     public let requestsPerSecond: Int64
     /// Tasks that it held as of its last heartbeat.
@@ -27,7 +35,7 @@ public struct InstanceRecord: Sendable, Hashable {
 
     public init(
         id: String, host: String, processID: Int64, version: String, roles: String, schemaVersion: Int64, startedAt: Int64 = 0,
-        heartbeatAge: Int64 = 0, status: String, requestsPerSecond: Int64, leasedTasks: Int64, address: String? = nil
+        heartbeatAge: Int64 = 0, status: InstanceStatus, requestsPerSecond: Int64, leasedTasks: Int64, address: String? = nil
     ) {
         self.id = id
         self.host = host
@@ -47,11 +55,11 @@ public struct InstanceRecord: Sendable, Hashable {
     public static let lifetime: Int64 = 15_000
 
     /// Whether it is to be counted with: it runs, and was heard of lately.
-    public var isAlive: Bool { status != "STOPPED" && heartbeatAge < Self.lifetime }
+    public var isAlive: Bool { status != .stopped && heartbeatAge < Self.lifetime }
 
     /// Whether clients are sent to it with calls of the control plane.
     public var servesControlPlane: Bool {
-        isAlive && status == "RUNNING" && roles.split(separator: ",").contains { $0 == "control" || $0 == "api" }
+        isAlive && status == .running && roles.split(separator: ",").contains { $0 == "control" || $0 == "api" }
     }
 }
 
@@ -77,7 +85,7 @@ extension Store {
             InstanceStatements.beat,
             [
                 .text(instance.id), .text(instance.host), .integer(instance.processID), .text(instance.version), .text(instance.roles),
-                .integer(instance.schemaVersion), .text(instance.status), .integer(instance.requestsPerSecond),
+                .integer(instance.schemaVersion), .text(instance.status.rawValue), .integer(instance.requestsPerSecond),
                 .integer(instance.leasedTasks), instance.address.map { .text($0) } ?? .null,
             ])
         _ = try await write(batch)

@@ -30,11 +30,18 @@ public struct ResourceKey: Sendable, Hashable {
     var statements: ResourceStatements { kind.statements }
 }
 
+/// Where a stream or channel is in its life.
+public enum ResourceStatus: String, Sendable, CaseIterable {
+    case creating = "CREATING"
+    case active = "ACTIVE"
+    case updating = "UPDATING"
+    case deleting = "DELETING"
+}
+
 /// What of a resource decides whether it may be changed.
 public struct ResourceState: Sendable, Hashable {
     public let arn: String
-    /// One of CREATING, ACTIVE, UPDATING, DELETING.
-    public let status: String
+    public let status: ResourceStatus
     public let version: String
     /// 0 for a channel.
     public let dataRetentionInHours: Int64

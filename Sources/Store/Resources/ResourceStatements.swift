@@ -56,7 +56,7 @@ struct ResourceStatements: Sendable {
     struct TagRow: Sendable {
         let key: String?
         let value: String?
-        let status: String
+        let status: ResourceStatus
     }
 
     static let stream = ResourceStatements(
@@ -84,7 +84,7 @@ extension ResourceStatements {
 
     private init(_ kind: ResourceKind, retention: String, mapping: String) {
         let table = kind.rawValue
-        let event = kind.statusChangeEvent
+        let event = kind.statusChangeEvent.rawValue
         let one = "account = $1 AND region = $2 AND name = $3"
         let incarnation = "\(one) AND (CAST($5 AS BIGINT) IS NULL OR creation_time = $5)"
         let changed = "\(one) AND change_token = $4"
@@ -97,7 +97,7 @@ extension ResourceStatements {
             """
         ) { row throws(DatabaseError) in
             ResourceState(
-                arn: try row.text(), status: try row.text(), version: try row.text(), dataRetentionInHours: try row.integer(),
+                arn: try row.text(), status: try row.value(), version: try row.text(), dataRetentionInHours: try row.integer(),
                 isMapped: try row.integer() == 1)
         }
         lock = Statement("\(table).lock", "SELECT arn FROM \(table) WHERE \(one) /*postgres FOR UPDATE */")
@@ -190,7 +190,7 @@ extension ResourceStatements {
             ORDER BY tag.key
             """
         ) { row throws(DatabaseError) in
-            TagRow(key: try row.optionalText(), value: try row.optionalText(), status: try row.text())
+            TagRow(key: try row.optionalText(), value: try row.optionalText(), status: try row.value())
         }
         setTag = Statement(
             "tag.set-on-\(table)",
@@ -260,10 +260,10 @@ extension ResourceKind {
     }
 
     /// The type of the events that tell of a status reached without a call.
-    public var statusChangeEvent: String {
+    public var statusChangeEvent: EventName {
         switch self {
-        case .stream: "StreamStatusChange"
-        case .channel: "ChannelStatusChange"
+        case .stream: .streamStatusChange
+        case .channel: .channelStatusChange
         }
     }
 }

@@ -68,7 +68,7 @@ extension Store {
     }
 
     /// The resource's status and all its tags, or nil where there is no such resource.
-    public func tags(_ key: ResourceKey) async throws(DatabaseError) -> (status: String, tags: [TagRecord])? {
+    public func tags(_ key: ResourceKey) async throws(DatabaseError) -> (status: ResourceStatus, tags: [TagRecord])? {
         let rows = try await database.read(key.statements.tags, key.arguments + [.integer(key.creationTime)])
         guard let status = rows.first?.status else { return nil }
         let tags = rows.compactMap { row -> TagRecord? in

@@ -4,8 +4,7 @@ public struct StreamRecord: Sendable, Hashable {
     public let arn: String
     /// Milliseconds since the epoch, by the database's clock.
     public let creationTime: Int64
-    /// One of CREATING, ACTIVE, UPDATING, DELETING.
-    public let status: String
+    public let status: ResourceStatus
     public let version: String
     public let deviceName: String?
     public let mediaType: String?

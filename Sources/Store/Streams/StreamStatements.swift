@@ -8,7 +8,7 @@ enum StreamStatements {
 
     private static func record(_ row: inout Row) throws(DatabaseError) -> StreamRecord {
         StreamRecord(
-            name: try row.text(), arn: try row.text(), creationTime: try row.integer(), status: try row.text(), version: try row.text(),
+            name: try row.text(), arn: try row.text(), creationTime: try row.integer(), status: try row.value(), version: try row.text(),
             deviceName: try row.optionalText(), mediaType: try row.optionalText(), kmsKeyID: try row.text(),
             dataRetentionInHours: try row.integer(), defaultStorageTier: try row.text())
     }

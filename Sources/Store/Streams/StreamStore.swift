@@ -93,7 +93,7 @@ extension Store {
         }
         batch.addRecord(of: change, on: key)
         let outcome = try await resourceChange(batch, guarded: configured, change, key)
-        guard case .refused(let found) = outcome, let destination, found.status == "ACTIVE",
+        guard case .refused(let found) = outcome, let destination, found.status == .active,
             !needsRetention || found.dataRetentionInHours > 0
         else { return outcome }
         let room = try await database.read(

@@ -70,8 +70,7 @@ enum TaskStatements {
         RETURNING task.kind, task.account, task.region, task.name, task.resource_arn, task.key_id, task.request_id, task.attempt
         """
     ) { row throws(DatabaseError) in
-        let kind = try row.text()
-        guard let kind = TaskKind(rawValue: kind) else { throw DatabaseError(.mistake, "unknown kind of task \(kind)") }
+        let kind = try row.value(TaskKind.self)
         return TaskRecord(
             kind: kind, key: ResourceKey(kind.resource, account: try row.text(), region: try row.text(), name: try row.text()),
             resourceARN: try row.text(), keyID: try row.text(), requestID: try row.text(), attempt: try row.integer())

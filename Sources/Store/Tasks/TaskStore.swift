@@ -55,7 +55,8 @@ extension Store {
         batch.add(ResourceStatements.lockUsage, [.text(key.account), .text(key.region)])
         let claimed = batch.add(statements.claimRemoval, changed + [.text(task.resourceARN), .text(leaseToken)])
         batch.add(
-            event: key.kind.statusChangeEvent, status: "DELETED", on: key, keyID: task.keyID, requestID: task.requestID, token: changeToken)
+            event: key.kind.statusChangeEvent.rawValue, status: "DELETED", on: key, keyID: task.keyID, requestID: task.requestID,
+            token: changeToken)
         batch.add(statements.uncount, changed)
         batch.add(statements.removeTags, changed)
         switch key.kind {

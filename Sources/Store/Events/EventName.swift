@@ -1,0 +1,11 @@
+/// The types of events that no call names: what follows from calls, and what the deployment tells of itself. The event of a call has the name of
+/// its operation. In the order of the documentation.
+public enum EventName: String, Sendable, CaseIterable {
+    case streamStatusChange = "StreamStatusChange"
+    case channelStatusChange = "ChannelStatusChange"
+    case mediaStorageConfigurationChange = "MediaStorageConfigurationChange"
+    case edgeConfigurationStatusChange = "EdgeConfigurationStatusChange"
+    case limitReached = "LimitReached"
+    case destinationPaused = "DestinationPaused"
+    case test = "Test"
+}
