@@ -56,19 +56,19 @@ import Testing
                 try await store.enableMediaStorage(key, stream: .named("gate"), streamARN: stream.arn, .fresh("Enable")).word == "accepted")
             let update = ChannelUpdate(expectedVersion: before.version, newVersion: "v2", messageTtlSeconds: 120)
             #expect(try await store.updateChannel(key, update, activationDelay: 50, .fresh("UpdateSignalingChannel")).word == "accepted")
-            func expect(_ status: String) async throws {
+            func expect(_ status: ResourceStatus) async throws {
                 #expect(
                     try await store.channel(key)
                         == ChannelRecord(
                             name: "door", arn: before.arn, creationTime: before.creationTime, status: status, version: "v2",
                             channelType: before.channelType, messageTtlSeconds: 120, mediaStorageStreamARN: stream.arn))
             }
-            try await expect("UPDATING")
+            try await expect(.updating)
             try await store.finishTasks()
-            try await expect("UPDATING")
+            try await expect(.updating)
             try database.clock.advance(by: 50)
             try await store.finishTasks()
-            try await expect("ACTIVE")
+            try await expect(.active)
             #expect(
                 try await store.history(before.arn) == [
                     "CreateSignalingChannel CREATING", "ChannelStatusChange ACTIVE", "Enable ACTIVE", "UpdateSignalingChannel UPDATING",

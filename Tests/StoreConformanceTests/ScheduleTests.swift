@@ -328,9 +328,9 @@ import Testing
                     #expect(["IN_SYNC", "SYNC_FAILED", "DELETE_FAILED"].contains(before))
                     statuses[arn] = "DELETING"
                 case EventName.edgeConfigurationStatusChange.rawValue:
-                    let next = (moves[before ?? ""] ?? []).map { move in
+                    let next = (before.flatMap(EdgeStatus.init).flatMap { moves[$0] } ?? []).map { move in
                         switch move {
-                        case .awaiting(let status, _), .settled(let status, _): status
+                        case .awaiting(let status, _), .settled(let status, _): status.rawValue
                         case .gone: "DELETED"
                         }
                     }
