@@ -11,10 +11,10 @@ COPY Migrations Migrations
 COPY Sources Sources
 COPY Tests Tests
 COPY ops ops
-RUN swift build -c release --product weir \
+RUN swift build -c release --product weir --static-swift-stdlib \
     && install -D -m 755 "$(swift build -c release --show-bin-path)/weir" /out/weir
 
-FROM swift:6.3-bookworm-slim
+FROM debian:bookworm-slim
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends ca-certificates libpq5 libsqlite3-0 \
     && rm -rf /var/lib/apt/lists/* \
