@@ -53,22 +53,32 @@ public final class AccessLog: Service {
         guard isEnabled else { return }
         let exchange = record.exchange
         guard exchange.caller != nil || hasRoomForStranger(now) else { return }
-        var line = time(now)
-        line += " request status=\(record.status) ms=\(Self.milliseconds(record.seconds)) request_id=\(exchange.requestID)"
-        if let operation = exchange.pathOperation { line += " operation=\(operation.name)" }
-        if let caller = exchange.caller { line += " account=\(caller.account) region=\(caller.region) key=\(caller.keyID)" }
-        if exchange.caller == nil {
-            line += " peer=\(exchange.peer.address)"
-            if let key = exchange.claimedKeyID { line += " key_tried=\(key)" }
+        let second = second(now)
+        add { line in
+            line.append(time: second, now % 1000)
+            line.append(" request status=", record.status)
+            let microseconds = Int(record.seconds * 1_000_000)
+            line.append(" ms=", microseconds / 1000)
+            line.append(thousandths: microseconds % 1000)
+            line.append(" request_id=", exchange.requestID)
+            if let operation = exchange.pathOperation { line.append(" operation=", operation.name) }
+            if let caller = exchange.caller {
+                line.append(" account=", caller.account)
+                line.append(" region=", caller.region)
+                line.append(" key=", caller.keyID)
+            } else {
+                line.append(" peer=", exchange.peer.address)
+                if let key = exchange.claimedKeyID { line.append(" key_tried=", key) }
+            }
+            if let resource = exchange.resourceName { line.append(" resource=", resource) }
+            line.append(" in=", record.bytesIn)
+            line.append(" out=", record.bytesOut)
+            if !record.isWhole { line.append(" client=left") }
+            if let error = exchange.error {
+                line.append(" error=", error.code.rawValue)
+                if let context = error.privateContext { line.append(" context=\"", context.filter { $0 != "\"" && !$0.isNewline } + "\"") }
+            }
         }
-        if let resource = exchange.resourceName { line += " resource=\(resource)" }
-        line += " in=\(record.bytesIn) out=\(record.bytesOut)"
-        if !record.isWhole { line += " client=left" }
-        if let error = exchange.error {
-            line += " error=\(error.code.rawValue)"
-            if let context = error.privateContext { line += " context=\"\(context.filter { $0 != "\"" && !$0.isNewline })\"" }
-        }
-        add(line)
     }
 
     /// How many requests without a verified caller get a line each second.
@@ -93,34 +103,67 @@ public final class AccessLog: Service {
         }
         guard count > 0 else { return }
         let now = Int64(Date().timeIntervalSince1970 * 1000)
-        add(time(now) + " requests left_out=\(count) why=\"more than \(Self.strangersEachSecond) a second without a verified caller\"")
+        let second = second(now)
+        add { line in
+            line.append(time: second, now % 1000)
+            line.append(" requests left_out=", count)
+            line.append(" why=\"more than ", Self.strangersEachSecond)
+            line.append(" a second without a verified caller\"")
+        }
     }
 
-    private func add(_ line: String) {
+    private func add(_ write: (inout [UInt8]) -> Void) {
         let isFull = waiting.withLock { waiting in
-            waiting.append(contentsOf: line.utf8)
+            write(&waiting)
             waiting.append(UInt8(ascii: "\n"))
             return waiting.count >= 65_536
         }
         if isFull { flush() }
     }
 
-    private static func milliseconds(_ seconds: Double) -> String {
-        let microseconds = Int64(seconds * 1_000_000)
-        return "\(microseconds / 1000)." + threeDigits(microseconds % 1000)
-    }
-
-    /// The time in UTC, to the millisecond: `2023-11-07T04:58:05.123Z`.
-    private func time(_ now: Int64) -> String {
+    /// The second in UTC: `2023-11-07T04:58:05`.
+    private func second(_ now: Int64) -> String {
         let second = now / 1000
-        let text = cachedTime.withLock { cached in
-            if cached.second != second { cached = (second, Date(timeIntervalSince1970: Double(second)).formatted(.iso8601)) }
+        return cachedTime.withLock { cached in
+            if cached.second != second {
+                cached = (second, String(Date(timeIntervalSince1970: Double(second)).formatted(.iso8601).dropLast()))
+            }
             return cached.text
         }
-        return text.dropLast() + "." + Self.threeDigits(now % 1000) + "Z"
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(_ text: StaticString) {
+        append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    private static func threeDigits(_ number: Int64) -> String {
-        number < 10 ? "00\(number)" : number < 100 ? "0\(number)" : "\(number)"
+    fileprivate mutating func append(_ name: StaticString, _ value: String) {
+        append(name)
+        append(contentsOf: value.utf8)
+    }
+
+    fileprivate mutating func append(_ name: StaticString, _ value: Int) {
+        append(name)
+        append(decimal: value)
+    }
+
+    /// The second and its milliseconds: `2023-11-07T04:58:05.123Z`.
+    fileprivate mutating func append(time second: String, _ milliseconds: Int64) {
+        append(contentsOf: second.utf8)
+        append(thousandths: Int(milliseconds))
+        append(UInt8(ascii: "Z"))
+    }
+
+    /// A point and three digits.
+    fileprivate mutating func append(thousandths: Int) {
+        append(UInt8(ascii: "."))
+        for unit in [100, 10, 1] { append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: thousandths / unit % 10)) }
+    }
+
+    private mutating func append(decimal value: Int) {
+        guard value >= 10 else { return append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value)) }
+        append(decimal: value / 10)
+        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
     }
 }
