@@ -120,7 +120,13 @@ public struct ReadyCall: Sendable {
         resourceName = subject.resourceName
         perform = { () async throws(OperationError) -> [UInt8] in
             switch call.contract.effect {
-            case .reads: return Operation.encode(try await Operation.answer(input, subject, call))
+            case .reads:
+                guard Operation.pageLength(input) > longestOnEventLoop else {
+                    return Operation.encode(try await Operation.answer(input, subject, call))
+                }
+                return try await withTaskExecutorPreference(globalConcurrentExecutor) { () async throws(OperationError) in
+                    Operation.encode(try await Operation.answer(input, subject, call))
+                }
             case .changes:
                 if !Operation.lessensEvents(input) { try call.plane.outbox.admitChange(of: call.caller.account) }
                 let output = try await Operation.answer(input, subject, call)
@@ -130,6 +136,10 @@ public struct ReadyCall: Sendable {
         }
     }
 }
+
+/// A call runs on the event loop of its connection. More records than these take so many milliseconds to read and to write down that others on
+/// the loop would wait for them: such a page is made by the threads that Swift keeps for work.
+private let longestOnEventLoop = 1000
 
 /// What the rule of an operation works with.
 struct Call: Sendable {
@@ -174,8 +184,12 @@ protocol Rule: Operation {
 
     /// Whether fewer events wait in the end for what the call does, so that it is made however many wait.
     static func lessensEvents(_ input: Input) -> Bool
+
+    /// How many records the answer lists at most; one where it is no list that may be long.
+    static func pageLength(_ input: Input) -> Int
 }
 
 extension Rule {
+    static func pageLength(_ input: Input) -> Int { 1 }
     static func lessensEvents(_ input: Input) -> Bool { false }
 }

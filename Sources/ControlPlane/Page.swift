@@ -14,7 +14,6 @@ extension Call {
         _ read: (Store, _ after: String?, _ limit: Int) async throws(Store.Failure) -> [Record]
     ) async throws(OperationError) -> Page<Record> {
         let after = try plane.pageTokens.last(in: nextToken, filter: filter, self)
-        if limit > longestOnEventLoop { await leaveEventLoop() }
         // One more than fits tells whether another page follows.
         let found = try await plane.ask { store throws(Store.Failure) in try await read(store, after, limit + 1) }
         let rows = found.prefix(limit)
@@ -22,10 +21,3 @@ extension Call {
         return Page(rows: rows, nextToken: plane.pageTokens.token(after: last[keyPath: name], filter: filter, self))
     }
 }
-
-/// A call begins on the event loop of its connection. More records than these take so many milliseconds to read and to write down that others on
-/// the loop would wait for them.
-private let longestOnEventLoop = 1000
-
-/// Goes on with the calling task on the threads that Swift keeps for work.
-@concurrent private func leaveEventLoop() async {}

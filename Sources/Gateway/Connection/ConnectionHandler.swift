@@ -269,7 +269,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         requestID = exchange.requestID
         gateway.metrics.requestsInFlight.increment()
         let gateway = gateway
-        let call = Task.immediate { await gateway.respond(exchange, connection) }
+        let call = Task.immediate(executorPreference: turns.executor) { await gateway.respond(exchange, connection) }
         // A call that did not wait is over already.
         if self.head != nil, machine.isAnswering { self.call = call }
     }

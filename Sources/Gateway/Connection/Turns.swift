@@ -8,6 +8,8 @@ import NIOCore
 ///
 /// Threads: on its event loop only.
 final class Turns {
+    /// Where the calls of the connections run.
+    let executor: EventLoopExecutor
     private let loop: any EventLoop
     private var waiting = Deque<ConnectionHandler>()
     private var isUnderWay = false
@@ -19,6 +21,7 @@ final class Turns {
 
     init(_ loop: any EventLoop) {
         self.loop = loop
+        executor = EventLoopExecutor(loop)
     }
 
     /// Has a connection go on soon.

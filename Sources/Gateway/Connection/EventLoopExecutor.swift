@@ -1,0 +1,17 @@
+import NIOCore
+
+/// Runs tasks on an event loop: a call that had to wait goes on where it began, with no other thread between.
+///
+/// Threads: any thread may enqueue at any time.
+final class EventLoopExecutor: TaskExecutor {
+    private let loop: any EventLoop
+
+    init(_ loop: any EventLoop) {
+        self.loop = loop
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}
