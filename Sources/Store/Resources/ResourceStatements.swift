@@ -2,7 +2,7 @@ import SQL
 
 /// The statements that streams and channels have in common, on the table of one of them. Those on one resource take its account, region and
 /// name as $1 to $3, so that they use the primary key, and depend on the guarded statement before them through the change token as $4.
-struct ResourceStatements: Sendable {
+final class ResourceStatements: Sendable {
     /// Status, version and retention, in whatever status.
     let state: Statement<ResourceState>
     /// Locks the resource until the batch ends, without changing it.
@@ -77,9 +77,7 @@ struct ResourceStatements: Sendable {
             insertActivationDeliveries.text, enqueueActivationDeliveries.text, insertTask.text, insertMutation.text,
         ]
     }
-}
 
-extension ResourceStatements {
     private static func arn(_ row: inout Row) throws(DatabaseError) -> String { try row.text() }
 
     private init(_ kind: ResourceKind, retention: String, mapping: String) {
