@@ -15,6 +15,8 @@ struct PostgresConnection: ~Copyable {
     private let transactionLimits: String
     // Texts as Postgres takes them, by statement name, where statements are not prepared.
     private var texts: [String: String] = [:]
+    /// What takes longer is slow.
+    private static let quick = Duration.milliseconds(1)
 
     private init(_ session: consuming PostgresSession, _ settings: PostgresSettings) {
         self.session = session
@@ -38,7 +40,7 @@ struct PostgresConnection: ~Copyable {
         var batch = Batch()
         let setup = batch.add(settings.sessionSetup(for: .requests, process: session.process), [])
         var outcome = PostgresOutcome.failure(DatabaseError(.unavailable, session.errorText))
-        _ = exchange([try PostgresWork(.write, batch)]) { _, result in outcome = result }
+        _ = exchange([try PostgresWork(.write, batch)], slow: {}) { _, result in outcome = result }
         guard let told = try BatchResult(rows: try outcome.get()).rows(setup).first else {
             throw DatabaseError(.unavailable, "the server did not answer the session's setup")
         }
@@ -58,8 +60,9 @@ struct PostgresConnection: ~Copyable {
     var end: String { pipeline.end ?? session.errorText }
 
     /// Sends all of the work, then waits for the answers and calls `finished` with each as it arrives, by its place in the array.
+    /// `slow` is called once where that takes longer than small reads do.
     /// Answers the places of what has to be sent again, here or on a new connection: it took no effect or changes nothing.
-    mutating func exchange(_ work: [PostgresWork], finished: (Int, PostgresOutcome) -> Void) -> [Int] {
+    mutating func exchange(_ work: [PostgresWork], slow: () -> Void, finished: (Int, PostgresOutcome) -> Void) -> [Int] {
         var again: [Int] = []
         func apply(_ actions: [PostgresPipeline.Action]) {
             for action in actions {
@@ -83,7 +86,9 @@ struct PostgresConnection: ~Copyable {
             }
         }
         let clock = ContinuousClock()
-        var lastSign = clock.now
+        let start = clock.now
+        var lastSign = start
+        var isSlow = false
         var isLost = false
         while !pipeline.isDrained {
             while !pipeline.isDrained, PQisBusy(session.connection) == 0 {
@@ -102,12 +107,17 @@ struct PostgresConnection: ~Copyable {
                 isLost = true
                 continue
             }
-            let remaining = silenceLimit.map { $0 - (clock.now - lastSign) }
+            let now = clock.now
+            let remaining = silenceLimit.map { $0 - (now - lastSign) }
             if let remaining, remaining <= .zero {
                 apply(pipeline.receive(.lost("the server has said nothing for longer than its statement timeout")))
                 break
             }
-            if waitForSocket(toWrite: unsent == 1, upTo: remaining) { lastSign = clock.now }
+            if !isSlow, now - start >= Self.quick {
+                isSlow = true
+                slow()
+            }
+            if waitForSocket(toWrite: unsent == 1, upTo: isSlow ? remaining : Self.quick) { lastSign = clock.now }
             isLost = PQconsumeInput(session.connection) == 0
         }
         return again

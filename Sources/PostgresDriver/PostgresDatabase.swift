@@ -6,7 +6,8 @@ internal import Synchronization
 /// A Postgres server (version 15 or newer) as a `Database`.
 ///
 /// Each connection is a thread that runs libpq in pipeline mode: it takes several waiting requests at once, sends them all,
-/// and hands each its answer as it arrives. Connections are made in the background and again after they were lost, first at
+/// and hands each its answer as it arrives. Reads that wait share a transaction, and so do batches that lock the same row first; where that fails,
+/// each is done by itself. Connections are made in the background and again after they were lost, first at
 /// once, then at growing intervals of at most two seconds; no restart is ever needed. Of several hosts, the one that takes writes is
 /// used. While there is no connection, requests wait for one up to their deadline; in an outage that lasts, they fail at once.
 ///

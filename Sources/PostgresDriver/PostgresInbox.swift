@@ -23,6 +23,8 @@ final class PostgresInbox: Sendable {
 
     /// More in one go would make the last wait for the first without making either faster.
     fileprivate static let mostAtOnce = 16
+    /// Batches that lock the same row first wait for each other in any case, so more of them share one commit.
+    fileprivate static let mostInOneCommit = 64
     /// What one go may send, one larger request apart.
     fileprivate static let mostBytesAtOnce = 65_536
 
@@ -31,6 +33,10 @@ final class PostgresInbox: Sendable {
         var idle: [PostgresWake] = []
         // Threads that were woken and have not asked yet: they get their share too.
         var woken = 0
+        // Threads that are at small reads, and so about to ask again.
+        var reading: Set<ObjectIdentifier> = []
+        // The rows that batches under way lock first, by the thread. Others that lock the same one wait until they can follow as one.
+        var locked: [ObjectIdentifier: String] = [:]
         var up = 0
         var opened = 0
         var inFlight = 0
@@ -130,22 +136,22 @@ final class PostgresInbox: Sendable {
 
     // MARK: Connections
 
-    /// A fair share of what waits: as much as leaves the same for every other thread that has nothing to do.
+    /// What waits and can be done in one go with the oldest request of all: small reads, or batches that lock the same row first, or else a fair
+    /// share, which leaves the same for every other thread that has nothing to do.
     func take(_ wake: PostgresWake, isRegistered: Bool) -> Delivery {
         let now = ContinuousClock.now
         let (delivery, expired, next) = state.withLock { state -> (Delivery, [PostgresRequest], PostgresWake?) in
             if isRegistered { state.unregister(wake) }
+            state.ended(wake)
             if state.isClosed { return (.closed, [], nil) }
             let expired = state.removeExpired(now)
-            let share = state.share(among: state.idle.count + state.woken + 1)
-            guard share > 0 else {
+            let requests = state.takeShare(wake)
+            guard !requests.isEmpty else {
                 state.idle.append(wake)
                 return (.nothing, expired, nil)
             }
-            let requests = Array(state.queue.prefix(share))
-            state.queue.removeFirst(share)
-            state.inFlight += share
-            return (.requests(requests), expired, state.queue.isEmpty ? nil : state.wakeOne())
+            state.inFlight += requests.count
+            return (.requests(requests), expired, state.wakeIfWanted())
         }
         fail(expired, Self.late)
         next?.signal()
@@ -156,6 +162,15 @@ final class PostgresInbox: Sendable {
             }
         }
         return delivery
+    }
+
+    /// The reads that the thread has taken are not small: others take what waits.
+    func isSlow(_ wake: PostgresWake) {
+        let next = state.withLock { state in
+            state.reading.remove(ObjectIdentifier(wake))
+            return state.wakeIfWanted()
+        }
+        next?.signal()
     }
 
     /// Some of what was taken has been answered.
@@ -180,6 +195,7 @@ final class PostgresInbox: Sendable {
             state.up -= 1
             if state.up == 0 { state.graceEnd = now + configuration.outageGrace }
             if isRegistered { state.unregister(wake) }
+            state.ended(wake)
             return state.queue.isEmpty ? nil : state.wakeOne()
         }
         next?.signal()
@@ -260,7 +276,37 @@ extension PostgresInbox.State {
     fileprivate mutating func enqueue(_ requests: [PostgresRequest]) -> (DatabaseError?, PostgresWake?, Bool) {
         queue += requests
         defer { watchIsParked = false }
-        return (nil, wakeOne(), watchIsParked)
+        return (nil, wakeIfWanted(), watchIsParked)
+    }
+
+    /// A thread that has nothing to do, where those that are about to ask will leave some of what waits: they take many reads, but few batches.
+    fileprivate mutating func wakeIfWanted() -> PostgresWake? {
+        guard !idle.isEmpty else { return nil }
+        var (reads, batches, rows) = (0, 0, Set<String>())
+        for request in queue where canBegin(request.work) {
+            if request.work.purpose == .read {
+                reads += 1
+            } else if let row = request.work.firstLock {
+                rows.insert(row)
+            } else {
+                batches += 1
+            }
+        }
+        let wanted = batches + rows.count
+        let forReads = (reads + PostgresInbox.mostAtOnce - 1) / PostgresInbox.mostAtOnce
+        return wanted > woken || wanted + forReads > woken + reading.count ? wakeOne() : nil
+    }
+
+    /// Whether no batch under way locks the row that this one locks first.
+    private func canBegin(_ work: PostgresWork) -> Bool {
+        guard let row = work.firstLock else { return true }
+        return !locked.values.contains(row)
+    }
+
+    /// The thread is no longer at what it took.
+    fileprivate mutating func ended(_ wake: PostgresWake) {
+        reading.remove(ObjectIdentifier(wake))
+        locked[ObjectIdentifier(wake)] = nil
     }
 
     fileprivate mutating func wakeOne() -> PostgresWake? {
@@ -282,15 +328,28 @@ extension PostgresInbox.State {
         return Array(queue[..<end])
     }
 
-    fileprivate func share(among threads: Int) -> Int {
-        guard !queue.isEmpty else { return 0 }
-        let most = min(PostgresInbox.mostAtOnce, max(1, queue.count / threads))
-        var bytes = queue[0].work.size
-        var share = 1
-        while share < most {
-            bytes += queue[share].work.size
-            if bytes > PostgresInbox.mostBytesAtOnce { break }
-            share += 1
+    /// The oldest request that can begin, and as many of its like as are done in one go with it.
+    fileprivate mutating func takeShare(_ wake: PostgresWake) -> [PostgresRequest] {
+        guard let first = queue.first(where: { canBegin($0.work) })?.work else { return [] }
+        let most: Int
+        if first.purpose == .read {
+            most = PostgresInbox.mostAtOnce
+            reading.insert(ObjectIdentifier(wake))
+        } else if let row = first.firstLock {
+            most = PostgresInbox.mostInOneCommit
+            locked[ObjectIdentifier(wake)] = row
+        } else {
+            let threads = idle.count + woken + 1
+            most = max(1, min(PostgresInbox.mostAtOnce, queue.count { $0.work.isLike(first) } / threads))
+        }
+        var share: [PostgresRequest] = []
+        var bytes = 0
+        queue.removeAll { request in
+            guard share.count < most, request.work.isLike(first) else { return false }
+            bytes += request.work.size
+            guard share.isEmpty || bytes <= PostgresInbox.mostBytesAtOnce else { return false }
+            share.append(request)
+            return true
         }
         return share
     }

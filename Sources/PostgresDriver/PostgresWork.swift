@@ -18,6 +18,8 @@ struct PostgresWork: Sendable {
     let steps: [Step]
     /// About as many bytes go out for it, apart from statements that have to be prepared first.
     let size: Int
+    /// The row that a batch locks first, where batches that lock the same one may share a transaction.
+    let firstLock: String?
     /// Whether it was sent before; then it is not sent a third time.
     var isRetry = false
 
@@ -34,7 +36,23 @@ struct PostgresWork: Sendable {
         self.purpose = purpose
         self.steps = encoded
         self.size = size
+        firstLock = batch.firstLock
     }
+
+    /// Several that may share a transaction, as one.
+    init(together works: [PostgresWork]) {
+        purpose = works.contains { $0.purpose == .write } ? .write : .read
+        steps = works.flatMap(\.steps)
+        size = works.reduce(0) { $0 + $1.size }
+        firstLock = works.first?.firstLock
+        isRetry = works.contains(where: \.isRetry)
+    }
+
+    /// Whether others of its like may share a transaction with it: reads, and batches that lock the same row first.
+    var mayShareTransaction: Bool { purpose == .read || firstLock != nil }
+
+    /// Whether both are reads, or batches that lock the same row first, or batches that lock none first.
+    func isLike(_ other: PostgresWork) -> Bool { purpose == other.purpose && firstLock == other.firstLock }
 
     private static func encode(_ step: Batch.Step) throws(DatabaseError) -> CStrings {
         guard step.arguments.count <= 65_535 else {

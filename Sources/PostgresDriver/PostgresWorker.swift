@@ -77,21 +77,63 @@ final class PostgresWorker: Sendable {
 
     // Answers what has to be sent again: on this connection, or on the next one where it has ended.
     private func exchange(_ requests: [PostgresRequest], _ connection: inout PostgresConnection) -> [PostgresRequest] {
+        guard requests.count > 1, requests.allSatisfy(\.work.mayShareTransaction) else { return exchangeEach(requests, &connection) }
+        var failure: DatabaseError?
+        let again = connection.exchange([PostgresWork(together: requests.map(\.work))], slow: slow) { _, outcome in
+            switch outcome {
+            case .success(let rows):
+                inbox.finished(requests.count)
+                var rest = rows[...]
+                for request in requests {
+                    request.continuation.resume(returning: .success(Array(rest.prefix(request.work.steps.count))))
+                    rest = rest.dropFirst(request.work.steps.count)
+                }
+            case .failure(let error): failure = error
+            }
+        }
+        if let failure {
+            // Nothing has taken effect, and perhaps one alone is to blame: each is done by itself.
+            if connection.isUsable, failure.isOfOneRequest(requests[0].work.purpose) { return exchangeEach(requests, &connection) }
+            fail(requests, failure)
+        }
+        return again.isEmpty ? [] : requests.compactMap { retried($0, connection.end) }
+    }
+
+    private func exchangeEach(_ requests: [PostgresRequest], _ connection: inout PostgresConnection) -> [PostgresRequest] {
         guard !requests.isEmpty else { return [] }
-        let again = connection.exchange(requests.map(\.work)) { place, outcome in
+        let again = connection.exchange(requests.map(\.work), slow: slow) { place, outcome in
             inbox.finished(1)
             requests[place].continuation.resume(returning: outcome)
         }
-        return again.compactMap { place in
-            var request = requests[place]
-            guard !request.work.isRetry else {
-                inbox.finished(1)
-                request.continuation.resume(
-                    returning: .failure(DatabaseError(.unavailable, "the connection was lost twice: \(connection.end)")))
-                return nil
-            }
-            request.work.isRetry = true
-            return request
+        return again.compactMap { retried(requests[$0], connection.end) }
+    }
+
+    private func slow() { inbox.isSlow(wake) }
+
+    private func fail(_ requests: [PostgresRequest], _ error: DatabaseError) {
+        inbox.finished(requests.count)
+        for request in requests { request.continuation.resume(returning: .failure(error)) }
+    }
+
+    // The request as one that is sent a second time; nil where it was that already, and has now failed.
+    private func retried(_ request: PostgresRequest, _ end: String) -> PostgresRequest? {
+        guard !request.work.isRetry else {
+            fail([request], DatabaseError(.unavailable, "the connection was lost twice: \(end)"))
+            return nil
+        }
+        var request = request
+        request.work.isRetry = true
+        return request
+    }
+}
+
+extension DatabaseError {
+    /// Whether others of the same transaction may have had no part in the failure, and are not too late to be done once more.
+    fileprivate func isOfOneRequest(_ purpose: PostgresWork.Purpose) -> Bool {
+        switch kind {
+        case .constraint, .mistake: true
+        case .conflict, .unavailable: purpose == .read
+        case .overloaded, .outcomeUnknown: false
         }
     }
 }

@@ -19,8 +19,14 @@ public struct Batch: Sendable {
     /// The statements, in the order in which they run.
     public private(set) var steps: [Step] = []
 
+    /// Names the row that the batch locks before anything else, where every other row that it locks is its own: it makes them. Batches with the
+    /// same name, which would wait for each other anyway, may then share a transaction. Each still is all or nothing by itself.
+    public let firstLock: String?
+
     /// An empty batch.
-    public init() {}
+    public init(firstLock: String? = nil) {
+        self.firstLock = firstLock
+    }
 
     /// Appends a statement; the answer finds its rows in the result.
     @discardableResult

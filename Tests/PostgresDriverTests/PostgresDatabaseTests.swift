@@ -295,6 +295,98 @@ import Testing
         }
     }
 
+    // MARK: What shares a transaction
+
+    /// The number of the transaction; fails with a zero.
+    private static let transaction = Statement("transaction", "SELECT CAST(pg_current_xact_id() AS TEXT), 10 / CAST($1 AS BIGINT)") {
+        row throws(DatabaseError) in try row.text()
+    }
+
+    private static func outcome<Value>(_ body: () async throws(DatabaseError) -> Value) async -> Result<Value, DatabaseError> {
+        do throws(DatabaseError) { return .success(try await body()) } catch { return .failure(error) }
+    }
+
+    /// Inserts a row after locking, as it says, another; returns its transaction.
+    private static func insert(_ id: String, _ amount: SQLValue, _ database: PostgresDatabase) async throws(DatabaseError) -> String? {
+        var batch = Batch(firstLock: "row")
+        batch.add(insert, [.text(id), amount])
+        let transaction = batch.add(transaction, [1])
+        return try await database.write(batch).rows(transaction).first
+    }
+
+    @Test(arguments: [nil, 3])
+    func `batches that lock the same row first share a commit, and one that fails fails alone`(_ failing: Int?) async throws {
+        try await server.withSchema(Self.items, { $0.queueDeadline = .seconds(60) }) { database, admin in
+            let key = Int64.random(in: 0 ..< .max)
+            try admin.execute("SELECT pg_advisory_lock(\(key))")
+            let busy = Task {
+                var batch = Batch(firstLock: "row")
+                batch.add(Self.lock, [.integer(key)])
+                _ = try await database.write(batch)
+            }
+            try await eventually("the first is with the server") { database.statistics().inFlight == 1 }
+            let tasks = (0..<8).map { (number: Int) in
+                Task {
+                    await Self.outcome { () throws(DatabaseError) in
+                        try await Self.insert("\(number)", number == failing ? 100 : 1, database)
+                    }
+                }
+            }
+            try await eventually("all others wait for it, though connections have nothing to do") { database.statistics().queued == 8 }
+            // What locks another row first does not wait.
+            _ = try await database.write(Self.batch((Self.insert, ["other", 1])))
+            #expect(database.statistics().queued == 8)
+            try admin.execute("SELECT pg_advisory_unlock(\(key))")
+            try await busy.value
+            var outcomes: [Result<String?, DatabaseError>] = []
+            for task in tasks { outcomes.append(await task.value) }
+            let transactions = Set(outcomes.compactMap { try? $0.get() })
+            if let failing {
+                #expect(throws: DatabaseError.self) { try outcomes[failing].get() }
+                #expect(transactions.count == 7)
+                #expect(try admin.integer("SELECT count(*) FROM item") == 8)
+            } else {
+                #expect(transactions.count == 1)
+                #expect(try admin.integer("SELECT count(*) FROM item") == 9)
+            }
+        }
+    }
+
+    @Test(arguments: [nil, 3]) func `reads that wait share a transaction, and one that fails fails alone`(_ failing: Int?) async throws {
+        var tasks: [Task<Result<[String], DatabaseError>, Never>] = []
+        try await withBusyConnection({ $0.queueDeadline = .seconds(60) }) { database in
+            tasks = (0..<8).map { (number: Int) in
+                Task {
+                    await Self.outcome { () throws(DatabaseError) in
+                        try await database.read(Self.transaction, [number == failing ? 0 : 1])
+                    }
+                }
+            }
+            try await eventually("eight reads wait") { database.statistics().queued == 8 }
+        }
+        var outcomes: [Result<[String], DatabaseError>] = []
+        for task in tasks { outcomes.append(await task.value) }
+        let transactions = Set(outcomes.compactMap { try? $0.get() })
+        if let failing {
+            #expect(throws: DatabaseError.self) { try outcomes[failing].get() }
+            #expect(transactions.count == 7)
+        } else {
+            #expect(transactions.count == 1)
+        }
+    }
+
+    @Test func `a read waits for small reads and for no other`() async throws {
+        try await server.withSchema(Self.items, { $0.connections = 2 }) { database, admin in
+            let key = Int64.random(in: 0 ..< .max)
+            try admin.execute("SELECT pg_advisory_lock(\(key))")
+            let slow = Task { try await database.read(Self.lock, [.integer(key)]) }
+            try await eventually("the slow read is with the server") { database.statistics().inFlight == 1 }
+            for _ in 0..<3 { #expect(try await database.read(Self.count, []) == [0]) }
+            try admin.execute("SELECT pg_advisory_unlock(\(key))")
+            _ = try await slow.value
+        }
+    }
+
     @Test func `a request no connection takes in time fails without being sent`() async throws {
         try await withBusyConnection({ $0.queueDeadline = .milliseconds(100) }) { database in
             let start = ContinuousClock.now

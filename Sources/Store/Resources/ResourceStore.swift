@@ -124,6 +124,11 @@ extension Store {
 }
 
 extension Batch {
+    /// A batch that creates a resource, which begins by counting it.
+    init(creating key: ResourceKey) {
+        self.init(firstLock: "account_usage \(key.account) \(key.region)")
+    }
+
     /// Sets a tag on the resource that the change was made to.
     mutating func add(tag: TagRecord, on key: ResourceKey, _ change: Change) {
         add(key.statements.setTag, key.arguments + [.text(change.token), .text(tag.key), .text(tag.value)])

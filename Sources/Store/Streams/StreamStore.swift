@@ -21,7 +21,7 @@ extension Store {
         _ new: NewStream, quota: Int64, activationDelay delay: Int64, _ change: Change
     ) async throws(DatabaseError) -> Creation {
         let key = new.key
-        var batch = Batch()
+        var batch = Batch(creating: key)
         batch.add(key.statements.count, [.text(key.account), .text(key.region), .text(change.token), .integer(quota)])
         let inserted = batch.add(
             StreamStatements.insert,
