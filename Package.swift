@@ -85,6 +85,7 @@ let package = Package(
         library("Prometheus", ["Locking", coreMetrics]),
         library("Files", []),
         library("Locking", []),
+        library("MediaFormats", []),
         .target(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
             resources: [.embedInCode("postgres"), .embedInCode("sqlite")], swiftSettings: strict),
@@ -108,6 +109,7 @@ let package = Package(
             ]),
         tests("SQLiteDriverTests", ["Locking", "Prometheus", "SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["Locking", "Prometheus", "SQL", "PostgresDriver", logging]),
+        tests("MediaFormatsTests", ["MediaFormats"]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),

@@ -1,0 +1,147 @@
+import MediaFormats
+import Testing
+
+@Suite struct PlaylistTests {
+    private static func fragment(_ sequence: Int64, at start: Int64, lasting duration: Int64 = 2000, set: String = "a") -> ListedFragment {
+        ListedFragment(number: "\(900 + sequence)", sequence: sequence, start: start, duration: duration, trackSet: set)
+    }
+
+    private static func window(
+        _ capacity: Int, _ side: PlaylistWindow.Side = .newest, _ mode: DiscontinuityMode = .never, _ fragments: [ListedFragment]
+    ) -> PlaylistWindow {
+        var window = PlaylistWindow(capacity: capacity, keeping: side, mode: mode)
+        for fragment in fragments { window.append(fragment) }
+        return window
+    }
+
+    @Test func newestSlideAndTheirNumbersStay() {
+        let window = Self.window(3, .newest, .always, (0..<5).map { Self.fragment($0, at: $0 * 2000) })
+        #expect(window.entries.map(\.fragment.sequence) == [2, 3, 4])
+        #expect(window.mediaSequence == 2)
+        // The first fragment of the session has nothing before it.
+        #expect(window.discontinuitySequence == 1)
+        #expect(!window.isOver)
+    }
+
+    @Test func oldestStay() {
+        let window = Self.window(3, .oldest, .never, (0..<5).map { Self.fragment($0, at: $0 * 2000) })
+        #expect(window.entries.map(\.fragment.sequence) == [0, 1, 2])
+        #expect(window.mediaSequence == 0)
+        #expect(window.isOver)
+    }
+
+    @Test func whatStartsBeforeTheNewestIsNotAdded() {
+        let window = Self.window(5, [0, 4000, 2000, 6000].enumerated().map { Self.fragment(Int64($0), at: $1) })
+        #expect(window.entries.map(\.fragment.sequence) == [0, 1, 3])
+    }
+
+    @Test func ofEqualStartsTheLaterArrivalIsListed() {
+        let window = Self.window(
+            5, [0, 2000, 4000, 2000, 4000, 6000].enumerated().map { Self.fragment(Int64($0), at: $1, set: $0 == 4 ? "b" : "a") })
+        #expect(window.entries.map(\.fragment.sequence) == [0, 3, 4, 5])
+        #expect(window.entries.map(\.initialization) == [0, 0, 4, 5])
+        #expect(window.entries.map(\.isDiscontinuous) == [false, false, true, true])
+        #expect(window.mediaSequence == 0)
+    }
+
+    @Test(arguments: [
+        (DiscontinuityMode.always, [false, true, true, true]), (.never, [false, false, false, false]),
+        (.onDiscontinuity, [false, false, true, true]),
+    ])
+    func discontinuities(mode: DiscontinuityMode, expected: [Bool]) {
+        // 50 ms late, 51 ms early, a minute late.
+        let window = Self.window(
+            5, .newest, mode, [0, 2050, 3999, 66_000].enumerated().map { Self.fragment(Int64($0), at: $1) })
+        #expect(window.entries.map(\.isDiscontinuous) == expected)
+    }
+
+    @Test func newCodecDataIsADiscontinuityInEachMode() {
+        let window = Self.window(2, .newest, .never, (0..<6).map { Self.fragment($0, at: $0 * 2000, set: $0 < 3 ? "a" : "b") })
+        #expect(window.discontinuitySequence == 1)
+        #expect(window.entries.map(\.initialization) == [3, 3])
+    }
+
+    @Test func fiveHundredChangesAreAllowed() {
+        let window = Self.window(5000, .newest, .never, (0..<600).map { Self.fragment($0, at: $0 * 2000, set: "\($0)") })
+        #expect(window.entries.count == 501)
+        #expect(window.isOver)
+    }
+
+    @Test func masterNamesAPlaylistForEachTrack() throws {
+        let tracks = try PlayedTracks([.h264, .aac])
+        #expect(
+            HLS(container: .fragmentedMP4, token: "T~").master(tracks, bandwidth: 329_640) == """
+                #EXTM3U
+                #EXT-X-VERSION:1
+                #EXT-X-MEDIA:AUTOSELECT=YES,FORCED=NO,TYPE=AUDIO,URI="getHLSMediaPlaylist.m3u8?SessionToken=T~&TrackNumber=2",\
+                GROUP-ID="audio",DEFAULT=NO,NAME="audio"
+                #EXT-X-STREAM-INF:CODECS="avc1.64001e,mp4a.40.2",RESOLUTION=640x360,FRAME-RATE=30.000,BANDWIDTH=329640,AUDIO="audio"
+                getHLSMediaPlaylist.m3u8?SessionToken=T~&TrackNumber=1
+
+                """)
+        #expect(
+            HLS(container: .transportStream, token: "T").master(tracks, bandwidth: 1) == """
+                #EXTM3U
+                #EXT-X-VERSION:1
+                #EXT-X-STREAM-INF:CODECS="avc1.64001e,mp4a.40.2",RESOLUTION=640x360,FRAME-RATE=30.000,BANDWIDTH=1
+                getHLSMediaPlaylist.m3u8?SessionToken=T&TrackNumber=1
+
+                """)
+        #expect(
+            try HLS(container: .fragmentedMP4, token: "T").master(PlayedTracks([.aac]), bandwidth: 0) == """
+                #EXTM3U
+                #EXT-X-VERSION:1
+                #EXT-X-STREAM-INF:CODECS="mp4a.40.2",BANDWIDTH=1
+                getHLSMediaPlaylist.m3u8?SessionToken=T&TrackNumber=2
+
+                """)
+    }
+
+    @Test func livePlaylist() {
+        let fragments = (0..<4).map {
+            Self.fragment($0, at: 1_684_331_315_994 + $0 * 1856, lasting: 1856, set: $0 < 3 ? "a" : "b")
+        }
+        let text = HLS(container: .fragmentedMP4, token: "T").media(
+            Self.window(2, .newest, .always, fragments), track: 1,
+            HLS.Playlist(isOnDemand: false, isEnded: false, showsTimes: true, target: 1))
+        #expect(
+            text == """
+                #EXTM3U
+                #EXT-X-VERSION:7
+                #EXT-X-TARGETDURATION:2
+                #EXT-X-MEDIA-SEQUENCE:2
+                #EXT-X-DISCONTINUITY-SEQUENCE:1
+                #EXT-X-INDEPENDENT-SEGMENTS
+                #EXT-X-DISCONTINUITY
+                #EXT-X-MAP:URI="getMP4InitFragment.mp4?SessionToken=T&TrackNumber=1&SequenceNumber=0"
+                #EXT-X-PROGRAM-DATE-TIME:2023-05-17T13:48:39.706Z
+                #EXTINF:1.856,
+                getMP4MediaFragment.mp4?FragmentNumber=902&SessionToken=T&TrackNumber=1
+                #EXT-X-DISCONTINUITY
+                #EXT-X-MAP:URI="getMP4InitFragment.mp4?SessionToken=T&TrackNumber=1&SequenceNumber=3"
+                #EXT-X-PROGRAM-DATE-TIME:2023-05-17T13:48:41.562Z
+                #EXTINF:1.856,
+                getMP4MediaFragment.mp4?FragmentNumber=903&SessionToken=T&TrackNumber=1
+
+                """)
+    }
+
+    @Test func playlistOnDemandOfTransportStream() {
+        let text = HLS(container: .transportStream, token: "T").media(
+            Self.window(2, .oldest, .never, [Self.fragment(0, at: 0, lasting: 60)]), track: 1,
+            HLS.Playlist(isOnDemand: true, isEnded: true, showsTimes: false, target: 4))
+        #expect(
+            text == """
+                #EXTM3U
+                #EXT-X-VERSION:3
+                #EXT-X-PLAYLIST-TYPE:VOD
+                #EXT-X-TARGETDURATION:4
+                #EXT-X-MEDIA-SEQUENCE:0
+                #EXT-X-INDEPENDENT-SEGMENTS
+                #EXTINF:0.060,
+                getTSFragment.ts?FragmentNumber=900&SessionToken=T
+                #EXT-X-ENDLIST
+
+                """)
+    }
+}
