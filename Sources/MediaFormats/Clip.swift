@@ -31,7 +31,7 @@ public struct Clip: Sendable {
     public mutating func append(_ fragment: Fragment, start: Int64) throws(MediaError) -> Bool {
         let lead = fragment.frames.contains { $0.track == tracks.video?.number } ? tracks.video : tracks.audio
         let first = fragment.frames.filter { $0.track == lead?.number }.map(\.time).min() ?? 0
-        guard start.magnitude < 1 << 60, first.magnitude <= TimedFragment.longest else {
+        guard start.magnitude < 1 << 61, first.magnitude <= TimedFragment.longest else {
             throw .invalidMediaFrame(track: lead?.number ?? 0)
         }
         var shift = shift ?? start

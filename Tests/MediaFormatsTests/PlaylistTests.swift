@@ -7,7 +7,7 @@ import Testing
     }
 
     private static func window(
-        _ capacity: Int, _ side: PlaylistWindow.Side = .newest, _ mode: DiscontinuityMode = .never, _ fragments: [ListedFragment]
+        _ capacity: Int, _ fragments: [ListedFragment], keeping side: PlaylistWindow.Side = .newest, mode: DiscontinuityMode = .never
     ) -> PlaylistWindow {
         var window = PlaylistWindow(capacity: capacity, keeping: side, mode: mode)
         for fragment in fragments { window.append(fragment) }
@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test func newestSlideAndTheirNumbersStay() {
-        let window = Self.window(3, .newest, .always, (0..<5).map { Self.fragment($0, at: $0 * 2000) })
+        let window = Self.window(3, (0..<5).map { Self.fragment($0, at: $0 * 2000) }, mode: .always)
         #expect(window.entries.map(\.fragment.sequence) == [2, 3, 4])
         #expect(window.mediaSequence == 2)
         // The first fragment of the session has nothing before it.
@@ -24,20 +24,20 @@ import Testing
     }
 
     @Test func oldestStay() {
-        let window = Self.window(3, .oldest, .never, (0..<5).map { Self.fragment($0, at: $0 * 2000) })
+        let window = Self.window(3, (0..<5).map { Self.fragment($0, at: $0 * 2000) }, keeping: .oldest)
         #expect(window.entries.map(\.fragment.sequence) == [0, 1, 2])
         #expect(window.mediaSequence == 0)
         #expect(window.isOver)
     }
 
     @Test func whatStartsBeforeTheNewestIsNotAdded() {
-        let window = Self.window(5, [0, 4000, 2000, 6000].enumerated().map { Self.fragment(Int64($0), at: $1) })
+        let window = Self.window(5, [0, 4000, 2000, 6000].enumerated().map { Self.fragment(Int64($0), at: Int64($1)) })
         #expect(window.entries.map(\.fragment.sequence) == [0, 1, 3])
     }
 
     @Test func ofEqualStartsTheLaterArrivalIsListed() {
         let window = Self.window(
-            5, [0, 2000, 4000, 2000, 4000, 6000].enumerated().map { Self.fragment(Int64($0), at: $1, set: $0 == 4 ? "b" : "a") })
+            5, [0, 2000, 4000, 2000, 4000, 6000].enumerated().map { Self.fragment(Int64($0), at: Int64($1), set: $0 == 4 ? "b" : "a") })
         #expect(window.entries.map(\.fragment.sequence) == [0, 3, 4, 5])
         #expect(window.entries.map(\.initialization) == [0, 0, 4, 5])
         #expect(window.entries.map(\.isDiscontinuous) == [false, false, true, true])
@@ -51,18 +51,18 @@ import Testing
     func discontinuities(mode: DiscontinuityMode, expected: [Bool]) {
         // 50 ms late, 51 ms early, a minute late.
         let window = Self.window(
-            5, .newest, mode, [0, 2050, 3999, 66_000].enumerated().map { Self.fragment(Int64($0), at: $1) })
+            5, [0, 2050, 3999, 66_000].enumerated().map { Self.fragment(Int64($0), at: Int64($1)) }, mode: mode)
         #expect(window.entries.map(\.isDiscontinuous) == expected)
     }
 
     @Test func newCodecDataIsADiscontinuityInEachMode() {
-        let window = Self.window(2, .newest, .never, (0..<6).map { Self.fragment($0, at: $0 * 2000, set: $0 < 3 ? "a" : "b") })
+        let window = Self.window(2, (0..<6).map { Self.fragment($0, at: $0 * 2000, set: $0 < 3 ? "a" : "b") })
         #expect(window.discontinuitySequence == 1)
         #expect(window.entries.map(\.initialization) == [3, 3])
     }
 
     @Test func fiveHundredChangesAreAllowed() {
-        let window = Self.window(5000, .newest, .never, (0..<600).map { Self.fragment($0, at: $0 * 2000, set: "\($0)") })
+        let window = Self.window(5000, (0..<600).map { Self.fragment($0, at: $0 * 2000, set: "\($0)") })
         #expect(window.entries.count == 501)
         #expect(window.isOver)
     }
@@ -102,7 +102,7 @@ import Testing
             Self.fragment($0, at: 1_684_331_315_994 + $0 * 1856, lasting: 1856, set: $0 < 3 ? "a" : "b")
         }
         let text = HLS(container: .fragmentedMP4, token: "T").media(
-            Self.window(2, .newest, .always, fragments), track: 1,
+            Self.window(2, fragments, mode: .always), track: 1,
             HLS.Playlist(isOnDemand: false, isEnded: false, showsTimes: true, target: 1))
         #expect(
             text == """
@@ -128,7 +128,7 @@ import Testing
 
     @Test func playlistOnDemandOfTransportStream() {
         let text = HLS(container: .transportStream, token: "T").media(
-            Self.window(2, .oldest, .never, [Self.fragment(0, at: 0, lasting: 60)]), track: 1,
+            Self.window(2, [Self.fragment(0, at: 0, lasting: 60)], keeping: .oldest), track: 1,
             HLS.Playlist(isOnDemand: true, isEnded: true, showsTimes: false, target: 4))
         #expect(
             text == """

@@ -86,7 +86,7 @@ import Testing
         var clip = Clip(of: tracks)
         let fragments = (0..<3).map { _ in fragment(Self.frames) }
         // The second one follows at once, the third an hour later.
-        for (fragment, start) in zip(fragments, [7_000_000_000, 7_400_000_000, 3_600_000_000_000]) {
+        for (fragment, start) in zip(fragments, [7_000_000_000, 7_400_000_000, 3_600_000_000_000] as [Int64]) {
             #expect(try clip.append(fragment, start: start))
         }
         let file = clip.beginning() + fragments.flatMap { clip.payload(of: $0) }
