@@ -202,6 +202,8 @@ import Testing
                 _ = try await store.create(.named("yard"))
                 try await eventually("the other one arrives") { transport.delivered.count == 1 }
                 #expect(transport.attempted.allSatisfy { $0.subject.contains("yard") })
+                // Before that it is under a lease too, which would end as well.
+                try await eventually("it is written down") { try database.rows("SELECT count(*) FROM delivery_queue") == [[.integer(1)]] }
                 try database.clock.advance(by: 30_000)
                 try await eventually("taken over") { transport.delivered.count == 3 }
                 #expect(transport.delivered.suffix(2).map(\.sequence) == [1, 2])

@@ -368,7 +368,7 @@ class Bench:
                 report.compare("CreateStream to ACTIVE, SQLite / echo", 0.40, self.create(creating, "SQLite", 0.8 * echo) / echo)
                 bench = self.pgbench_create(reference.url, create_best, self.seconds)
                 report.rate("pgbench, statements of CreateStream to ACTIVE", bench)
-                created = self.create(postgres_creating, "Postgres", 2.5 * bench)
+                created = self.create(postgres_creating, "Postgres", max(2.5 * bench, 0.8 * echo))
                 report.compare("CreateStream to ACTIVE, Postgres / pgbench", 1.3, created / bench)
             if wants("tag"):
                 requests = self.sign(sqlite, "/tagStream", data.tags(STREAMS, int(40_000 * self.seconds)))
