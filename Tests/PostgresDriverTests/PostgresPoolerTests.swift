@@ -115,7 +115,8 @@ import Testing
         try await withPooler({ ($0.preparedStatements, $0.connections) = (true, 4) }) { database, _ in
             try await eventually("two connections meet in one session") {
                 let errors = await withTaskGroup(of: DatabaseError?.self) { group in
-                    for number in 0..<8 {
+                    // More than one connection takes at once.
+                    for number in 0..<64 {
                         group.addTask {
                             do throws(DatabaseError) {
                                 _ = try await database.read(Self.amount, [.text("\(number)")])
