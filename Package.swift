@@ -86,6 +86,7 @@ let package = Package(
         library("Files", []),
         library("Locking", []),
         library("MediaFormats", []),
+        library("Matroska", []),
         .target(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
             resources: [.embedInCode("postgres"), .embedInCode("sqlite")], swiftSettings: strict),
@@ -110,6 +111,7 @@ let package = Package(
         tests("SQLiteDriverTests", ["Locking", "Prometheus", "SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["Locking", "Prometheus", "SQL", "PostgresDriver", logging]),
         tests("MediaFormatsTests", ["MediaFormats"]),
+        tests("MatroskaTests", ["Matroska"]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),
