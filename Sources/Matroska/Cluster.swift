@@ -51,6 +51,8 @@ package struct Cluster: Sendable, Equatable {
         self.tags = tags
     }
 
+    package init(reading fragment: [UInt8]) throws(Violation) { try self.init(reading: fragment.span) }
+
     private static func split(_ block: Block, _ fragment: Span<UInt8>, _ body: (Frame) -> Void) throws(Violation.Reason) {
         var start = block.payload.lowerBound
         var lace = 0

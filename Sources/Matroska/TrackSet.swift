@@ -21,6 +21,8 @@ package struct TrackSet: Sendable, Equatable {
         self = found
     }
 
+    package init(reading document: [UInt8]) throws(Violation) { try self.init(reading: document.span) }
+
     init(info: Info, tracks: [Track], ebml: [UInt8], infoElement: [UInt8], tracksElement: [UInt8]) {
         self.info = info
         self.tracks = tracks
