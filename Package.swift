@@ -51,7 +51,7 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "Gateway", "Identity", "Locking", "Migrations",
+                "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "Gateway", "Identity", "Locking", "Migrations",
                 "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
                 lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -74,8 +74,8 @@ let package = Package(
         library(
             "Delivery",
             ["Contract", "Locking", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
-        library(
-            "EdgeAgent", ["Contract", "Files", "Locking", "Signing", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioSSL]),
+        library("EdgeAgent", ["Client", "Contract", "Files", "Locking", "Signing", crypto, lifecycle, logging]),
+        library("Client", ["Contract", "Files", "Locking", "Signing", httpClient, nioCore, nioHTTP1, nioSSL]),
         library("Signing", [crypto]),
         library("Contract", []),
         library("Store", ["SQL", crypto]),
@@ -97,7 +97,7 @@ let package = Package(
                 "Contract", "Delivery", "Locking", "SQL", "Signing", "Store", "TestSupport", crypto, lifecycle, logging, nioCore, nioPosix,
                 nioSSL,
             ]),
-        tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
+        tests("EdgeAgentTests", ["Client", "Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
         tests("FilesTests", ["Files"]),
         tests("SettingsTests", ["Contract", "ControlPlane", "Delivery", "Files", "Settings", argumentParser]),
         tests("SigningTests", ["Contract", "Signing", crypto]),

@@ -54,24 +54,32 @@ package struct Cluster: Sendable, Equatable {
     package init(reading fragment: [UInt8]) throws(Violation) { try self.init(reading: fragment.span) }
 
     private static func split(_ block: Block, _ fragment: Span<UInt8>, _ body: (Frame) -> Void) throws(Violation.Reason) {
-        var start = block.payload.lowerBound
-        var lace = 0
-        func add(_ size: Int) {
+        guard block.payload.upperBound <= fragment.count else { throw .truncated }
+        let start = block.payload.lowerBound
+        for (lace, range) in try block.laces(in: fragment.extracting(block.payload)).enumerated() {
             body(
                 Frame(
                     track: block.track, time: block.time, lace: lace, isKey: block.isKey, isInvisible: block.isInvisible,
-                    isDiscardable: block.isDiscardable, blockDuration: block.duration, bytes: start..<start + size))
-            start += size
-            lace += 1
+                    isDiscardable: block.isDiscardable, blockDuration: block.duration,
+                    bytes: start + range.lowerBound..<start + range.upperBound))
         }
-        guard var table = try LaceTable(block.lacing, size: block.payload.count) else { return add(block.payload.count) }
+    }
+}
+
+extension Block {
+    /// Returns where the block's frames are in its payload, in order.
+    package func laces(in payload: Span<UInt8>) throws(Violation.Reason) -> [Range<Int>] {
+        guard var table = try LaceTable(lacing, size: payload.count) else { return [0..<payload.count] }
         var sizes: [Int] = []
         while !table.isComplete {
-            guard start < min(block.payload.upperBound, fragment.count) else { throw .truncated }
-            if let size = try table.take(fragment[start]) { sizes.append(size) }
-            start += 1
+            guard table.length < payload.count else { throw .truncated }
+            if let size = try table.take(payload[table.length]) { sizes.append(size) }
         }
-        sizes += Array(repeating: table.lastSize, count: block.frames - sizes.count)
-        for size in sizes { add(size) }
+        sizes += Array(repeating: table.lastSize, count: table.frames - sizes.count)
+        var start = table.length
+        return sizes.map { size in
+            defer { start += size }
+            return start..<start + size
+        }
     }
 }

@@ -178,10 +178,11 @@ package struct Parser: Sendable {
 
     /// Tells what was read of the open cluster in these bytes, but for the beginning of an identifier that may end it: that is held.
     private mutating func tellRest(of bytes: Span<UInt8>) {
-        guard mayClusterEnd, head.mayEndCluster else { return tell(upTo: index, of: bytes) }
-        if index >= head.count { tell(upTo: index - head.count, of: bytes) }
         guard let start = untold else { return }
-        for position in start..<index { held.append(bytes[position]) }
+        guard mayClusterEnd, head.mayEndCluster else { return tell(upTo: index, of: bytes) }
+        let identifier = index - head.count
+        if identifier > start { tell(upTo: identifier, of: bytes) }
+        for position in max(start, identifier)..<index { held.append(bytes[position]) }
         untold = index
     }
 
@@ -311,6 +312,7 @@ package struct Parser: Sendable {
         switch (level, head.id) {
         case (.document, ElementID.segment) where ebml != nil && !isSegmentOpen: beginSegment(end: nil)
         case (.segment, ElementID.cluster): try beginCluster(end: nil)
+        case (_, ElementID.segment), (_, ElementID.cluster): throw .unexpectedElement
         case (.document, _), (.segment, _), (.cluster, _), (.group, _): throw .unknownSize
         }
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Client
 import EdgeAgent
 import FoundationEssentials
 import Logging
@@ -63,7 +64,8 @@ struct EdgeAgentCommand: AsyncParsableCommand {
         do {
             return try AgentSettings(
                 AgentSettings.Flags(
-                    thing: thing, folder: folder, endpointURL: endpointURL, region: region, profile: profile, caFile: caFile),
+                    thing: thing, folder: folder,
+                    client: .init(endpointURL: endpointURL, region: region, profile: profile, caFile: caFile)),
                 environment: ProcessInfo.processInfo.environment)
         } catch {
             throw ValidationError(error.description)

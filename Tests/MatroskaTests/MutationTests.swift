@@ -30,7 +30,7 @@ import Testing
             if let reason = whole.reason { violations.insert(reason) }
         }
         // The mutations reach what they are for.
-        if count >= 20_000 { #expect(violations.count >= 16 && fragments > 5000, "\(violations), \(fragments) fragments") }
+        if count >= 20_000 { #expect(violations.count >= 16 && fragments > 3000, "\(violations), \(fragments) fragments") }
     }
 }
 

@@ -93,7 +93,7 @@ import Testing
         #expect(reading.tags == [[Tag("first", "x")], [Tag("nested", "1"), Tag("inner", "2")]])
         let cluster = try Cluster(reading: reading.fragments[0])
         #expect(cluster.timecode == 200)
-        #expect(cluster.frames.map { Array(reading.fragments[0][$0.bytes]) } == [[1, 2, 3], [5], [6], [7, 8]])
+        #expect(cluster.frames.map { Array(reading.fragments[0][$0.bytes]) } == [[1, 2, 3], [5], [6, 7], [8]])
         #expect(cluster.frames.map(\.lace) == [0, 0, 1, 2])
         let last = try Cluster(reading: reading.fragments[1])
         #expect(last.tags == [Tag("nested", "1"), Tag("inner", "2")])

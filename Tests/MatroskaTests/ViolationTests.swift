@@ -50,7 +50,7 @@ import Testing
         expect(.unexpectedElement, Shape.ebml + Shape.info())
         expect(.unexpectedElement, open(Shape.ebml))
         expect(.unexpectedElement, open(Shape.element([0x18, 0x53, 0x80, 0x67])))
-        expect(.unknownSize, open(Shape.segment))
+        expect(.unexpectedElement, open(Shape.segment))
         expect(.unexpectedElement, open([0xAF, 0x81, 0]))  // EncryptedBlock
         expect(.unexpectedElement, open([0xA1, 0x84, 0x81, 0, 0, 0]))
         expect(.unexpectedElement, open(Shape.tags(), Shape.block()))

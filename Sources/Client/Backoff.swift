@@ -1,5 +1,5 @@
 /// Exponential back-off with full jitter: each wait is a random part of a limit that doubles.
-struct Backoff: Sendable {
+package struct Backoff: Sendable {
     private let first: Duration
     private let last: Duration
     private var limit: Duration
@@ -7,18 +7,18 @@ struct Backoff: Sendable {
     /// - Parameters:
     ///   - first: The limit of the first wait.
     ///   - last: What the limit does not grow beyond.
-    init(from first: Duration, upTo last: Duration) {
+    package init(from first: Duration, upTo last: Duration) {
         self.first = first
         self.last = last
         limit = first
     }
 
     /// How long to wait this time.
-    mutating func next() -> Duration {
+    package mutating func next() -> Duration {
         defer { limit = min(limit * 2, last) }
         return limit * Double.random(in: 0...1)
     }
 
     /// All is well: the next wait is a first one.
-    mutating func reset() { limit = first }
+    package mutating func reset() { limit = first }
 }

@@ -1,15 +1,15 @@
 import FoundationEssentials
 
 /// Where a deployment answers.
-struct Endpoint: Sendable, Equatable {
+package struct Endpoint: Sendable, Equatable {
     /// Scheme, host and port, without a slash at the end.
-    let origin: String
+    package let origin: String
     /// What goes before the path of an operation: empty, or a path that does not end with a slash.
-    let prefix: String
+    package let prefix: String
     /// The value of the `Host` header: the port is part of it unless it is the scheme's own.
-    let host: String
+    package let host: String
 
-    init(_ text: String) throws(SettingsFault) {
+    package init(_ text: String) throws(SettingsFault) {
         guard let parts = URLComponents(string: text), let scheme = parts.scheme?.lowercased(), ["http", "https"].contains(scheme),
             let name = parts.encodedHost, !name.isEmpty, parts.query == nil, parts.fragment == nil, parts.user == nil, parts.password == nil
         else {

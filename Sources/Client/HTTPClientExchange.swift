@@ -5,21 +5,21 @@ import NIOSSL
 import Signing
 
 /// The network.
-struct HTTPClientExchange: Exchange {
+package struct HTTPClientExchange: Exchange {
     private let client: HTTPClient
     private let tls: Current<TLSConfiguration>
 
     /// Connects for as long as `body` takes.
     ///
     /// - Parameter caFile: A PEM file of the authorities to trust in place of the system's.
-    static func open<Result>(caFile: String?, _ body: (HTTPClientExchange) async throws -> Result) async throws -> Result {
+    package static func open<Result>(caFile: String?, _ body: (HTTPClientExchange) async throws -> Result) async throws -> Result {
         let tls = try tls(caFile)
         return try await HTTPClient.withHTTPClient(configuration: configuration) { client in
             try await body(HTTPClientExchange(client: client, tls: Current(tls)))
         }
     }
 
-    func trust(caFile: String?) throws(SettingsFault) {
+    package func trust(caFile: String?) throws(SettingsFault) {
         tls.set(try Self.tls(caFile))
     }
 
@@ -49,7 +49,7 @@ struct HTTPClientExchange: Exchange {
         return configuration
     }
 
-    func post(_ request: OutgoingRequest, within deadline: Duration) async throws -> ReceivedAnswer {
+    package func post(_ request: OutgoingRequest, within deadline: Duration) async throws -> ReceivedAnswer {
         var outgoing = HTTPClientRequest(url: request.url)
         outgoing.method = .POST
         outgoing.tlsConfiguration = tls.value

@@ -1,20 +1,20 @@
-public import Signing
+package import Signing
 
 /// A request to be posted.
-public struct OutgoingRequest: Sendable {
-    public let url: String
-    public let headers: [RequestSigner.Header]
-    public let body: [UInt8]
+package struct OutgoingRequest: Sendable {
+    package let url: String
+    package let headers: [RequestSigner.Header]
+    package let body: [UInt8]
 }
 
 /// A whole answer.
-public struct ReceivedAnswer: Sendable {
-    public let status: Int
+package struct ReceivedAnswer: Sendable {
+    package let status: Int
     /// The value of `x-amzn-ErrorType`.
-    public let errorType: String?
-    public let body: [UInt8]
+    package let errorType: String?
+    package let body: [UInt8]
 
-    public init(status: Int, errorType: String? = nil, body: [UInt8]) {
+    package init(status: Int, errorType: String? = nil, body: [UInt8]) {
         self.status = status
         self.errorType = errorType
         self.body = body
@@ -22,7 +22,7 @@ public struct ReceivedAnswer: Sendable {
 }
 
 /// Posts one request over HTTP and reads the whole answer. Ends soon after its task was cancelled.
-public protocol Exchange: Sendable {
+package protocol Exchange: Sendable {
     /// - Throws: Where no whole answer came within `deadline`.
     func post(_ request: OutgoingRequest, within deadline: Duration) async throws -> ReceivedAnswer
 

@@ -1,9 +1,9 @@
-import Contract
-import FoundationEssentials
-import Signing
+package import Contract
+package import FoundationEssentials
+package import Signing
 
-/// Why a call was not answered with success, sorted by what an agent does about it. The texts are for the log.
-enum CallFailure: Error, CustomStringConvertible {
+/// Why a call was not answered with success, sorted by what a client does about it. The texts are for the log.
+package enum CallFailure: Error, CustomStringConvertible {
     /// No answer, or one that asks to come again later: call again after a back-off.
     case unavailable(String)
     /// The key may not do this. Only an operator can help, so call again, but seldom.
@@ -13,22 +13,25 @@ enum CallFailure: Error, CustomStringConvertible {
     /// The deployment does not take this call, and will not another time.
     case rejected(String)
 
-    var description: String {
+    package var description: String {
         switch self {
         case .unavailable(let text), .denied(let text), .outdated(let text), .rejected(let text): text
         }
     }
 }
 
-/// The edge agent API of a deployment, as its client sees it. Any number of calls may be under way at once.
-struct EdgeAPI: Sendable {
-    let endpoint: Endpoint
-    let signer: Current<RequestSigner>
-    let exchange: any Exchange
+/// The API of a deployment, as its clients see it. Any number of calls may be under way at once.
+package struct DeploymentAPI: Sendable {
+    package let endpoint: Endpoint
+    package let signer: Current<RequestSigner>
+    package let exchange: any Exchange
+    let userAgent: String
     /// The clock of the signatures.
-    var now: @Sendable () -> Date = { Date() }
+    package var now: @Sendable () -> Date = { Date() }
 
-    init(endpoint: Endpoint, signer: RequestSigner, exchange: any Exchange) {
+    /// - Parameter userAgent: What the program calls itself.
+    package init(endpoint: Endpoint, signer: RequestSigner, exchange: any Exchange, userAgent: String) {
+        self.userAgent = userAgent
         self.endpoint = endpoint
         self.signer = Current(signer)
         self.exchange = exchange
@@ -37,7 +40,7 @@ struct EdgeAPI: Sendable {
     /// Calls an operation, once.
     ///
     /// - Parameter waiting: How long the server may wait before it answers, in seconds.
-    func call<Called: Operation>(
+    package func call<Called: Operation>(
         _ operation: Called.Type, _ input: Called.Input, waiting: Int = 0
     ) async throws(CallFailure) -> Called.Output {
         let answer: ReceivedAnswer
@@ -60,7 +63,7 @@ struct EdgeAPI: Sendable {
         let headers = [RequestSigner.Header("Host", endpoint.host), RequestSigner.Header("Content-Type", "application/json")]
         let signature = signer.value.headers(signing: headers, path: path, body: body, at: now())
         return OutgoingRequest(
-            url: endpoint.origin + path, headers: headers + signature + [RequestSigner.Header("User-Agent", "weir-edge-agent")], body: body)
+            url: endpoint.origin + path, headers: headers + signature + [RequestSigner.Header("User-Agent", userAgent)], body: body)
     }
 
     private static func failure<Called: Operation>(_ operation: Called.Type, _ answer: ReceivedAnswer) -> CallFailure {
