@@ -34,7 +34,7 @@ public struct Agent: Service, Sendable {
     /// - Throws: `SettingsFault`, or another error whose description is for operators.
     package static func open(_ settings: AgentSettings, logger: Logger, _ body: (Agent) async throws -> Void) async throws {
         let folder = try Folder(settings.folder, logger: logger)
-                try await HTTPClientExchange.open(caFile: settings.client.caFile) { exchange in
+        try await HTTPClientExchange.open(caFile: settings.client.caFile) { exchange in
             let api = DeploymentAPI(
                 endpoint: settings.client.endpoint, signer: settings.client.signer, exchange: exchange, userAgent: "weir-edge-agent")
             try await body(Agent(thing: settings.thing, folder: folder, api: api, logger: logger))
