@@ -51,7 +51,7 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "Gateway", "Identity", "Locking", "Migrations",
+                "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "Gateway", "Identity", "Locking", "MediaClient", "Migrations",
                 "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
                 lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -76,6 +76,7 @@ let package = Package(
             ["Contract", "Locking", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
         library("EdgeAgent", ["Client", "Contract", "Files", "Locking", "Signing", crypto, lifecycle, logging]),
         library("Client", ["Contract", "Files", "Locking", "Signing", httpClient, nioCore, nioHTTP1, nioSSL]),
+        library("MediaClient", ["Client", "Contract", "Locking", "Matroska", "Signing", nioCore]),
         library("Signing", [crypto]),
         library("Contract", []),
         library("Store", ["SQL", crypto]),
@@ -112,6 +113,7 @@ let package = Package(
         tests("PostgresDriverTests", ["Locking", "Prometheus", "SQL", "PostgresDriver", logging]),
         tests("MediaFormatsTests", ["MediaFormats"]),
         tests("MatroskaTests", ["Matroska"]),
+        tests("MediaClientTests", ["Client", "Contract", "Matroska", "MediaClient", "Signing", nioCore, nioHTTP1, nioPosix]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),

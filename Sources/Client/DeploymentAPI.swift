@@ -43,33 +43,44 @@ package struct DeploymentAPI: Sendable {
     package func call<Called: Operation>(
         _ operation: Called.Type, _ input: Called.Input, waiting: Int = 0
     ) async throws(CallFailure) -> Called.Output {
-        let answer: ReceivedAnswer
-        do {
-            answer = try await exchange.post(request(operation, input), within: .seconds(waiting + 15))
-        } catch {
-            throw .unavailable("\(endpoint.origin) does not answer: \(error)")
-        }
-        guard answer.status == 200 else { throw Self.failure(operation, answer) }
+        let contract = Called.contract
+        let answer = try await call(contract.name, path: contract.route.path, Called.encodeInput(input), waiting: waiting)
         do throws(UnreadableAnswer) {
-            return try Called.decodeOutput(answer.body)
+            return try Called.decodeOutput(answer)
         } catch {
-            throw .unavailable("The answer to \(Called.contract.name) cannot be read: \(error.message)")
+            throw .unavailable("The answer to \(contract.name) cannot be read: \(error.message)")
         }
     }
 
-    private func request<Called: Operation>(_ operation: Called.Type, _ input: Called.Input) -> OutgoingRequest {
-        let path = endpoint.prefix + Called.contract.route.path
-        let body = Called.encodeInput(input)
-        let headers = [RequestSigner.Header("Host", endpoint.host), RequestSigner.Header("Content-Type", "application/json")]
+    /// Calls an operation by its name and path, once.
+    ///
+    /// - Returns: The body of the answer.
+    package func call(_ name: String, path: String, _ body: [UInt8], waiting: Int = 0) async throws(CallFailure) -> [UInt8] {
+        let answer: ReceivedAnswer
+        do {
+            let request = request(path: path, [RequestSigner.Header("Content-Type", "application/json")], body)
+            answer = try await exchange.post(request, within: .seconds(waiting + 15))
+        } catch {
+            throw .unavailable("\(endpoint.origin) does not answer: \(error)")
+        }
+        guard answer.status == 200 else { throw Self.failure(name, answer) }
+        return answer.body
+    }
+
+    /// Returns a request to be posted, signed now.
+    package func request(path: String, _ headers: [RequestSigner.Header], _ body: [UInt8]) -> OutgoingRequest {
+        let path = endpoint.prefix + path
+        let headers = [RequestSigner.Header("Host", endpoint.host)] + headers
         let signature = signer.value.headers(signing: headers, path: path, body: body, at: now())
         return OutgoingRequest(
             url: endpoint.origin + path, headers: headers + signature + [RequestSigner.Header("User-Agent", userAgent)], body: body)
     }
 
-    private static func failure<Called: Operation>(_ operation: Called.Type, _ answer: ReceivedAnswer) -> CallFailure {
+    /// What an answer other than success means.
+    package static func failure(_ operation: String, _ answer: ReceivedAnswer) -> CallFailure {
         // The service proper appends a namespace to the name.
         let name = answer.errorType?.split(separator: ":").first.map(String.init) ?? "no error type"
-        let text = "\(Called.contract.name): \(answer.status) \(name): \(message(answer.body))"
+        let text = "\(operation): \(answer.status) \(name): \(message(answer.body))"
         let code = ErrorCode(rawValue: name)
         if answer.status >= 500 || [408, 429].contains(answer.status) || code == .throttling || code == .clientLimitExceeded {
             return .unavailable(text)

@@ -13,6 +13,8 @@ package struct Limits: Sendable {
     /// Of a cluster, those in a lacing each for itself: what reading it back costs memory for.
     package var frames = 1 << 17
     package var takesAttachments = false
+    /// Whether a new EBML head may follow: what GetMedia sends is one document after the other. Each has a header of its own.
+    package var takesManyDocuments = false
 
     package init() {}
 
@@ -23,6 +25,12 @@ package struct Limits: Sendable {
         var limits = Limits()
         limits.tracks = .max
         limits.frames = 1 << 24
+        return limits
+    }()
+    /// What GetMedia and GetMediaForFragmentList send.
+    package static let served: Limits = {
+        var limits = stored
+        limits.takesManyDocuments = true
         return limits
     }()
     /// A file that anybody made: more tracks, pictures in attachments, long tables of cues.

@@ -255,6 +255,7 @@ package struct Parser: Sendable {
         if let limit, end > limit { throw .beyondParent }
         switch level {
         case .document:
+            if hasEnded, head.id == ElementID.ebml { beginDocument() }
             switch head.id {
             case ElementID.ebml where ebml == nil: try collect(size, limits.ebml)
             case ElementID.segment where ebml != nil && !isSegmentOpen: beginSegment(end: end)
@@ -263,6 +264,10 @@ package struct Parser: Sendable {
             }
         case .segment:
             switch head.id {
+            case ElementID.ebml where segmentEnd == nil && limits.takesManyDocuments:
+                endFragment(.endOfSegment)
+                beginDocument()
+                try collect(size, limits.ebml)
             case ElementID.info: try collect(size, limits.info, isRepeated: info != nil)
             case ElementID.tracks: try collect(size, limits.trackEntries, isRepeated: tracks != nil)
             case ElementID.tags: try collect(size, limits.tags)
@@ -315,6 +320,17 @@ package struct Parser: Sendable {
         case (_, ElementID.segment), (_, ElementID.cluster): throw .unexpectedElement
         case (.document, _), (.segment, _), (.cluster, _), (.group, _): throw .unknownSize
         }
+    }
+
+    private mutating func beginDocument() {
+        guard limits.takesManyDocuments else { return }
+        level = .document
+        isSegmentOpen = false
+        hasEnded = false
+        ebml = nil
+        info = nil
+        tracks = nil
+        timecodeScale = 1
     }
 
     private mutating func beginSegment(end: Int?) {

@@ -186,6 +186,22 @@ import Testing
         }
     }
 
+    @Test func `one document after the other, where that is allowed`() {
+        let two =
+            Shape.header + Shape.cluster(1) + Shape.block() + Shape.ebml + Shape.segment + Shape.info(scale: 1000)
+            + Shape.tracks(Shape.track(2)) + Shape.cluster(2) + Shape.block(track: 2)
+        #expect(Reading(two).reason == .unexpectedElement)
+        for size in [Int.max, 1, 7] {
+            let reading = Reading(two, .served) { size }
+            #expect(reading.violation == nil && reading.ends == [.endOfSegment, .endOfBody])
+            #expect(reading.fragments == [Shape.cluster(1) + Shape.block(), Shape.cluster(2) + Shape.block(track: 2)])
+            let headers = reading.events.compactMap { if case .header(let trackSet) = $0 { trackSet.tracks[0].number } else { nil } }
+            #expect(headers == [1, 2])
+        }
+        let known = Shape.ebml + Shape.element([0x18, 0x53, 0x80, 0x67], Shape.info(), Shape.tracks(Shape.track(1)))
+        #expect(Reading(known + known, .served).events.last == .end && Reading(known + known).reason == .unexpectedElement)
+    }
+
     @Test func `after a violation nothing is told`() {
         var parser = Parser()
         let bytes = [UInt8](repeating: 0, count: 20)
