@@ -51,7 +51,8 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "Gateway", "Identity", "Locking", "MediaClient", "Migrations",
+                "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "Gateway", "Identity", "Locking", "MediaClient",
+                "Migrations",
                 "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
                 lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -113,7 +114,7 @@ let package = Package(
         tests("PostgresDriverTests", ["Locking", "Prometheus", "SQL", "PostgresDriver", logging]),
         tests("MediaFormatsTests", ["MediaFormats"]),
         tests("MatroskaTests", ["Matroska"]),
-        tests("MediaClientTests", ["Client", "Contract", "Matroska", "MediaClient", "Signing", nioCore, nioHTTP1, nioPosix]),
+        tests("MediaClientTests", ["Client", "Contract", "Locking", "Matroska", "MediaClient", nioCore, nioHTTP1, nioPosix]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),

@@ -67,7 +67,7 @@ package final class MediaProducer: Sendable {
         source = SourceFile(descriptor)
     }
 
-    /// Reads no more, as if the source had ended here; what was read is still stored.
+    /// Ends the source within two seconds, wherever it is; what was read is still stored.
     package func stop() { source.stop() }
 
     /// Runs until all is stored, and returns how much that was.
@@ -187,7 +187,7 @@ package final class MediaProducer: Sendable {
                     hasEnded = bytes.isEmpty
                     ready += hasEnded ? try reader.finish() : try reader.read(bytes)
                 } catch {
-                    tell.yield(.sourceFault(error.description))
+                    if !source.isStopped { tell.yield(.sourceFault(error.description)) }
                     hasEnded = true
                     ready += reader.rest()
                 }

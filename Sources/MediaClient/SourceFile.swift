@@ -10,12 +10,14 @@ final class SourceFile: Sendable {
 
     private let descriptor: Int32
     private let queue = DispatchQueue(label: "weir media source")
-    private let isStopped = Lock(false)
+    private let end = Lock<ContinuousClock.Instant?>(nil)
 
     init(_ descriptor: Int32) { self.descriptor = descriptor }
 
-    /// Lets the source end where it is.
-    func stop() { isStopped.withLock { $0 = true } }
+    /// Lets the source end soon: whoever writes to a pipe was perhaps interrupted as well, and has a moment to end it well.
+    func stop() { end.withLock { $0 = $0 ?? .now + .seconds(2) } }
+
+    var isStopped: Bool { end.withLock { $0 != nil } }
 
     /// Returns the next bytes as soon as there are some; none at the end.
     ///
@@ -28,7 +30,7 @@ final class SourceFile: Sendable {
     }
 
     private func read() -> Result<[UInt8], SourceFault> {
-        while !isStopped.withLock({ $0 }) {
+        while end.withLock({ $0.map { .now < $0 } ?? true }) {
             // A fifth of a second, so that stopping takes no longer.
             var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard poll(&ready, 1, 200) > 0 else { continue }
