@@ -29,7 +29,16 @@ final class FakeService: Sendable {
         var listings = 0
     }
 
-    let state: Lock<State>
+    /// What the connections share.
+    final class Shared: Sendable {
+        private let state: Lock<State>
+
+        init(_ state: State) { self.state = Lock(state) }
+
+        func withLock<Result>(_ body: (inout State) -> Result) -> Result { state.withLock(body) }
+    }
+
+    let state: Shared
     let port: Int
     private let group: MultiThreadedEventLoopGroup
 
@@ -41,7 +50,7 @@ final class FakeService: Sendable {
         _ script: [Session] = [], retention: Int = 24, _ body: (FakeService) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let state = Lock(State(script: script, retention: retention))
+        let state = Shared(State(script: script, retention: retention))
         let channel = try await ServerBootstrap(group: group)
             .childChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
@@ -58,7 +67,7 @@ final class FakeService: Sendable {
         try result.get()
     }
 
-    private init(_ state: Lock<State>, _ port: Int, _ group: MultiThreadedEventLoopGroup) {
+    private init(_ state: Shared, _ port: Int, _ group: MultiThreadedEventLoopGroup) {
         self.state = state
         self.port = port
         self.group = group
@@ -68,7 +77,7 @@ final class FakeService: Sendable {
         typealias InboundIn = HTTPServerRequestPart
         typealias OutboundOut = HTTPServerResponsePart
 
-        private let state: Lock<State>
+        private let state: Shared
         private var head: HTTPRequestHead?
         private var body: [UInt8] = []
         private var session: Session?
@@ -77,7 +86,7 @@ final class FakeService: Sendable {
         private var count = 0
         private var isOver = false
 
-        init(_ state: Lock<State>) { self.state = state }
+        init(_ state: Shared) { self.state = state }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             switch unwrapInboundIn(data) {
