@@ -35,7 +35,7 @@ final class FakeService: Sendable {
 
         init(_ state: State) { self.state = Lock(state) }
 
-        func withLock<Result>(_ body: (inout State) -> Result) -> Result { state.withLock(body) }
+        func withLock<Result: Sendable>(_ body: @Sendable (inout State) -> Result) -> Result { state.withLock { body(&$0) } }
     }
 
     let state: Shared
