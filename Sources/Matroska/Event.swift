@@ -1,7 +1,7 @@
 /// What a parser found, in the order of the bytes.
 package enum Event: Sendable, Equatable {
     /// EBML, Segment, Info and Tracks are complete. Once, before the first fragment.
-    case header(TrackSet)
+    indirect case header(TrackSet)
     /// A cluster began and its Timecode was read.
     case fragmentStart(FragmentStart)
     /// The head of a block of the open fragment was read; where it is in a BlockGroup, the whole group. Its bytes come by `bytes`.
