@@ -38,6 +38,7 @@ struct FragmentCutter {
 
     private let rules: Rules
     private let leading: Int
+    private let others: [Int]
     /// Whether every frame of the leading track may begin a fragment.
     private let hasPictures: Bool
     /// The fragment that grows.
@@ -62,6 +63,7 @@ struct FragmentCutter {
         let pictures = tracks.first { $0.kind == .video }
         leading = (pictures ?? tracks.first)?.number ?? 0
         hasPictures = pictures != nil
+        others = tracks.map(\.number).filter { [leading] in $0 != leading }
     }
 
     /// Returns the fragments that this frame completes.
@@ -147,7 +149,6 @@ struct FragmentCutter {
         let newest = pictures.map(\.time).max() ?? first.time
         guard newest > first.time || !hasPictures else { return nil }
         if newest - cut >= rules.patience { return cut }
-        let others = Set(current.map(\.track)).subtracting([leading])
-        return others.allSatisfy { latest[$0, default: cut] >= cut } ? cut : nil
+        return others.allSatisfy { latest[$0, default: .min] >= cut } ? cut : nil
     }
 }

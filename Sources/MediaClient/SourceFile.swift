@@ -19,12 +19,14 @@ final class SourceFile: Sendable {
 
     var isStopped: Bool { end.withLock { $0 != nil } }
 
-    /// Returns the next bytes as soon as there are some; none at the end.
+    /// Returns the next bytes as soon as there are some; none at the end, which cancellation is.
     ///
     /// - Throws: Where it cannot be read.
     func next() async throws(SourceFault) -> [UInt8] {
-        let result: Result<[UInt8], SourceFault> = await withCheckedContinuation { continuation in
-            queue.async { continuation.resume(returning: self.read()) }
+        let result: Result<[UInt8], SourceFault> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in queue.async { continuation.resume(returning: self.read()) } }
+        } onCancel: {
+            end.withLock { $0 = .now }
         }
         return try result.get()
     }
