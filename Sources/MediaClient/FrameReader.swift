@@ -88,7 +88,7 @@ struct FrameReader {
             let frame = payload[payload.startIndex + range.lowerBound..<payload.startIndex + range.upperBound]
             take(
                 SourceFrame(
-                    track: block.track, time: (nanoseconds + 500_000) / 1_000_000, isKey: block.isKey, isInvisible: block.isInvisible,
+                    track: block.track, time: (nanoseconds + 500_000) / 1_000_000, isKey: block.isKey || track.kind == .audio, isInvisible: block.isInvisible,
                     isDiscardable: block.isDiscardable, bytes: header + frame))
         }
     }
