@@ -63,11 +63,14 @@ struct FrameReader {
             try split(blocks[taken], take)
             taken += 1
         }
-        blocks.removeFirst(taken)
-        // What lies before the next block is needed no more: all of it, where no block has begun.
-        let needed = min(blocks.first?.payload.lowerBound ?? .max, windowStart + window.count)
-        window.removeFirst(needed - windowStart)
-        windowStart = needed
+        // A block is told once its lacing, or its group, was read: what follows the last one may belong to the next.
+        if taken > 0 {
+            let needed = blocks[taken - 1].payload.upperBound
+            window.removeFirst(needed - windowStart)
+            windowStart = needed
+            blocks.removeFirst(taken)
+        }
+        guard window.count <= 2 * Self.longestBlock else { throw SourceFault(description: "a block has more than 96 MiB") }
     }
 
     private func split(_ block: Block, _ take: (SourceFrame) -> Void) throws(SourceFault) {
@@ -88,7 +91,8 @@ struct FrameReader {
             let frame = payload[payload.startIndex + range.lowerBound..<payload.startIndex + range.upperBound]
             take(
                 SourceFrame(
-                    track: block.track, time: (nanoseconds + 500_000) / 1_000_000, isKey: block.isKey || track.kind == .audio, isInvisible: block.isInvisible,
+                    track: block.track, time: (nanoseconds + 500_000) / 1_000_000, isKey: block.isKey || track.kind == .audio,
+                    isInvisible: block.isInvisible,
                     isDiscardable: block.isDiscardable, bytes: header + frame))
         }
     }
