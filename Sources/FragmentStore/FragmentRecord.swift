@@ -122,12 +122,3 @@ public struct MediaGap: Sendable, Hashable {
     public let start: Int64
     public let end: Int64
 }
-
-/// What is kept of a stream, the expired that was not removed yet included.
-public struct StorageUsage: Sendable, Hashable {
-    public let fragments: Int64
-    public let bytes: Int64
-    /// Server times of the first and the last; nil where there is none.
-    public let first: Int64?
-    public let last: Int64?
-}
