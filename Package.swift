@@ -79,7 +79,10 @@ let package = Package(
         library("Signing", [crypto]),
         library("Contract", []),
         library("Store", ["SQL", crypto]),
-        library("FragmentStore", ["Locking", "Prometheus", "SQL", "Store", coreMetrics, crypto, lifecycle, logging, nioCore]),
+        library(
+            "FragmentStore",
+            ["Locking", "Prometheus", "SQL", "Store", "CChecksum", coreMetrics, crypto, lifecycle, logging, nioCore, nioPosix]),
+        .target(name: "CChecksum"),
         library("SQLiteDriver", ["Locking", "Prometheus", "SQL", "CSQLite"]),
         library("PostgresDriver", ["Locking", "Prometheus", "SQL", "CPostgres", logging]),
         library("SQL", ["Prometheus", coreMetrics]),

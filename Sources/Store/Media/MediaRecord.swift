@@ -55,8 +55,8 @@ public struct FragmentRow: Sendable, Hashable {
     public let trackSetPlace: String
 
     public init(
-        streamID: Int64, sequence: Int64, serverTime: Int64, numberLow: Int64, producerTime: Int64, length: Int64, size: Int64, flags: Int64,
-        packID: Int64, parts: String, trackSet: String, trackSetPlace: String
+        streamID: Int64, sequence: Int64, serverTime: Int64, numberLow: Int64, producerTime: Int64, length: Int64, size: Int64,
+        flags: Int64, packID: Int64, parts: String, trackSet: String, trackSetPlace: String
     ) {
         self.streamID = streamID
         self.sequence = sequence

@@ -172,7 +172,8 @@ enum MediaStatements {
         decode: fragment)
 
     static let fragmentOf = Statement(
-        "media.fragment", "SELECT \(fragmentColumns) FROM fragment WHERE stream_id = $1 AND sequence = CAST($2 AS BIGINT)", decode: fragment)
+        "media.fragment", "SELECT \(fragmentColumns) FROM fragment WHERE stream_id = $1 AND sequence = CAST($2 AS BIGINT)", decode: fragment
+    )
 
     static let lastFragment = Statement(
         "media.last-fragment",
@@ -185,8 +186,9 @@ enum MediaStatements {
 
     private static func extent(_ row: inout Row) throws(DatabaseError) -> ExtentRow {
         ExtentRow(
-            streamID: try row.integer(), firstSequence: try row.integer(), lastSequence: try row.integer(), firstServerTime: try row.integer(),
-            lastServerTime: try row.integer(), minProducerTime: try row.integer(), maxProducerTime: try row.integer(),
+            streamID: try row.integer(), firstSequence: try row.integer(), lastSequence: try row.integer(),
+            firstServerTime: try row.integer(), lastServerTime: try row.integer(), minProducerTime: try row.integer(),
+            maxProducerTime: try row.integer(),
             producerEnd: try row.integer(), fragments: try row.integer(), bytes: try row.integer(), gaps: try row.integer(),
             gapTime: try row.integer(), packID: try row.integer(), footerOffset: try row.integer(), footerLength: try row.integer())
     }
@@ -198,7 +200,8 @@ enum MediaStatements {
         """
         SELECT \(extentColumns) FROM extent
         WHERE stream_id = $1
-            AND first_sequence >= coalesce((SELECT max(first_sequence) FROM extent WHERE stream_id = $1 AND first_sequence <= CAST($2 AS BIGINT)), 0)
+            AND first_sequence >= coalesce((SELECT max(first_sequence) FROM extent
+                WHERE stream_id = $1 AND first_sequence <= CAST($2 AS BIGINT)), 0)
             AND first_sequence >= coalesce((SELECT first_sequence FROM extent WHERE stream_id = $1 AND first_server_ms <= CAST($3 AS BIGINT)
                 ORDER BY first_server_ms DESC LIMIT CAST(1 AS BIGINT)), 0)
             AND first_sequence <= coalesce((SELECT first_sequence FROM extent WHERE stream_id = $1 AND first_server_ms <= CAST($4 AS BIGINT)

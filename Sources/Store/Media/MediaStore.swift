@@ -244,7 +244,8 @@ extension Store {
         let rows = batch.add(MediaStatements.removeRowsOfPack, [.integer(id)])
         let result = try await write(batch)
         guard try !result.rows(given).isEmpty else { return nil }
-        return try result.rows(extents).reduce(0, +) + Int64(result.rows(rows).count)
+        let sealed = try result.rows(extents)
+        return sealed.reduce(Int64(try result.rows(rows).count), +)
     }
 
     /// Forgets a pack that is DELETING, once its file is gone.
