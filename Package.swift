@@ -81,8 +81,8 @@ let package = Package(
         library("Store", ["SQL", crypto]),
         library(
             "FragmentStore",
-            ["Locking", "Prometheus", "SQL", "Store", "CChecksum", coreMetrics, crypto, lifecycle, logging, nioCore, nioPosix]),
-        .target(name: "CChecksum"),
+            ["Locking", "Prometheus", "SQL", "Store", "CPack", coreMetrics, crypto, lifecycle, logging, nioCore, nioPosix]),
+        .target(name: "CPack"),
         library("SQLiteDriver", ["Locking", "Prometheus", "SQL", "CSQLite"]),
         library("PostgresDriver", ["Locking", "Prometheus", "SQL", "CPostgres", logging]),
         library("SQL", ["Prometheus", coreMetrics]),

@@ -1,4 +1,6 @@
+import CPack
 import Glibc
+import NIOCore
 
 /// The calls to the operating system by which packs are written and read, so that a test can stand between.
 ///
@@ -37,6 +39,36 @@ public protocol StoredFile: AnyObject, Sendable {
     /// Cuts the file, and gives back what was taken beyond.
     func truncate(to size: Int64) throws(FileFailure)
     func size() throws(FileFailure) -> Int64
+}
+
+extension StoredFile {
+    /// Writes all of the bytes, however many calls it takes.
+    func writeAll(_ bytes: ByteBuffer, at offset: Int64) throws(FileFailure) {
+        var rest = bytes
+        while rest.readableBytes > 0 {
+            let written = try rest.withUnsafeReadableBytes { pointer throws(FileFailure) in
+                try write([pointer], at: offset + Int64(bytes.readableBytes - rest.readableBytes))
+            }
+            guard written > 0 else { throw FileFailure("a write took nothing", code: EIO) }
+            rest.moveReaderIndex(forwardBy: written)
+        }
+    }
+
+    /// The bytes of a range; fewer where the file ends before.
+    func bytes(_ range: PackRange) throws(FileFailure) -> ByteBuffer {
+        var bytes = ByteBufferAllocator().buffer(capacity: Int(range.length))
+        var failure: FileFailure?
+        bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: Int(range.length)) { space in
+            do throws(FileFailure) {
+                return try read(into: UnsafeMutableRawBufferPointer(rebasing: space.prefix(Int(range.length))), at: range.offset)
+            } catch {
+                failure = error
+                return 0
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
 }
 
 /// What the operating system said.
@@ -189,16 +221,12 @@ private final class LocalFile: StoredFile {
         return total
     }
 
-    func allocate(_ range: Range<Int64>) throws(FileFailure) {
-        try fallocate(FALLOC_FL_KEEP_SIZE, range)
-    }
+    func allocate(_ range: Range<Int64>) throws(FileFailure) { try change(range, weir_allocate) }
 
-    func deallocate(_ range: Range<Int64>) throws(FileFailure) {
-        try fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, range)
-    }
+    func deallocate(_ range: Range<Int64>) throws(FileFailure) { try change(range, weir_deallocate) }
 
-    private func fallocate(_ mode: Int32, _ range: Range<Int64>) throws(FileFailure) {
-        while Glibc.fallocate(descriptor, mode, Int(range.lowerBound), range.count) != 0 {
+    private func change(_ range: Range<Int64>, _ call: (Int32, Int64, Int64) -> Int32) throws(FileFailure) {
+        while call(descriptor, range.lowerBound, Int64(range.count)) != 0 {
             switch errno {
             case EINTR: continue
             // A file system that cannot: it takes space as it is written, and gives it back with the file.

@@ -1,5 +1,6 @@
 import Crypto
 public import NIOCore
+import Store
 
 /// A fragment as the index has it. Times are milliseconds since the epoch.
 public struct FragmentRecord: Sendable, Hashable {
@@ -19,7 +20,7 @@ public struct FragmentRecord: Sendable, Hashable {
     /// When the fragment began, by the server.
     public var serverTime: Int64 { number.serverTime }
     /// Whether it is indexed, and not in the ring of a stream without retention.
-    public var isArchived: Bool { if case .pack = place { true } else { false } }
+    public var isArchived: Bool { if case .archive = place.pack { true } else { false } }
 }
 
 /// What is known of a fragment without reading it.
@@ -48,6 +49,17 @@ public struct TrackSet: Sendable, Hashable {
         public let text: String
 
         init(text: String) { self.text = text }
+
+        init(bytes: some Sequence<UInt8>) {
+            let digits = Array("0123456789abcdef".utf8)
+            text = String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        }
+
+        /// The hash itself: 32 bytes.
+        var bytes: [UInt8] {
+            let digits = Array(text.utf8)
+            return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(text: digits[$0]) << 4 | UInt8(text: digits[$0 + 1]) }
+        }
     }
 
     public let id: ID
@@ -57,10 +69,20 @@ public struct TrackSet: Sendable, Hashable {
     public init(bytes: ByteBuffer) {
         var hash = SHA256()
         bytes.withUnsafeReadableBytes { hash.update(bufferPointer: $0) }
-        let digits = Array("0123456789abcdef".utf8)
-        let text = hash.finalize().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-        id = ID(text: String(decoding: text, as: UTF8.self))
+        id = ID(bytes: hash.finalize())
         self.bytes = bytes
+    }
+}
+
+extension UInt8 {
+    /// The value of a hexadecimal digit; 0 for any other text.
+    fileprivate init(text digit: UInt8) {
+        self =
+            switch digit {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+            default: 0
+            }
     }
 }
 
@@ -70,8 +92,9 @@ public struct FragmentStart: Sendable {
     public let producerTime: Int64
     public let trackSet: TrackSet
 
+    /// Times more than 2^52 milliseconds from the epoch, some 140,000 years, are taken for these bounds.
     public init(producerTime: Int64, trackSet: TrackSet) {
-        self.producerTime = producerTime
+        self.producerTime = min(max(producerTime, -(1 << 52)), 1 << 52)
         self.trackSet = trackSet
     }
 }
@@ -121,4 +144,27 @@ public struct FragmentPage: Sendable {
 public struct MediaGap: Sendable, Hashable {
     public let start: Int64
     public let end: Int64
+}
+
+extension FragmentRecord {
+    /// As the database has it; nil where the row is not one that this program wrote.
+    init?(_ row: FragmentRow) {
+        let parts = row.parts.split(separator: ",").compactMap { PackRange($0) }
+        guard let low = UInt32(exactly: row.numberLow), let trackSet = PackRange(row.trackSetPlace), !parts.isEmpty,
+            let number = FragmentNumber(sequence: row.sequence, serverTime: row.serverTime, random: low)
+        else { return nil }
+        self.init(
+            streamID: row.streamID, number: number, producerTime: row.producerTime, length: row.length, size: row.size,
+            flags: FragmentFlags(rawValue: row.flags), trackSet: TrackSet.ID(text: row.trackSet),
+            place: FragmentPlace(pack: .archive(row.packID), parts: parts, trackSet: trackSet))
+    }
+
+    /// As the database is to have it.
+    func row(packID: Int64) -> FragmentRow {
+        FragmentRow(
+            streamID: streamID, sequence: number.sequence, serverTime: serverTime, numberLow: Int64(number.random),
+            producerTime: producerTime,
+            length: length, size: size, flags: flags.rawValue, packID: packID, parts: place.parts.map(\.text).joined(separator: ","),
+            trackSet: trackSet.text, trackSetPlace: place.trackSet.text)
+    }
 }

@@ -263,6 +263,26 @@ enum MediaStatements {
         "media.rows-of-pack",
         "SELECT \(fragmentColumns) FROM fragment WHERE pack_id = CAST($1 AS BIGINT) ORDER BY stream_id, sequence", decode: fragment)
 
+    /// The ARNs of the streams that have rows in the pack $1.
+    static let arnsOfPack = Statement(
+        "media.arns-of-pack",
+        "SELECT id, stream_arn FROM media_stream WHERE id IN (SELECT stream_id FROM fragment WHERE pack_id = CAST($1 AS BIGINT))"
+    ) { row throws(DatabaseError) in (try row.integer(), try row.text()) }
+
+    /// The SEALED packs of the folder $1 that have rows still, by a loose scan of the index: one step for each pack with rows.
+    static let sealedWithRows = Statement(
+        "media.sealed-with-rows",
+        """
+        WITH RECURSIVE present(pack_id) AS (
+            SELECT min(pack_id) FROM fragment
+            UNION ALL
+            SELECT (SELECT min(fragment.pack_id) FROM fragment WHERE fragment.pack_id > present.pack_id)
+            FROM present WHERE present.pack_id IS NOT NULL
+        )
+        SELECT pack.id FROM present JOIN pack ON pack.id = present.pack_id WHERE pack.store_id = $1 AND pack.state = 'SEALED'
+        """,
+        decode: integer)
+
     private static let packIsOpen = "EXISTS (SELECT 1 FROM pack WHERE pack.id = CAST($1 AS BIGINT) AND pack.state = 'OPEN')"
 
     /// An extent of the pack $1, while that is OPEN and the stream is there.
@@ -467,6 +487,7 @@ enum MediaStatements {
         findStream.text, openSession.text, takeOver.text, extendSession.text, closeSession.text, insertPack.text, advancePack.text,
         insertFragment.text, isUsable.text, fragments.text, fragmentsByProducer.text, fragmentOf.text, lastFragment.text, extents.text,
         extentsByProducer.text, extentOf.text, extentsOfPack.text, findPack.text, packs.text, oldestPack.text, rowsOfPack.text,
+        arnsOfPack.text, sealedWithRows.text,
         insertExtent.text, countExtents.text, sealPack.text, removeSealedRows.text, duePacks.text, putOffPack.text, expirePack.text,
         uncountExtents.text, removeExtentsOfPack.text, removeRowsOfPack.text, abandonPack.text, removePack.text, freedPacks.text,
         reclaimPack.text, freePacks.text, removeExtents.text, removeFragments.text, removeStream.text, usage.text, accountBytes.text,

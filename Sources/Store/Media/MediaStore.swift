@@ -177,6 +177,16 @@ extension Store {
         try await database.read(MediaStatements.rowsOfPack, [.integer(id)])
     }
 
+    /// The ARN of each stream that has rows in a pack.
+    public func arns(ofPack id: Int64) async throws(DatabaseError) -> [Int64: String] {
+        Dictionary(try await database.read(MediaStatements.arnsOfPack, [.integer(id)])) { first, _ in first }
+    }
+
+    /// The SEALED packs of a media folder whose rows are not removed yet.
+    public func sealedPacksWithRows(storeID: String) async throws(DatabaseError) -> [Int64] {
+        try await database.read(MediaStatements.sealedWithRows, [.text(storeID)])
+    }
+
     public func extents(ofPack id: Int64) async throws(DatabaseError) -> [ExtentRow] {
         try await database.read(MediaStatements.extentsOfPack, [.integer(id)])
     }
@@ -244,8 +254,9 @@ extension Store {
         let rows = batch.add(MediaStatements.removeRowsOfPack, [.integer(id)])
         let result = try await write(batch)
         guard try !result.rows(given).isEmpty else { return nil }
+        let unsealed = try result.rows(rows).count
         let sealed = try result.rows(extents)
-        return sealed.reduce(Int64(try result.rows(rows).count), +)
+        return sealed.reduce(Int64(unsealed), +)
     }
 
     /// Forgets a pack that is DELETING, once its file is gone.
@@ -277,7 +288,7 @@ extension Store {
         let extents = batch.add(MediaStatements.removeExtents, arguments)
         let fragments = batch.add(MediaStatements.removeFragments, arguments)
         let result = try await write(batch)
-        return try !result.rows(extents).isEmpty || !result.rows(fragments).isEmpty
+        return try result.rows(extents).count + result.rows(fragments).count > 0
     }
 
     /// What is kept of a stream; nil where media was never sent to it.

@@ -1,5 +1,9 @@
-#include "checksum.h"
+// For fallocate.
+#define _GNU_SOURCE
 
+#include "pack.h"
+
+#include <fcntl.h>
 #include <string.h>
 
 #if defined(__aarch64__)
@@ -50,4 +54,10 @@ static int has_instruction(void) { return 0; }
 
 uint32_t weir_crc32c(uint32_t before, const void *bytes, size_t count) {
     return has_instruction() ? by_instruction(before, bytes, count) : weir_crc32c_portable(before, bytes, count);
+}
+
+int weir_allocate(int file, int64_t offset, int64_t length) { return fallocate(file, FALLOC_FL_KEEP_SIZE, offset, length); }
+
+int weir_deallocate(int file, int64_t offset, int64_t length) {
+    return fallocate(file, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, offset, length);
 }
