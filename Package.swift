@@ -102,6 +102,7 @@ let package = Package(
             ]),
         tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
         tests("FilesTests", ["Files"]),
+        tests("FragmentStoreTests", ["FragmentStore", "Locking", "SQL", "Store", "TestSupport", "CPack", logging, nioCore]),
         tests("SettingsTests", ["Contract", "ControlPlane", "Delivery", "Files", "Settings", argumentParser]),
         tests("SigningTests", ["Contract", "Signing", crypto]),
         tests(

@@ -286,16 +286,3 @@ public final class FragmentStore: Service {
         }
     }
 }
-
-/// Runs `work` until it ends or the process is asked to stop.
-private func cancelWhenGracefulShutdown(_ work: @escaping @Sendable () async -> Void) async {
-    await withDiscardingTaskGroup { group in
-        let worker = Task { await work() }
-        group.addTask {
-            try? await gracefulShutdown()
-            worker.cancel()
-        }
-        await worker.value
-        group.cancelAll()
-    }
-}
