@@ -27,6 +27,7 @@ CREATE TABLE media_stream (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX media_stream_arn ON media_stream (stream_arn);
 CREATE INDEX media_stream_account ON media_stream (account, region, name);
+CREATE INDEX media_stream_open ON media_stream (instance_id) WHERE closed_at IS NULL;
 
 -- A file of records, of many streams. store_id: the media folder that it is in. id: rises with time, and names the file.
 -- OPEN: its fragments are rows of fragment; committed_bytes: how far they reach, and what the file is cut to after a crash.

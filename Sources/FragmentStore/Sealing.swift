@@ -63,7 +63,8 @@ extension ExtentRow {
     /// Times without media beyond this many milliseconds are gaps.
     static let gapTolerance: Int64 = 2000
 
-    fileprivate init?(_ run: [FragmentRecord], packID: Int64, _ footer: PackRange) {
+    /// The extent of a run whose section lies at `footer`; nil where there is nothing in it.
+    init?(_ run: [FragmentRecord], packID: Int64, _ footer: PackRange) {
         guard let first = run.first, let last = run.last else { return nil }
         var (gaps, gapTime): (Int64, Int64) = (0, 0)
         for (one, next) in zip(run, run.dropFirst()) {

@@ -222,9 +222,8 @@ import Testing
             let media = try await fixture.open()
             let session = try await media.openSession(key)
             var stored: [FragmentRecord] = []
-            for (seed, fault) in [.loseAnswer, .loseCall, .failBefore(.unavailable), .failBefore(.conflict)].enumerated()
-                as [(Int, FaultInjectingDatabase.Fault)]
-            {
+            let faults: [FaultInjectingDatabase.Fault] = [.loseAnswer, .loseCall, .failBefore(.unavailable), .failBefore(.conflict)]
+            for (seed, fault) in faults.enumerated() {
                 fixture.faults.inject(fault, on: "media.insert-fragment")
                 stored.append(try await session.send(UInt64(seed), at: Int64(seed) * 1000).stored())
             }

@@ -31,7 +31,7 @@ final class MemoryFiles: FileSystem {
         var holes: [Range<Int64>] = []
     }
 
-    private struct Rule {
+    fileprivate struct Rule {
         let call: Call
         let fault: Fault
         var skip: Int

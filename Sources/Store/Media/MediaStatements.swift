@@ -432,6 +432,41 @@ enum MediaStatements {
             SELECT arn FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4)
         """)
 
+    // MARK: Restoring
+
+    /// Makes a stream anew of which nothing but media is left, unless there is one of its name. $8 is a fresh token.
+    static let restoreStream = Statement<Void>(
+        "media.restore-stream",
+        """
+        INSERT INTO stream (account, region, name, arn, creation_time, status, version, kms_key_id, data_retention_in_hours, default_storage_tier,
+            tag_count, change_token, event_sequence, changed_at)
+        VALUES ($1, $2, $3, $4, CAST($5 AS BIGINT), 'ACTIVE', $8, $9, CAST($6 AS BIGINT), $7, 0, $8, 0, now_ms())
+        ON CONFLICT (account, region, name) DO NOTHING
+        """)
+
+    /// Counts a stream that was made anew under the token $4.
+    static let countRestoredStream = Statement<Void>(
+        "media.count-restored-stream",
+        """
+        INSERT INTO account_usage (account, region, stream_count, last_deleted_creation_time, change_token, channel_count)
+        SELECT account, region, 1, 0, change_token, 0 FROM stream WHERE account = $1 AND region = $2 AND name = $3 AND change_token = $4
+        ON CONFLICT (account, region) DO UPDATE SET stream_count = account_usage.stream_count + 1
+        """)
+
+    /// Makes the media of a stream known again whose sequences reach to $2.
+    static let restoreMediaStream = Statement(
+        "media.restore-media-stream",
+        """
+        INSERT INTO media_stream (id, stream_arn, account, region, name, creation_time, epoch, instance_id, opened_at, closed_at, owner_epoch,
+            owner_since, reserved_sequence, sealed_fragments, sealed_bytes)
+        SELECT CAST($1 AS BIGINT), arn, account, region, name, creation_time, 0, '', 0, 0, 0, 0, CAST($2 AS BIGINT), 0, 0 FROM stream
+        WHERE account = $3 AND region = $4 AND name = $5 AND arn = $6
+        ON CONFLICT (stream_arn) DO UPDATE SET reserved_sequence = CASE WHEN media_stream.reserved_sequence < excluded.reserved_sequence
+            THEN excluded.reserved_sequence ELSE media_stream.reserved_sequence END WHERE media_stream.id = excluded.id
+        RETURNING id
+        """,
+        decode: integer)
+
     // MARK: Sums
 
     /// Fragments, bytes, first and last server time of what is kept of the stream $1.
@@ -491,6 +526,6 @@ enum MediaStatements {
         insertExtent.text, countExtents.text, sealPack.text, removeSealedRows.text, duePacks.text, putOffPack.text, expirePack.text,
         uncountExtents.text, removeExtentsOfPack.text, removeRowsOfPack.text, abandonPack.text, removePack.text, freedPacks.text,
         reclaimPack.text, freePacks.text, removeExtents.text, removeFragments.text, removeStream.text, usage.text, accountBytes.text,
-        receiving.text,
+        receiving.text, restoreStream.text, countRestoredStream.text, restoreMediaStream.text,
     ]
 }

@@ -291,6 +291,31 @@ extension Store {
         return try result.rows(extents).count + result.rows(fragments).count > 0
     }
 
+    /// Makes the media of a stream known again, from what a pack says of it, and the stream itself if the database lacks it: ACTIVE, with a
+    /// retention and a tier. False where its name is another incarnation's, or its media is known under another id.
+    public func restoreMediaStream(
+        id: Int64, arn: String, lastSequence: Int64, retentionHours: Int64, tier: String
+    ) async throws(DatabaseError) -> Bool {
+        // arn:PARTITION:kinesisvideo:REGION:ACCOUNT:stream/NAME/CREATION
+        let fields = arn.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        guard fields.count == 6 else { return false }
+        let names = fields[5].split(separator: "/").map(String.init)
+        guard names.count == 3, names[0] == "stream", let creationTime = Int64(names[2]) else { return false }
+        let key: [SQLValue] = [.text(fields[4]), .text(fields[3]), .text(names[1])]
+        let token = Token.random()
+        var batch = Batch()
+        batch.add(
+            MediaStatements.restoreStream,
+            key + [
+                .text(arn), .integer(creationTime), .integer(retentionHours), .text(tier), .text(token),
+                .text("arn:\(fields[1]):kms:\(fields[3]):\(fields[4]):alias/aws/kinesisvideo"),
+            ])
+        batch.add(MediaStatements.countRestoredStream, key + [.text(token)])
+        let reserved = (lastSequence + SequenceBlock.size - 1) / SequenceBlock.size * SequenceBlock.size
+        let restored = batch.add(MediaStatements.restoreMediaStream, [.integer(id), .integer(reserved)] + key + [.text(arn)])
+        return try await !write(batch).rows(restored).isEmpty
+    }
+
     /// What is kept of a stream; nil where media was never sent to it.
     public func storageUsage(of streamID: Int64) async throws(DatabaseError) -> StorageUsage? {
         try await database.read(MediaStatements.usage, [.integer(streamID)]).first
