@@ -10,6 +10,7 @@ final class ArchiveShelf: PackShelf {
     let folder: PackFolder
     private let store: Store
     private let disk: DiskState
+    private let quota: QuotaGauge
     private let room: @Sendable () async -> Bool
     private let hand: @Sendable (Pack) -> Void
     private let logger: Logger
@@ -19,12 +20,13 @@ final class ArchiveShelf: PackShelf {
 
     /// `room` drops the oldest media where that is what is wanted of a full disk; `hand` takes packs over that are full.
     init(
-        _ folder: PackFolder, _ store: Store, _ disk: DiskState, room: @escaping @Sendable () async -> Bool,
+        _ folder: PackFolder, _ store: Store, _ disk: DiskState, _ quota: QuotaGauge, room: @escaping @Sendable () async -> Bool,
         hand: @escaping @Sendable (Pack) -> Void, _ logger: Logger
     ) {
         self.folder = folder
         self.store = store
         self.disk = disk
+        self.quota = quota
         self.room = room
         self.hand = hand
         self.logger = logger
@@ -100,9 +102,11 @@ final class ArchiveShelf: PackShelf {
         }
         return zip(fragments, admissions).map { fragment, admission in
             switch admission {
-            case .stored: .success(fragment.record)
-            case .fenced: .failure(.fenced)
-            case .streamGone: .failure(.streamGone)
+            case .stored:
+                quota.add(fragment.record.size, to: fragment.account)
+                return .success(fragment.record)
+            case .fenced: return .failure(.fenced)
+            case .streamGone: return .failure(.streamGone)
             }
         }
     }

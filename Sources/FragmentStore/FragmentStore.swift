@@ -160,7 +160,7 @@ public final class FragmentStore: Service {
         let (filled, hand) = AsyncStream<Pack>.makeStream()
         let room: @Sendable () async -> Bool = { [weak self] in await self?.makeRoom() ?? false }
         func shelf(_ folder: PackFolder, _ disk: DiskState) -> ArchiveShelf {
-            ArchiveShelf(folder, store, disk, room: room, hand: { hand.yield($0) }, logger)
+            ArchiveShelf(folder, store, disk, quota, room: room, hand: { hand.yield($0) }, logger)
         }
         let shelves: [IngestSession.Place: any PackShelf] = [.hot: shelf(hot, hotDisk), .warm: shelf(warm, warmDisk), .ring: ring]
         let writers = shelves.mapValues { RoundWriter($0, configuration.tuning, memory, metrics, logger) }
@@ -216,6 +216,7 @@ public final class FragmentStore: Service {
                 await measureDisks()
                 opened.withLock { $0 }?.ring.dropOld()
                 if round % 5 == 0 { await maintain() }
+                if round % 60 == 0 { await recountQuota() }
                 round += 1
             }
         }

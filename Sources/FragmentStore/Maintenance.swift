@@ -15,7 +15,7 @@ extension FragmentStore {
         let opened = try use()
         for pack in try await packs(in: "OPEN") {
             let folder = opened.folder(of: pack)
-            do throws(FileFailure) {
+            do {
                 guard pack.committedBytes > 0 else {
                     try folder.remove(pack)
                     _ = try? await store.abandonPack(pack.id)
@@ -23,6 +23,7 @@ extension FragmentStore {
                 }
                 let file = try folder.open(pack, writing: true)
                 let size = try file.size()
+                try await requireNewest(pack, file)
                 if size < pack.committedBytes {
                     logger.error(
                         "a pack is shorter than what was stored in it",
@@ -35,7 +36,7 @@ extension FragmentStore {
                 }
                 let recovered = Pack(.archive(pack.id), retentionHours: pack.retentionHours, file: file, end: pack.committedBytes)
                 opened.filled.yield(recovered)
-            } catch {
+            } catch let error as FileFailure {
                 guard error.isMissing else { throw error }
                 let lost = try await store.abandonPack(pack.id)
                 logger.error(
@@ -47,6 +48,18 @@ extension FragmentStore {
         }
         for pack in try await packs(in: "DELETING") { try await remove(pack) }
         for id in try await store.sealedPacksWithRows(storeID: opened.storeID) { try await removeRows(ofPack: id) }
+    }
+
+    /// Throws where a pack has been sealed with more fragments than the database has of it: what would be cut off was told as stored.
+    private func requireNewest(_ pack: PackRow, _ file: any StoredFile) async throws {
+        guard let sections = try? PackIndex.sections(of: file, packID: pack.id) else { return }
+        let sealed = sections.reduce(0) { $0 + $1.section.fragments.count }
+        if try await store.rows(ofPack: pack.id).count < sealed {
+            throw OpeningFailure(
+                description:
+                    "The database is older than the media folder, as after ops/restore: run `weir media rebuild` first, or media would be lost."
+            )
+        }
     }
 
     private func packs(in state: String) async throws -> [PackRow] {
@@ -116,7 +129,6 @@ extension FragmentStore {
         do {
             try await removeExpired()
             try await reclaim()
-            if quota.isNeeded { try await countQuota() }
         } catch {
             logger.warning("looking after media waits", metadata: ["error": "\(error)"])
         }
@@ -271,6 +283,15 @@ extension FragmentStore {
     }
 
     // MARK: Quota
+
+    /// Counts anew what accounts have stored: of what expired, and of what other instances took, nobody tells.
+    package func recountQuota() async {
+        do throws(DatabaseError) {
+            try await countQuota()
+        } catch {
+            logger.warning("what accounts have stored is not counted", metadata: ["error": "\(error)"])
+        }
+    }
 
     func countQuota() async throws(DatabaseError) {
         guard quota.isNeeded else { return }

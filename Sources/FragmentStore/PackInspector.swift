@@ -220,23 +220,16 @@ public struct PackInspector: Sendable {
     }
 
     private func contents(of file: any StoredFile, packID: Int64) throws -> Contents {
-        let size = try file.size()
-        let trailerSize = Int64(PackFormat.trailerSize)
-        if size > trailerSize,
-            let place = PackFormat.directoryPlace(try file.bytes(PackRange(offset: size - trailerSize, length: trailerSize))),
-            place.end + trailerSize == size,
-            let places = try? PackFormat.sections(file.bytes(PackRange(offset: place.offset, length: place.length + trailerSize)))
-        {
-            var contents = Contents(end: places.first?.offset ?? place.offset, sections: [])
-            for place in places {
-                let section = try PackFormat.Section(file.bytes(place), packID: packID)
+        if let sections = try PackIndex.sections(of: file, packID: packID) {
+            var contents = Contents(end: sections.first?.place.offset ?? Int64(PackFormat.headerSize), sections: [])
+            for (place, section) in sections {
                 contents.arns[section.streamID] = section.arn
                 contents.fragments += section.fragments
                 contents.sections?.append((place, section.fragments))
             }
             return contents
         }
-        return try scan(file, packID: packID, size: size)
+        return try scan(file, packID: packID, size: file.size())
     }
 
     /// Reads records until there is none.

@@ -368,7 +368,10 @@ final class RoundWriter: Sendable {
     private static func commit(_ round: Round, _ shelf: any PackShelf, _ metrics: StoreMetrics) async {
         guard !round.fragments.isEmpty else { return }
         let began = ContinuousClock.now
-        let records = round.fragments.map { IndexedFragment(record: $0.record, epoch: $0.draft.session.epoch, beside: $0.finish.beside) }
+        let records = round.fragments.map {
+            IndexedFragment(
+                record: $0.record, account: $0.draft.session.stream.key.account, epoch: $0.draft.session.epoch, beside: $0.finish.beside)
+        }
         var progress: [PackProgress] = []
         for (pack, bytes) in round.packs {
             let times = records.filter { $0.record.place.pack == pack.name }.map(\.record.serverTime)
@@ -395,6 +398,7 @@ enum PackOpening: Error {
 /// A fragment that is synced and to be indexed.
 struct IndexedFragment: Sendable {
     let record: FragmentRecord
+    let account: String
     let epoch: Int64
     let beside: (@Sendable (FragmentRecord, inout Batch) -> Void)?
 }

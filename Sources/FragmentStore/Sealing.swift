@@ -30,6 +30,18 @@ struct PackIndex: Sendable {
         size = start + Int64(bytes.readableBytes)
     }
 
+    /// The sections of a pack and their places; nil where it does not end with them: it is not SEALED.
+    static func sections(of file: any StoredFile, packID: Int64) throws -> [(place: PackRange, section: PackFormat.Section)]? {
+        let trailerSize = Int64(PackFormat.trailerSize)
+        let size = try file.size()
+        guard size > trailerSize,
+            let place = PackFormat.directoryPlace(try file.bytes(PackRange(offset: size - trailerSize, length: trailerSize))),
+            place.end + trailerSize == size,
+            let places = try? PackFormat.sections(file.bytes(PackRange(offset: place.offset, length: place.length + trailerSize)))
+        else { return nil }
+        return try places.map { ($0, try PackFormat.Section(file.bytes($0), packID: packID)) }
+    }
+
     /// Cuts where an extent ends: at another stream; where sequences between two fragments may be in other packs, since another session has those;
     /// and where the producer's times would be more than an hour apart.
     static func runs(_ fragments: [FragmentRecord]) -> [[FragmentRecord]] {

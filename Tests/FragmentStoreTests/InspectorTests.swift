@@ -95,9 +95,20 @@ import Testing
             var stored = [try await session.send(0, at: 0).stored()]
             let before = try fixture.database.rows("SELECT committed_bytes FROM pack")
             stored.append(try await session.send(1, at: 1000).stored())
+            try await media.sealAll()
             await media.close()
             guard case .integer(let bytes)? = before.first?.first else { throw Unexpected("a pack") }
-            try fixture.database.execute("DELETE FROM fragment WHERE sequence = 2; UPDATE pack SET committed_bytes = \(bytes)")
+            let first = stored[0]
+            try fixture.database.execute(
+                """
+                DELETE FROM extent; UPDATE pack SET state = 'OPEN', committed_bytes = \(bytes);
+                UPDATE media_stream SET sealed_fragments = 0, sealed_bytes = 0;
+                INSERT INTO fragment SELECT \(first.streamID), 1, \(first.serverTime), \(first.number.random), 0, 960, 1000, 0, id,
+                    '\(first.place.parts[0].text)', '\(first.trackSet.text)', '\(first.place.trackSet.text)' FROM pack
+                """)
+            // Served as it is, it would lose the second.
+            await #expect(throws: FragmentStore.OpeningFailure.self) { try await fixture.open() }
+            fixture.files.restart()
             _ = try await Self.inspector(fixture).rebuild { _ in }
             let next = try await fixture.open()
             #expect(try await next.all(key) == stored)
