@@ -127,10 +127,14 @@ public final class FragmentStore: Service {
     public func open() async throws {
         do {
             try await openFolders()
-        } catch let error as FileFailure {
-            throw OpeningFailure(description: "The media folder cannot be opened: \(error)")
-        } catch let error as DatabaseError {
-            throw OpeningFailure(description: "The media folder cannot be compared with the database: \(error.message)")
+        } catch {
+            await close()
+            switch error {
+            case let failure as FileFailure: throw OpeningFailure(description: "The media folder cannot be opened: \(failure)")
+            case let failure as DatabaseError:
+                throw OpeningFailure(description: "The media folder cannot be compared with the database: \(failure.message)")
+            default: throw error
+            }
         }
     }
 

@@ -125,14 +125,15 @@ final class RoundWriter: Sendable {
             defer { thread = nil }
             return thread
         }
-        guard let thread else { return }
-        await withCheckedContinuation { continuation in
-            // A thread is joined by one that may block.
-            let joiner = try? Thread {
-                thread.join()
-                continuation.resume()
+        if let thread {
+            await withCheckedContinuation { continuation in
+                // A thread is joined by one that may block.
+                let joiner = try? Thread {
+                    thread.join()
+                    continuation.resume()
+                }
+                if joiner == nil { continuation.resume() }
             }
-            if joiner == nil { continuation.resume() }
         }
         rounds.finish()
         await committer.value
