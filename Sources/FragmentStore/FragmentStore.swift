@@ -78,6 +78,8 @@ public final class FragmentStore: Service {
     private let hotDisk: DiskState
     private let warmDisk: DiskState
     private let streams = Lock<[Int64: StreamState]>([:])
+    /// Packs that are full and could not be sealed when they were.
+    let unsealed = Lock<[Pack]>([])
     private let opened = Lock<Opened?>(nil)
 
     /// What there is between `open` and `close`.
@@ -167,7 +169,14 @@ public final class FragmentStore: Service {
             ArchiveShelf(folder, store, disk, quota, room: room, hand: { hand.yield($0) }, logger)
         }
         let shelves: [IngestSession.Place: any PackShelf] = [.hot: shelf(hot, hotDisk), .warm: shelf(warm, warmDisk), .ring: ring]
-        let writers = shelves.mapValues { RoundWriter($0, configuration.tuning, memory, metrics, logger) }
+        // A file of the ring is gone once the last fragment in it is.
+        var short = configuration.tuning
+        (short.packBytes, short.packSpan) = (min(short.packBytes, 32 << 20), min(short.packSpan, .seconds(60)))
+        let ringTuning = short
+        let writers = Dictionary(
+            uniqueKeysWithValues: shelves.map { place, shelf in
+                (place, RoundWriter(shelf, place == .ring ? ringTuning : configuration.tuning, memory, metrics, logger))
+            })
         let sealing = Task { [weak self] in
             for await pack in filled { await self?.seal(pack) }
         }

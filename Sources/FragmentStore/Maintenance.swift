@@ -1,3 +1,4 @@
+import Locking
 import Logging
 import NIOCore
 import SQL
@@ -74,16 +75,27 @@ extension FragmentStore {
 
     // MARK: Sealing
 
-    /// Gives a pack its index, and ends it. What cannot be sealed now is sealed at the next start.
+    /// Gives a pack its index, and ends it. Until it can, its fragments stay rows.
     func seal(_ pack: Pack) async {
         do {
             try await writeIndex(of: pack)
             metrics.packSealed()
         } catch {
+            // A sync that failed is not asked again: then the next start makes the index anew.
+            let isFinal = (error as? FileFailure).map { !$0.isFull } ?? false
+            if !isFinal { unsealed.withLock { $0.append(pack) } }
             logger.error(
-                "a pack could not be sealed: its fragments stay rows until the next start",
-                metadata: ["pack": "\(pack.id)", "error": "\(error)"])
+                "a pack could not be sealed",
+                metadata: ["pack": "\(pack.id)", "error": "\(error)", "again": isFinal ? "at the next start" : "soon"])
         }
+    }
+
+    private func sealAgain() async {
+        let packs = unsealed.withLock { packs in
+            defer { packs = [] }
+            return packs
+        }
+        for pack in packs { await seal(pack) }
     }
 
     private func writeIndex(of pack: Pack) async throws {
@@ -129,6 +141,7 @@ extension FragmentStore {
         do {
             try await removeExpired()
             try await reclaim()
+            await sealAgain()
         } catch {
             logger.warning("looking after media waits", metadata: ["error": "\(error)"])
         }
@@ -180,11 +193,19 @@ extension FragmentStore {
                     }
                 }
                 let folder = opened.folder(of: one.pack)
+                // What comes after the records is small, and is what the pack is read by where there is no database.
+                let directory = extents.map(\.footerOffset).min() ?? one.pack.committedBytes
                 let holes = Self.holes(
-                    between: live, in: Int64(PackFormat.headerSize)..<one.pack.committedBytes - Int64(PackFormat.trailerSize))
+                    between: live, in: Int64(PackFormat.headerSize)..<directory)
+                let kept = Set(extents.map { PackRange(offset: $0.footerOffset, length: $0.footerLength) })
                 try await opened.reader.blocking { () throws(FileFailure) in
                     let file = try folder.open(one.pack, writing: true)
                     for hole in holes { try file.deallocate(hole) }
+                    // Whoever reads packs alone is not to find what was deleted.
+                    for place in PackIndex.places(in: file) ?? [] where !kept.contains(place) {
+                        try file.writeAll(ByteBuffer(repeating: 0, count: Int(place.length)), at: place.offset)
+                    }
+                    try file.synchronize()
                 }
                 try await store.reclaimed(one)
             }

@@ -157,7 +157,7 @@ final class Pack: @unchecked Sendable {
 
     /// Writes what was planned, behind what is there. Nothing has happened where it fails: what it wrote is written over.
     func write(_ plan: Plan) throws(FileFailure) {
-        if plan.end > allocated {
+        if case .archive = name, plan.end > allocated {
             let wanted = max(plan.end, allocated + Self.allocation)
             try file.allocate(allocated..<wanted)
             allocated = wanted

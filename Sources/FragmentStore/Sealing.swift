@@ -30,16 +30,27 @@ struct PackIndex: Sendable {
         size = start + Int64(bytes.readableBytes)
     }
 
-    /// The sections of a pack and their places; nil where it does not end with them: it is not SEALED.
-    static func sections(of file: any StoredFile, packID: Int64) throws -> [(place: PackRange, section: PackFormat.Section)]? {
+    /// The places of the sections of a pack; nil where it does not end with them: it is not SEALED.
+    static func places(in file: any StoredFile) -> [PackRange]? {
         let trailerSize = Int64(PackFormat.trailerSize)
-        let size = try file.size()
-        guard size > trailerSize,
-            let place = PackFormat.directoryPlace(try file.bytes(PackRange(offset: size - trailerSize, length: trailerSize))),
-            place.end + trailerSize == size,
-            let places = try? PackFormat.sections(file.bytes(PackRange(offset: place.offset, length: place.length + trailerSize)))
+        guard let size = try? file.size(), size > trailerSize,
+            let trailer = try? file.bytes(PackRange(offset: size - trailerSize, length: trailerSize)),
+            let place = PackFormat.directoryPlace(trailer), place.end + trailerSize == size,
+            let directory = try? file.bytes(PackRange(offset: place.offset, length: place.length + trailerSize))
         else { return nil }
-        return try places.map { ($0, try PackFormat.Section(file.bytes($0), packID: packID)) }
+        return try? PackFormat.sections(directory)
+    }
+
+    /// The sections of a pack and their places, without those of streams that were deleted since; nil where it is not SEALED.
+    static func sections(of file: any StoredFile, packID: Int64) throws -> [(place: PackRange, section: PackFormat.Section)]? {
+        var sections: [(place: PackRange, section: PackFormat.Section)] = []
+        guard let places = places(in: file) else { return nil }
+        for place in places {
+            let bytes = try file.bytes(place)
+            if bytes.readableBytesView.allSatisfy({ $0 == 0 }) { continue }
+            sections.append((place, try PackFormat.Section(bytes, packID: packID)))
+        }
+        return sections
     }
 
     /// Cuts where an extent ends: at another stream; where sequences between two fragments may be in other packs, since another session has those;

@@ -194,6 +194,8 @@ import Testing
             await media.maintain()
             let holes = fixture.files.holes(of: sealed)
             #expect(holes.reduce(0) { $0 + $1.count } > 600_000)
+            let sections = try PackIndex.sections(of: fixture.files.open(sealed, writing: false), packID: 1)
+            #expect(sections?.map { $0.section.fragments.map(\.number) } == [[kept.number]])
             #expect(try await media.whole(kept) == MediaFixture.bytes(9, 200_000))
             #expect(try await media.all(other) == [kept])
             #expect(try await media.trackSet(of: kept) == MediaFixture.header)

@@ -398,6 +398,9 @@ enum MediaStatements {
     private static let deleted = """
         (SELECT media_stream.id FROM media_stream JOIN \(incarnation) WHERE media_stream.stream_arn = $1 AND stream.status = 'DELETING')
         """
+    /// Whether media was ever sent to the stream $1.
+    static let isKnown = Statement("media.is-known", "SELECT id FROM media_stream WHERE stream_arn = $1", decode: integer)
+
     private static let firstExtents = """
         SELECT stream_id, first_sequence, pack_id FROM extent WHERE stream_id = \(deleted) ORDER BY first_sequence LIMIT CAST($2 AS BIGINT)
         """
@@ -525,7 +528,8 @@ enum MediaStatements {
         arnsOfPack.text, sealedWithRows.text,
         insertExtent.text, countExtents.text, sealPack.text, removeSealedRows.text, duePacks.text, putOffPack.text, expirePack.text,
         uncountExtents.text, removeExtentsOfPack.text, removeRowsOfPack.text, abandonPack.text, removePack.text, freedPacks.text,
-        reclaimPack.text, freePacks.text, removeExtents.text, removeFragments.text, removeStream.text, usage.text, accountBytes.text,
+        reclaimPack.text, isKnown.text, freePacks.text, removeExtents.text, removeFragments.text, removeStream.text, usage.text,
+        accountBytes.text,
         receiving.text, restoreStream.text, countRestoredStream.text, restoreMediaStream.text,
     ]
 }

@@ -280,15 +280,19 @@ extension Store {
 
     // MARK: Deletion and sums
 
-    /// Takes at most about `limit` fragments or runs of them, of a stream that is DELETING, out of the index. False where none was left.
-    func removeMedia(ofStream arn: String, limit: Int) async throws(DatabaseError) -> Bool {
+    /// Takes everything of a stream that is DELETING out of the index, about `limit` fragments or runs of them at a time.
+    func removeMedia(ofStream arn: String, limit: Int) async throws(DatabaseError) {
+        // Most streams that are removed never had any: they cost no write.
+        guard try await !database.read(MediaStatements.isKnown, [.text(arn)]).isEmpty else { return }
         let arguments: [SQLValue] = [.text(arn), .integer(Int64(limit))]
-        var batch = Batch()
-        batch.add(MediaStatements.freePacks, arguments)
-        let extents = batch.add(MediaStatements.removeExtents, arguments)
-        let fragments = batch.add(MediaStatements.removeFragments, arguments)
-        let result = try await write(batch)
-        return try result.rows(extents).count + result.rows(fragments).count > 0
+        while true {
+            var batch = Batch()
+            batch.add(MediaStatements.freePacks, arguments)
+            let extents = batch.add(MediaStatements.removeExtents, arguments)
+            let fragments = batch.add(MediaStatements.removeFragments, arguments)
+            let result = try await write(batch)
+            if try result.rows(extents).count + result.rows(fragments).count == 0 { return }
+        }
     }
 
     /// Makes the media of a stream known again, from what a pack says of it, and the stream itself if the database lacks it: ACTIVE, with a

@@ -51,7 +51,7 @@ extension Store {
     public func remove(_ task: TaskRecord, leaseToken: String, changeToken: String) async throws(DatabaseError) -> Bool {
         let key = task.key
         switch key.kind {
-        case .stream: while try await removeMedia(ofStream: task.resourceARN, limit: 1000) {}
+        case .stream: try await removeMedia(ofStream: task.resourceARN, limit: 1000)
         case .channel: break
         }
         let statements = key.statements
