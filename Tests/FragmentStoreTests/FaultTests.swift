@@ -72,6 +72,67 @@ import Testing
         }
     }
 
+    /// How often the store dies: a few times, or as often as WEIR_MEDIA_ROUNDS says, as `ops/torture --media` does.
+    private static let rounds = getenv("WEIR_MEDIA_ROUNDS").flatMap { Int(String(cString: $0)) } ?? 6
+
+    @Test(arguments: Engine.allCases, [false, true]) func `rounds of load and death, on one folder, lose nothing that was told`(
+        _ engine: Engine, _ losesPower: Bool
+    ) async throws {
+        try await MediaFixture.with(engine) { fixture in
+            var random = SeededGenerator(seed: UInt64.random(in: 0..<1_000_000))
+            let seed = random
+            let keys = try await [fixture.stream("a"), fixture.stream("b", retention: 48), fixture.stream("c", tier: "WARM")]
+            var told: [ResourceKey: [(record: FragmentRecord, seed: UInt64, count: Int)]] = [:]
+            for round in 0..<Self.rounds {
+                let media = try await fixture.open { configuration in
+                    configuration.tuning.packFragments = 9
+                    configuration.tuning.roundInterval = .milliseconds(1)
+                }
+                fixture.files.die(after: .random(in: 0...250, using: &random))
+                let seeds = keys.map { _ in UInt64.random(in: 1...1 << 40, using: &random) }
+                let stored = await withTaskGroup(of: (Int, [(FragmentRecord, UInt64, Int)]).self) { group in
+                    for (index, key) in keys.enumerated() {
+                        group.addTask {
+                            var random = SeededGenerator(seed: seeds[index])
+                            var stored: [(FragmentRecord, UInt64, Int)] = []
+                            guard let session = try? await media.openSession(key) else { return (index, []) }
+                            for _ in 0..<20 {
+                                let (seed, count) = (random.next(), Int.random(in: 0...9, using: &random) == 0 ? 2_200_000 : 3000)
+                                guard let fragment = try? await session.send(seed, at: Int64(stored.count) * 1000, count),
+                                    let record = try? await fragment.stored()
+                                else { break }
+                                stored.append((record, seed, count))
+                            }
+                            await session.close()
+                            return (index, stored)
+                        }
+                    }
+                    return await group.reduce(into: []) { $0.append($1) }
+                }
+                for (index, stored) in stored { told[keys[index], default: []] += stored.map { ($0.0, $0.1, $0.2) } }
+                await media.close()
+                if losesPower { fixture.files.losePower(&random) } else { fixture.files.restart() }
+                try fixture.database.clock.advance(by: 1000)
+                let next = try await fixture.open()
+                for key in keys {
+                    let listed = Set(try await next.all(key))
+                    for (record, seed, count) in told[key] ?? [] {
+                        #expect(listed.contains(record), "round \(round) of \(seed)")
+                        #expect(try await next.whole(record) == MediaFixture.bytes(seed, count), "round \(round) of \(seed)")
+                    }
+                }
+                await next.close()
+                fixture.files.restart()
+            }
+            let count = told.values.reduce(0) { $0 + $1.count }
+            #expect(count > 0, "\(seed)")
+            let inspector = PackInspector(
+                store: fixture.store, configuration: FragmentStore.Configuration(directory: "/media", instanceID: "one"),
+                files: fixture.files)
+            #expect(try await inspector.verify { Issue.record("\($0)") }.faults == 0)
+        }
+    }
+
     @Test(arguments: [false, true]) func `a fragment in parts is whole or not there`(_ losesPower: Bool) async throws {
         try await TestDatabase.with(.sqlite) { database in
             var random = SeededGenerator(seed: 12)

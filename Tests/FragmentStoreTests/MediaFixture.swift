@@ -46,12 +46,14 @@ struct MediaFixture: Sendable {
         return .named(name)
     }
 
-    /// The bytes of a fragment that no other test has.
+    /// The bytes of a fragment, others for each seed. They repeat after a number of bytes that no part of a file is a multiple of.
     static func bytes(_ seed: UInt64, _ count: Int) -> ByteBuffer {
         var random = SeededGenerator(seed: seed)
+        let block = (0..<997).map { _ in UInt8(truncatingIfNeeded: random.next()) }
         var bytes = ByteBuffer()
-        while bytes.readableBytes < count { bytes.writeInteger(random.next()) }
-        return bytes.getSlice(at: 0, length: count) ?? ByteBuffer()
+        bytes.reserveCapacity(count)
+        while bytes.readableBytes < count { bytes.writeBytes(block.prefix(count - bytes.readableBytes)) }
+        return bytes
     }
 
     static let header = TrackSet(bytes: ByteBuffer(string: "a header"))
