@@ -192,6 +192,29 @@ public final class FragmentStore: Service {
         for writer in writers.values { try writer.start() }
     }
 
+    /// Opens the folders for reading alone, beside the server that has them. Sessions are refused, and `run` is not for it.
+    public func openForReading() throws {
+        do throws(FileFailure) {
+            let file = try files.open(configuration.directory + "/store", writing: false)
+            let storeID = String(buffer: try file.bytes(PackRange(offset: 0, length: file.size())))
+            let warmDirectory = configuration.warmDirectory ?? configuration.directory
+            let hot = PackFolder(tier: "HOT", storeID: storeID, path: configuration.directory + "/hot", files: files, clock: clock)
+            let warm = PackFolder(tier: "WARM", storeID: storeID, path: warmDirectory + "/warm", files: files, clock: clock)
+            let threads = NIOThreadPool(numberOfThreads: 2)
+            threads.start()
+            let ring = Ring(files, folder: configuration.directory, span: 0, bytes: 0, clock: clock)
+            let reader = PackReader(store, [hot, warm], ring, metrics, threads)
+            let (_, hand) = AsyncStream<Pack>.makeStream()
+            opened.withLock {
+                $0 = Opened(
+                    storeID: storeID, hot: hot, warm: warm, writers: [:], ring: ring, reader: reader, threads: threads, filled: hand,
+                    sealing: Task {}, holds: [])
+            }
+        } catch {
+            throw OpeningFailure(description: "\(configuration.directory) cannot be read as a media folder: \(error)")
+        }
+    }
+
     /// The name of a media folder, made where it has none.
     private func storeID(in folder: String, else new: String) throws -> String {
         let path = folder + "/store"
@@ -211,7 +234,7 @@ public final class FragmentStore: Service {
     }
 
     /// Finishes what waits, and gives the folders back.
-    func close() async {
+    public func close() async {
         guard let opened = opened.withLock({ $0 }) else { return }
         for writer in opened.writers.values { await writer.close() }
         opened.filled.finish()
@@ -261,7 +284,7 @@ public final class FragmentStore: Service {
     ///
     /// - Parameter limit: How many sessions of the stream may live on this instance with this one; nil: any number.
     public func openSession(_ key: ResourceKey, limit: Int? = nil) async throws(SessionRefusal) -> IngestSession {
-        guard opened.withLock({ $0 != nil }) else { throw .disk("the store is closed") }
+        guard opened.withLock({ $0?.writers.isEmpty == false }) else { throw .disk("the store is not open for writing") }
         // Looked at before anything is written: whoever is refused changes nothing.
         guard let found = try await ask({ store throws(DatabaseError) in try await store.mediaStream(key) }) else { throw .notFound }
         let place = IngestSession.Place(found)
