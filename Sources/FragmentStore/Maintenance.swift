@@ -242,7 +242,7 @@ extension FragmentStore {
                             "tier": "\(tier)", "free": "\(space.free)", "total": "\(space.total)",
                             "disk_full": "\(configuration.whenFull.rawValue)",
                         ])
-                    await tell("DiskReserveReached", "disk/\(tier.lowercased())", status: "REACHED")
+                    await tell(.diskReserveReached, "disk/\(tier.lowercased())", status: "REACHED")
                 }
                 while disk.isFull, configuration.whenFull == .oldest, await dropOldest(in: folder) {
                     _ = disk.measured(
@@ -284,7 +284,7 @@ extension FragmentStore {
             logger.warning(
                 "the oldest media was dropped, since the disk is full",
                 metadata: ["pack": "\(pack.id)", "fragments": "\(fragments)", "bytes": "\(pack.committedBytes)"])
-            await tell("OldestMediaDropped", "pack/\(pack.id)", status: "DROPPED")
+            await tell(.oldestMediaDropped, "pack/\(pack.id)", status: "DROPPED")
             return true
         } catch {
             logger.error("the oldest media cannot be dropped", metadata: ["error": "\(error)"])
@@ -292,10 +292,10 @@ extension FragmentStore {
         }
     }
 
-    private func tell(_ type: String, _ subject: String, status: String) async {
+    private func tell(_ name: EventName, _ subject: String, status: String) async {
         do throws(DatabaseError) {
             let isNew = try await store.tell(
-                type, subjectARN: EventSubject.media(subject), account: "", region: "", status: status, keyID: "", requestID: "",
+                name, subjectARN: EventSubject.media(subject), account: "", region: "", status: status, keyID: "", requestID: "",
                 at: try await store.now(), token: Token.random())
             if isNew { eventsWait() }
         } catch {
