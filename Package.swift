@@ -51,7 +51,8 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "Gateway", "Identity", "Locking", "MediaClient",
+                "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Gateway", "Identity", "Locking",
+                "MediaClient",
                 "Migrations",
                 "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
                 lifecycle, logging, nioCore, nioPosix, nioSSL,
@@ -81,6 +82,10 @@ let package = Package(
         library("Signing", [crypto]),
         library("Contract", []),
         library("Store", ["SQL", crypto]),
+        library(
+            "FragmentStore",
+            ["Locking", "Prometheus", "SQL", "Store", "CPack", coreMetrics, crypto, lifecycle, logging, nioCore, nioPosix]),
+        .target(name: "CPack"),
         library("SQLiteDriver", ["Locking", "Prometheus", "SQL", "CSQLite"]),
         library("PostgresDriver", ["Locking", "Prometheus", "SQL", "CPostgres", logging]),
         library("SQL", ["Prometheus", coreMetrics]),
@@ -101,6 +106,7 @@ let package = Package(
             ]),
         tests("EdgeAgentTests", ["Client", "Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
         tests("FilesTests", ["Files"]),
+        tests("FragmentStoreTests", ["FragmentStore", "Locking", "SQL", "Store", "TestSupport", "CPack", logging, nioCore]),
         tests("SettingsTests", ["Contract", "ControlPlane", "Delivery", "Files", "Settings", argumentParser]),
         tests("SigningTests", ["Contract", "Signing", crypto]),
         tests(

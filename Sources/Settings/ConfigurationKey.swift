@@ -24,6 +24,15 @@ package struct ConfigurationKey: Sendable {
             "roles", "control,worker",
             "What this instance does, separated by commas: control (or api) answers calls, worker does what happens later."),
         .init("data-dir", "./weir-data", "Folder of the database (SQLite), the master key and the first credentials."),
+        .init("media-dir", "", "Folder of media, of this instance alone; empty: media in the data folder."),
+        .init("warm-dir", "", "Folder of media in the storage tier WARM, on a cheaper disk; empty: beside that in HOT."),
+        .init(
+            "disk-full", "refuse",
+            "When the reserve of a media disk is reached: refuse takes no more media; oldest removes the oldest, of whatever stream."),
+        .init(
+            "media-reserve-bytes", "",
+            "Bytes of a media disk that are left free; empty: a twentieth of it or 10 GiB, whichever is more, but at most a fifth."),
+        .init("media-quota-bytes", "", "Bytes of media that an account may have stored; empty: any number."),
         .init("database", "sqlite", "sqlite, sqlite:PATH, or a libpq URL or key/value string for Postgres 15 or newer.", isSecret: true),
         .init("postgres-connections", "4", "Connections to Postgres, each with a thread: 1 to 64."),
         .init("postgres-prepared-statements", "true", "false for poolers in transaction mode."),

@@ -11,6 +11,7 @@ package struct ServerConfiguration: Sendable {
     /// What this instance does.
     package let roles: Set<Role>
     package let dataDirectory: String
+    package let mediaFolder: MediaFolder
     package let database: DatabaseLocation
     package let postgresConnections: Int
     package let postgresPreparedStatements: Bool
@@ -75,6 +76,19 @@ package struct ServerConfiguration: Sendable {
         }
     }
 
+    /// Where media is kept, and how much.
+    package struct MediaFolder: Sendable, Equatable {
+        package let path: String
+        /// Nil: beside the rest.
+        package let warmPath: String?
+        /// Whether a full disk loses the oldest media; else no more is taken.
+        package let dropsOldest: Bool
+        /// Bytes; nil: as much as is sensible for the disk.
+        package let reserve: Int64?
+        /// Bytes; nil: any number.
+        package let accountQuota: Int64?
+    }
+
     /// Where the database is.
     package enum DatabaseLocation: Sendable, Equatable {
         case sqlite(path: String)
@@ -108,6 +122,11 @@ package struct ServerConfiguration: Sendable {
         port = Int(checking.integer("port", in: 0...65535))
         roles = checking.roles()
         dataDirectory = checking.text("data-dir")
+        mediaFolder = MediaFolder(
+            path: checking.optionalText("media-dir") ?? dataDirectory + "/media", warmPath: checking.optionalText("warm-dir"),
+            dropsOldest: checking.text("disk-full", "refuse or oldest") { $0 == "refuse" || $0 == "oldest" } == "oldest",
+            reserve: checking.optionalInteger("media-reserve-bytes", in: 0...(.max)),
+            accountQuota: checking.optionalInteger("media-quota-bytes", in: 1...(.max)))
         database = checking.database(dataDirectory: dataDirectory)
         postgresConnections = Int(checking.integer("postgres-connections", in: 1...64))
         postgresPreparedStatements = checking.boolean("postgres-prepared-statements")
