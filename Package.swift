@@ -52,7 +52,7 @@ let package = Package(
             name: "Weir",
             dependencies: [
                 "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Gateway", "Identity", "Locking",
-                "MediaClient",
+                "MediaClient", "MediaPlane",
                 "Migrations",
                 "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
                 lifecycle, logging, nioCore, nioPosix, nioSSL,
@@ -61,7 +61,7 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        library("Settings", ["Contract", "ControlPlane", "Delivery", "Files", "Signing", argumentParser, logging]),
+        library("Settings", ["Contract", "ControlPlane", "Delivery", "Files", "MediaPlane", "Signing", argumentParser, logging]),
         library(
             "Gateway",
             [
@@ -92,8 +92,14 @@ let package = Package(
         library("Prometheus", ["Locking", coreMetrics]),
         library("Files", []),
         library("Locking", []),
-        library("MediaFormats", []),
         library("Matroska", []),
+        library(
+            "MediaPlane",
+            [
+                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "Planes", "Prometheus", "SQL", "Store", collections,
+                coreMetrics, logging, nioCore, nioHTTP1,
+            ]),
+        library("MediaFormats", []),
         .target(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
             resources: [.embedInCode("postgres"), .embedInCode("sqlite")], swiftSettings: strict),
@@ -118,13 +124,20 @@ let package = Package(
             ]),
         tests("SQLiteDriverTests", ["Locking", "Prometheus", "SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["Locking", "Prometheus", "SQL", "PostgresDriver", logging]),
-        tests("MediaFormatsTests", ["MediaFormats"]),
         tests("MatroskaTests", ["Matroska"]),
+        tests(
+            "MediaPlaneTests",
+            [
+                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaPlane", "Planes", "SQL", "Store", "TestSupport",
+                logging,
+                nioCore, nioHTTP1,
+            ]),
+        tests("MediaFormatsTests", ["MediaFormats"]),
         tests("MediaClientTests", ["Client", "Contract", "Locking", "Matroska", "MediaClient", nioCore, nioHTTP1, nioPosix]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),
-        tests("ControlPlaneTests", ["Contract", "ControlPlane", "Identity", "SQL", "Store", "TestSupport"]),
+        tests("ControlPlaneTests", ["Contract", "ControlPlane", "Identity", "Planes", "SQL", "Store", "TestSupport", nioHTTP1]),
         tests("IdentityTests", ["Contract", "Identity", "SQL", "Store", "TestSupport"]),
         tests("WorkersTests", ["Locking", "Prometheus", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
         .target(

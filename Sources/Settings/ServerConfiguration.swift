@@ -2,6 +2,7 @@ package import Contract
 package import ControlPlane
 package import Delivery
 import Logging
+package import MediaPlane
 
 /// Everything that can be configured, read from flags, then the environment, then the file named by `--config`, and checked as a whole
 /// before anything is opened. `ConfigurationKey.all` lists what there is: `--data-dir`, `WEIR_DATA_DIR` and `{"data-dir": ...}` are the same key.
@@ -36,6 +37,7 @@ package struct ServerConfiguration: Sendable {
     /// Where clients reach this instance by itself; nil where it tells nobody.
     package let instanceAddress: String?
     package let profile: LimitProfile
+    package let media: MediaSettings
     package let streamQuota: Int64
     /// nil leaves it to the profile.
     package let channelQuota: Int64?
@@ -61,6 +63,10 @@ package struct ServerConfiguration: Sendable {
     package enum Role: String, CaseIterable, Sendable {
         /// Answer calls of the control plane and of edge agents.
         case control
+        /// Take media, and send it as it comes.
+        case media
+        /// Answer calls about media that is kept.
+        case archive
         /// End passing statuses, keep deadlines, clean up.
         case worker
 
@@ -71,6 +77,8 @@ package struct ServerConfiguration: Sendable {
         package var apis: Set<API> {
             switch self {
             case .control: [.controlPlane, .edgeAgent]
+            case .media: [.media]
+            case .archive: [.archivedMedia]
             case .worker: []
             }
         }
@@ -149,6 +157,7 @@ package struct ServerConfiguration: Sendable {
             webrtc: checking.address("advertised-webrtc"))
         instanceAddress = checking.instanceAddress()
         profile = LimitProfile(rawValue: checking.text("profile", "relaxed or aws") { LimitProfile(rawValue: $0) != nil }) ?? .relaxed
+        media = checking.media(profile)
         streamQuota = checking.optionalInteger("stream-quota", in: 1...(.max)) ?? profile.streamQuota
         channelQuota = checking.optionalInteger("channel-quota", in: 1...(.max))
         protectiveRate = checking.optionalInteger("protective-rate", in: 1...1_000_000).map { Int($0) }

@@ -6,7 +6,8 @@ import Store
 /// Shows the instances of a deployment, which of them live, and what waits.
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "List the instances and the work that waits, beside the instances that run.",
+        commandName: "status",
+        abstract: "List the instances, the work that waits and the streams that receive media, beside the instances that run.",
         discussion: ConfigurationFlags.discussion)
 
     @OptionGroup(title: "Configuration")
@@ -20,8 +21,24 @@ struct Status: AsyncParsableCommand {
             print(Self.table(instances))
             print("instances alive: \(instances.count(where: \.isAlive)), serving the API: \(instances.count(where: \.servesControlPlane))")
             print("tasks waiting: \(tasks.waiting), overdue: \(tasks.overdue)")
+            let receiving = try await deployment.store.receivingStreams(limit: Self.mostStreams)
+            print("streams that receive media: \(receiving.count)\(receiving.count == Self.mostStreams ? " or more" : "")")
+            if !receiving.isEmpty { print(Self.table(receiving)) }
             if let schema { print("schema version: \(schema.version), for programs of \(schema.oldestCompatible) or newer") }
         }
+    }
+
+    /// How many streams are listed.
+    private static let mostStreams = 1000
+
+    private static func table(_ streams: [ReceivingStream]) -> String {
+        let rows = streams.map { stream in
+            [
+                stream.account, stream.region, stream.name, "\((stream.now - stream.openedAt) / 1000) s",
+                stream.lastFragmentAt.map { "\((stream.now - $0) / 1000) s ago" } ?? "-",
+            ]
+        }
+        return TextTable(["ACCOUNT", "REGION", "STREAM", "CONNECTED", "LAST FRAGMENT"], rows).text
     }
 
     private static func table(_ instances: [InstanceRecord]) -> String {
