@@ -52,7 +52,9 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "Gateway", "Identity", "Locking", "Migrations",
+                "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Gateway", "Identity", "Locking",
+                "MediaClient", "MediaPlane",
+                "Migrations",
                 "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
                 httpClient, lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -60,7 +62,9 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        library("Settings", ["Contract", "ControlPlane", "Delivery", "Files", "IPAddresses", "Signing", argumentParser, logging]),
+        library(
+            "Settings",
+            ["Contract", "ControlPlane", "Delivery", "Files", "IPAddresses", "MediaPlane", "Signing", argumentParser, logging]),
         library(
             "Gateway",
             [
@@ -77,18 +81,30 @@ let package = Package(
                 "Contract", "IPAddresses", "Locking", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1,
                 nioPosix, nioSSL,
             ]),
-        library(
-            "EdgeAgent", ["Contract", "Files", "Locking", "Signing", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioSSL]),
+        library("EdgeAgent", ["Client", "Contract", "Files", "Locking", "Signing", crypto, lifecycle, logging]),
+        library("Client", ["Contract", "Files", "Locking", "Signing", httpClient, nioCore, nioHTTP1, nioSSL]),
+        library("MediaClient", ["Client", "Contract", "Locking", "Matroska", "Signing", nioCore]),
         library("Signing", [crypto]),
         library("Contract", []),
         library("Store", ["IPAddresses", "SQL", crypto]),
         library("IPAddresses", []),
+        library(
+            "FragmentStore",
+            ["Locking", "Prometheus", "SQL", "Store", "CPack", coreMetrics, crypto, lifecycle, logging, nioCore, nioPosix]),
+        .target(name: "CPack"),
         library("SQLiteDriver", ["Locking", "Prometheus", "SQL", "CSQLite"]),
         library("PostgresDriver", ["Locking", "Prometheus", "SQL", "CPostgres", logging]),
         library("SQL", ["Prometheus", coreMetrics]),
         library("Prometheus", ["Locking", coreMetrics]),
         library("Files", []),
         library("Locking", []),
+        library("Matroska", []),
+        library(
+            "MediaPlane",
+            [
+                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "Planes", "Prometheus", "SQL", "Store", collections,
+                coreMetrics, logging, nioCore, nioHTTP1,
+            ]),
         library("MediaFormats", []),
         .target(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
@@ -101,8 +117,9 @@ let package = Package(
                 nioCore,
                 nioPosix, nioSSL,
             ]),
-        tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
+        tests("EdgeAgentTests", ["Client", "Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
         tests("FilesTests", ["Files"]),
+        tests("FragmentStoreTests", ["FragmentStore", "Locking", "SQL", "Store", "TestSupport", "CPack", logging, nioCore]),
         tests("SettingsTests", ["Contract", "ControlPlane", "Delivery", "Files", "Settings", argumentParser]),
         tests("SigningTests", ["Contract", "Signing", crypto]),
         tests(
@@ -114,11 +131,20 @@ let package = Package(
             ]),
         tests("SQLiteDriverTests", ["Locking", "Prometheus", "SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["Locking", "Prometheus", "SQL", "PostgresDriver", logging]),
+        tests("MatroskaTests", ["Matroska"]),
+        tests(
+            "MediaPlaneTests",
+            [
+                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaPlane", "Planes", "SQL", "Store", "TestSupport",
+                logging,
+                nioCore, nioHTTP1,
+            ]),
         tests("MediaFormatsTests", ["MediaFormats"]),
+        tests("MediaClientTests", ["Client", "Contract", "Locking", "Matroska", "MediaClient", nioCore, nioHTTP1, nioPosix]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),
-        tests("ControlPlaneTests", ["Contract", "ControlPlane", "Identity", "SQL", "Store", "TestSupport"]),
+        tests("ControlPlaneTests", ["Contract", "ControlPlane", "Identity", "Planes", "SQL", "Store", "TestSupport", nioHTTP1]),
         tests("IdentityTests", ["Contract", "Identity", "SQL", "Store", "TestSupport"]),
         tests("WorkersTests", ["Locking", "Prometheus", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
         .target(

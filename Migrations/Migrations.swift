@@ -32,5 +32,8 @@ extension Migration {
         Migration(
             version: 9, name: "instance addresses", oldestCompatible: 5, sqlite: PackageResources.m0009_instance_addresses_sqlite_sql,
             postgres: PackageResources.m0009_instance_addresses_postgres_sql),
+        Migration(
+            version: 10, name: "media", oldestCompatible: 5, sqlite: PackageResources.m0010_media_sqlite_sql,
+            postgres: PackageResources.m0010_media_postgres_sql),
     ]
 }

@@ -1,5 +1,6 @@
-public import Contract
+import Contract
 public import Identity
+import Planes
 public import Store
 
 /// The rules of the service: what a validated call does, whoever delivers it.
@@ -34,58 +35,22 @@ public struct ControlPlane: Sendable {
     }
 
     /// Decodes and checks a request body and finds out what it is about, without touching the store. Throws ValidationException or
-    /// SerializationException.
-    public func prepare(_ id: OperationID, _ body: UnsafeRawBufferPointer, _ caller: Caller) throws(OperationError) -> PreparedCall {
-        switch id {
-        case .createSignalingChannel: try prepare(CreateSignalingChannel.self, body, caller)
-        case .createStream: try prepare(CreateStream.self, body, caller)
-        case .deleteEdgeConfiguration: try prepare(DeleteEdgeConfiguration.self, body, caller)
-        case .deleteSignalingChannel: try prepare(DeleteSignalingChannel.self, body, caller)
-        case .deleteStream: try prepare(DeleteStream.self, body, caller)
-        case .describeEdgeConfiguration: try prepare(DescribeEdgeConfiguration.self, body, caller)
-        case .describeImageGenerationConfiguration: try prepare(DescribeImageGenerationConfiguration.self, body, caller)
-        case .describeMappedResourceConfiguration: try prepare(DescribeMappedResourceConfiguration.self, body, caller)
-        case .describeMediaStorageConfiguration: try prepare(DescribeMediaStorageConfiguration.self, body, caller)
-        case .describeNotificationConfiguration: try prepare(DescribeNotificationConfiguration.self, body, caller)
-        case .describeSignalingChannel: try prepare(DescribeSignalingChannel.self, body, caller)
-        case .describeStream: try prepare(DescribeStream.self, body, caller)
-        case .describeStreamStorageConfiguration: try prepare(DescribeStreamStorageConfiguration.self, body, caller)
-        case .getDataEndpoint: try prepare(GetDataEndpoint.self, body, caller)
-        case .getSignalingChannelEndpoint: try prepare(GetSignalingChannelEndpoint.self, body, caller)
-        case .listEdgeAgentConfigurations: try prepare(ListEdgeAgentConfigurations.self, body, caller)
-        case .listSignalingChannels: try prepare(ListSignalingChannels.self, body, caller)
-        case .listStreams: try prepare(ListStreams.self, body, caller)
-        case .listTagsForResource: try prepare(ListTagsForResource.self, body, caller)
-        case .listTagsForStream: try prepare(ListTagsForStream.self, body, caller)
-        case .startEdgeConfigurationUpdate: try prepare(StartEdgeConfigurationUpdate.self, body, caller)
-        case .tagResource: try prepare(TagResource.self, body, caller)
-        case .tagStream: try prepare(TagStream.self, body, caller)
-        case .untagResource: try prepare(UntagResource.self, body, caller)
-        case .untagStream: try prepare(UntagStream.self, body, caller)
-        case .updateDataRetention: try prepare(UpdateDataRetention.self, body, caller)
-        case .updateImageGenerationConfiguration: try prepare(UpdateImageGenerationConfiguration.self, body, caller)
-        case .updateMediaStorageConfiguration: try prepare(UpdateMediaStorageConfiguration.self, body, caller)
-        case .updateNotificationConfiguration: try prepare(UpdateNotificationConfiguration.self, body, caller)
-        case .updateSignalingChannel: try prepare(UpdateSignalingChannel.self, body, caller)
-        case .updateStream: try prepare(UpdateStream.self, body, caller)
-        case .updateStreamStorageConfiguration: try prepare(UpdateStreamStorageConfiguration.self, body, caller)
-        case .fetchEdgeConfigurations: try prepare(FetchEdgeConfigurations.self, body, caller)
-        case .acknowledgeEdgeConfiguration: try prepare(AcknowledgeEdgeConfiguration.self, body, caller)
-        case .reportEdgeConfigurationResult: try prepare(ReportEdgeConfigurationResult.self, body, caller)
-        case .reportEdgeAgentStatus: try prepare(ReportEdgeAgentStatus.self, body, caller)
-        }
-    }
-
-    private func prepare<Operation: Rule>(
+    /// SerializationException; what it names is refused once its caller may make the call: nobody else is told.
+    func prepare<Operation: Rule>(
         _ operation: Operation.Type, _ body: UnsafeRawBufferPointer, _ caller: Caller
-    ) throws(OperationError) -> PreparedCall {
+    ) throws(OperationError) -> RequestedCall {
         let input = try Operation.decode(body)
         var call = Call(plane: self, caller: caller, contract: Operation.contract)
         let subject = Result { () throws(OperationError) in
             try call.requireOffered()
             return try Operation.subject(of: input, &call)
         }
-        return PreparedCall(access: call.access, call: subject.map { [call] in ReadyCall(Operation.self, input, $0, call) })
+        return RequestedCall(call.access) { [call] () throws(OperationError) in
+            let subject = try subject.get()
+            return RoutedCall(
+                resourceName: subject.resourceName,
+                answer: .bytes { () async throws(OperationError) in try await call.perform(operation, input, subject) })
+        }
     }
 }
 
@@ -95,46 +60,6 @@ public enum Waiting: Sendable {
     case task
     /// Events, for whoever delivers them.
     case events
-}
-
-/// A call whose input is well formed, and what its caller must be allowed to do.
-public struct PreparedCall: Sendable {
-    public let access: Access
-    fileprivate let call: Result<ReadyCall, OperationError>
-
-    /// The call, to be made once its caller is allowed to. Throws InvalidArgumentException, InvalidResourceFormatException or
-    /// AccessDeniedException where what it names cannot be: who may not make the call is told nothing of that.
-    public func checked() throws(OperationError) -> ReadyCall { try call.get() }
-}
-
-/// A call that can be made.
-public struct ReadyCall: Sendable {
-    /// The name of the one resource that the call is about, for rates per resource; nil where it is about none.
-    public let resourceName: String?
-    /// Makes the call; returns the body of the answer.
-    public let perform: @Sendable () async throws(OperationError) -> [UInt8]
-
-    fileprivate init<Operation: Rule>(
-        _ operation: Operation.Type, _ input: Operation.Input, _ subject: Operation.Subject, _ call: Call
-    ) {
-        resourceName = subject.resourceName
-        perform = { () async throws(OperationError) -> [UInt8] in
-            switch call.contract.effect {
-            case .reads:
-                guard Operation.pageLength(input) > longestOnEventLoop else {
-                    return Operation.encode(try await Operation.answer(input, subject, call))
-                }
-                return try await withTaskExecutorPreference(globalConcurrentExecutor) { () async throws(OperationError) in
-                    Operation.encode(try await Operation.answer(input, subject, call))
-                }
-            case .changes:
-                if !Operation.lessensEvents(input) { try call.plane.outbox.admitChange(of: call.caller.account) }
-                let output = try await Operation.answer(input, subject, call)
-                call.plane.committed(.events)
-                return Operation.encode(output)
-            }
-        }
-    }
 }
 
 /// A call runs on the event loop of its connection. More records than these take so many milliseconds to read and to write down that others on
@@ -154,6 +79,26 @@ struct Call: Sendable {
         self.caller = caller
         self.contract = contract
         access = Access(contract.api, contract.name)
+    }
+
+    /// Makes the call; returns the body of the answer.
+    fileprivate func perform<Operation: Rule>(
+        _ operation: Operation.Type, _ input: Operation.Input, _ subject: Operation.Subject
+    ) async throws(OperationError) -> [UInt8] {
+        switch contract.effect {
+        case .reads:
+            guard Operation.pageLength(input) > longestOnEventLoop else {
+                return Operation.encode(try await Operation.answer(input, subject, self))
+            }
+            return try await withTaskExecutorPreference(globalConcurrentExecutor) { () async throws(OperationError) in
+                Operation.encode(try await Operation.answer(input, subject, self))
+            }
+        case .changes:
+            if !Operation.lessensEvents(input) { try plane.outbox.admitChange(of: caller.account) }
+            let output = try await Operation.answer(input, subject, self)
+            plane.committed(.events)
+            return Operation.encode(output)
+        }
     }
 
     /// Refuses an operation that is not offered in the region.

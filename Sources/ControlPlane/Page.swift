@@ -1,10 +1,21 @@
 import Contract
+import Identity
 import Store
 
 /// A page of a list, and the token of the next where there is one.
 struct Page<Record: Sendable>: Sendable {
     let rows: ArraySlice<Record>
     let nextToken: String?
+}
+
+extension PageTokens {
+    func token(after last: String, filter: String, _ call: Call) -> String {
+        token(after: last, filter: filter, call.contract.name, call.caller)
+    }
+
+    func last(in token: String?, filter: String, _ call: Call) throws(OperationError) -> String? {
+        try last(in: token, filter: filter, call.contract.name, call.caller)
+    }
 }
 
 extension Call {

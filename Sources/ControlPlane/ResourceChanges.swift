@@ -4,14 +4,6 @@ import Identity
 import Store
 
 extension OperationError {
-    /// The resource does not exist or, for operations that need it so, is not active any more. The text for streams is the real service's.
-    static func notFound(_ kind: ResourceKind) -> OperationError {
-        OperationError(.resourceNotFound, "The requested \(kind.rawValue) is not found or not active.")
-    }
-
-    static let streamNotFound = notFound(.stream)
-    static let channelNotFound = notFound(.channel)
-
     static func notActive(_ key: ResourceKey, status: ResourceStatus) -> OperationError {
         OperationError(.resourceInUse, "The \(key.kind.rawValue) \(key.name) is \(status.rawValue): try again once it is ACTIVE.")
     }

@@ -30,6 +30,10 @@ extension EventName {
             "The edge configuration of a stream has another sync status, which is the status told; DELETED once it is gone."
         case .limitReached:
             "Calls of an account were refused because of a limit, which the subject names. At most one for each account, limit and minute."
+        case .diskReserveReached:
+            "The disk of a tier of media, which the subject names, has no more free than its reserve. What follows is the setting disk-full."
+        case .oldestMediaDropped:
+            "The oldest media was removed before its time, since the disk was full and disk-full is oldest. The subject names the pack."
         case .destinationPaused:
             "Nothing is sent any more to a destination, which the subject names, since every attempt has failed for too long."
         case .test: "Nothing has happened: an operator tries a destination. It has no sequence of its own."

@@ -1,8 +1,8 @@
+package import Client
 import Contract
 import Glibc
-public import Logging
+package import Logging
 public import ServiceLifecycle
-import Signing
 
 /// An edge agent: keeps in its folder the edge configurations that its deployment has for its thing, and tells the deployment how it goes.
 ///
@@ -25,18 +25,18 @@ public struct Agent: Service, Sendable {
 
     let thing: String
     let folder: Folder
-    let api: EdgeAPI
+    let api: DeploymentAPI
     var pace = Pace()
     let logger: Logger
 
     /// Opens the folder and the network for as long as `body` takes.
     ///
     /// - Throws: `SettingsFault`, or another error whose description is for operators.
-    public static func open(_ settings: AgentSettings, logger: Logger, _ body: (Agent) async throws -> Void) async throws {
+    package static func open(_ settings: AgentSettings, logger: Logger, _ body: (Agent) async throws -> Void) async throws {
         let folder = try Folder(settings.folder, logger: logger)
-        let signer = RequestSigner(credentials: settings.credentials, region: settings.region, service: "kinesisvideo")
-        try await HTTPClientExchange.open(caFile: settings.caFile) { exchange in
-            let api = EdgeAPI(endpoint: settings.endpoint, signer: signer, exchange: exchange)
+        try await HTTPClientExchange.open(caFile: settings.client.caFile) { exchange in
+            let api = DeploymentAPI(
+                endpoint: settings.client.endpoint, signer: settings.client.signer, exchange: exchange, userAgent: "weir-edge-agent")
             try await body(Agent(thing: settings.thing, folder: folder, api: api, logger: logger))
         }
     }
@@ -44,9 +44,9 @@ public struct Agent: Service, Sendable {
     /// Signs with the key of these settings and trusts their authorities from now on. What is under way goes on as it began.
     ///
     /// - Throws: Where the file of the authorities cannot be used; nothing is changed then.
-    public func renew(_ settings: AgentSettings) throws(SettingsFault) {
-        try api.exchange.trust(caFile: settings.caFile)
-        api.signer.set(RequestSigner(credentials: settings.credentials, region: settings.region, service: "kinesisvideo"))
+    package func renew(_ settings: AgentSettings) throws(SettingsFault) {
+        try api.exchange.trust(caFile: settings.client.caFile)
+        api.signer.set(settings.client.signer)
     }
 
     /// Runs until its task is cancelled or a graceful shutdown begins. No failure of the network, the deployment or the disk ends it.

@@ -102,8 +102,8 @@ public final class Gateway: Sendable {
             case .bytes: return
             case .stream(let perform): try await perform(writer)
             case .exchange(let perform):
-                let silence: TimeAmount = if case .stream(let silence) = operation.payload { silence } else { .zero }
-                try await perform(await connection.stream(silence: silence), writer)
+                guard case .stream(let silence, let continues) = operation.payload else { return }
+                try await perform(await connection.stream(silence: silence, continues: continues), writer)
             }
         } catch let error {
             exchange.error = error as? OperationError

@@ -44,12 +44,13 @@ extension Gateway {
     /// A path of the data or signaling plane gets a plain word at once: such requests may stream a body without end.
     private func refuseMedia(_ path: String) throws(OperationError) {
         switch path {
-        case "/putMedia", "/getMedia", "/listFragments", "/getMediaForFragmentList", "/getHLSStreamingSessionURL",
-            "/getDASHStreamingSessionURL", "/getClip", "/getImages", "/v1/get-ice-server-config", "/v1/send-alexa-offer-to-master",
+        case "/getHLSStreamingSessionURL", "/getDASHStreamingSessionURL", "/getClip", "/getImages", "/v1/get-ice-server-config",
+            "/v1/send-alexa-offer-to-master",
             "/joinStorageSession", "/joinStorageSessionAsViewer":
             throw OperationError(
                 .unknownOperation,
-                "\(path) belongs to the data or signaling plane, and this deployment serves no media yet: only the control plane.")
+                "\(path) belongs to the data or signaling plane, and this version serves of media only PutMedia, GetMedia and the list of fragments."
+            )
         default: return
         }
     }

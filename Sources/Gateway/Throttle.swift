@@ -83,11 +83,13 @@ public final class Throttle: Sendable {
         case .aws:
             guard let operation else { return }
             let documented = operation.contract.rate
-            let account = Key(account: caller.account, region: caller.region, operation: operation, resource: nil)
-            let share = Double(documented.perAccount) / Double(instances.load(ordering: .relaxed))
-            guard take(account, rate: share, now) else {
-                limits.note(.rate(operation: operation.rawValue), caller)
-                throw OperationError(.clientLimitExceeded, "Limit exceeded on number of requests for \(operation.rawValue) API")
+            if let rate = documented.perAccount {
+                let account = Key(account: caller.account, region: caller.region, operation: operation, resource: nil)
+                let share = Double(rate) / Double(instances.load(ordering: .relaxed))
+                guard take(account, rate: share, now) else {
+                    limits.note(.rate(operation: operation.rawValue), caller)
+                    throw OperationError(.clientLimitExceeded, "Limit exceeded on number of requests for \(operation.rawValue) API")
+                }
             }
             guard let rate = documented.perResource, let resourceName else { return }
             let resource = Key(account: caller.account, region: caller.region, operation: operation, resource: resourceName)

@@ -32,12 +32,13 @@ public struct Access: Sendable {
 
 /// Refuses a call that its caller may not make with an AccessDeniedException, which does not tell whether a resource exists.
 ///
-/// The policy: a key of an account calls the control plane, one of a thing the API of its agent, for that thing; and nobody reaches what is of
+/// The policy: a key of an account calls the control plane and the operations on media, one of a thing the API of its agent, for that thing; and nobody reaches what is of
 /// another account. Tags are conditions of no policy yet.
 public func authorize(_ caller: Caller, _ access: Access) throws(OperationError) {
     switch (access.api, caller.principal.reach) {
-    case (_, .anything), (.controlPlane, .account), (.edgeAgent, .thing): break
-    case (.controlPlane, .thing), (.edgeAgent, .account): throw .denied(caller, access.operation, resource: "*")
+    case (_, .anything), (.controlPlane, .account), (.media, .account), (.archivedMedia, .account), (.edgeAgent, .thing): break
+    case (.controlPlane, .thing), (.media, .thing), (.archivedMedia, .thing), (.edgeAgent, .account):
+        throw .denied(caller, access.operation, resource: "*")
     }
     for resource in access.resources {
         switch resource {

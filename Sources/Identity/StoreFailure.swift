@@ -1,5 +1,6 @@
 public import Contract
 public import SQL
+public import Store
 
 extension OperationError {
     /// What the store could not do. Nothing was changed, unless the outcome of a commit is unknown, which repeating the call settles.
@@ -12,4 +13,12 @@ extension OperationError {
                 .internalFailure, "The request cannot be processed because of an internal failure.", privateContext: error.description)
         }
     }
+
+    /// The resource does not exist or, for operations that need it so, is not active any more. The text for streams is the real service's.
+    public static func notFound(_ kind: ResourceKind) -> OperationError {
+        OperationError(.resourceNotFound, "The requested \(kind.rawValue) is not found or not active.")
+    }
+
+    public static let streamNotFound = notFound(.stream)
+    public static let channelNotFound = notFound(.channel)
 }

@@ -17,11 +17,15 @@ public protocol ResponseWriter: Sendable {
     func write(_ bytes: ByteBuffer) async throws(ClientLeft)
 
     /// Calls `handler` when the instance is asked to stop, at once where it is so already. The stream is to end then; it has as long as
-    /// requests in flight have (`stop-seconds`). One handler, the last one given.
-    func whenDraining(_ handler: @escaping @Sendable () -> Void)
+    /// requests in flight have (`stop-seconds`). The body of the request ends where it stands, unless `bodyGoesOn`: then the call ends it,
+    /// by reading no more of it. One handler, the last one given.
+    func whenDraining(bodyGoesOn: Bool, _ handler: @escaping @Sendable () -> Void)
 }
 
 extension ResponseWriter {
+    /// Calls `handler` when the instance is asked to stop; the body of the request ends where it stands.
+    public func whenDraining(_ handler: @escaping @Sendable () -> Void) { whenDraining(bodyGoesOn: false, handler) }
+
     /// Sends the head at once, with no more headers than every answer has.
     public func start(contentType: String) async throws(ClientLeft) { try await start(contentType: contentType, headers: []) }
 }

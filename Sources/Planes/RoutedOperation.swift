@@ -9,8 +9,9 @@ public final class RoutedOperation: Sendable {
     public enum Payload: Sendable {
         /// A small document that is there as a whole before the call begins, and is part of what is signed.
         case document
-        /// A stream that the call reads as it comes. The client may be silent for `silence` at most.
-        case stream(silence: TimeAmount)
+        /// A stream that the call reads as it comes. The client may be silent for `silence` at most. One that waits for permission to send is
+        /// told `100 Continue` if `continues`; else the head of the answer, which the call is to send at once, tells it.
+        case stream(silence: TimeAmount, continues: Bool = true)
     }
 
     public let route: Route

@@ -1,6 +1,7 @@
 import ControlPlane
 import Delivery
 import FoundationEssentials
+import MediaPlane
 import Signing
 
 /// Turns the texts of a configuration into values, and collects what is wrong with them: one fault must not hide the next.
@@ -50,7 +51,8 @@ struct ConfigurationChecking {
         let roles = Set(names.compactMap(ServerConfiguration.Role.init(name:)))
         require(
             !roles.isEmpty && roles.count == names.count,
-            "roles: must be \(ServerConfiguration.Role.allCases.map(\.rawValue).joined(separator: ", ")) or both, not '\(text("roles"))'")
+            "roles: must be \(ServerConfiguration.Role.allCases.map(\.rawValue).joined(separator: ", ")) or several of them, not '\(text("roles"))'"
+        )
         return roles
     }
 
@@ -63,6 +65,18 @@ struct ConfigurationChecking {
             text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") || text.contains("="),
             "database: must be sqlite, sqlite:PATH, postgres://... or a libpq key/value string")
         return .postgres(text)
+    }
+
+    mutating func media(_ profile: LimitProfile) -> MediaSettings {
+        let day: Int64 = 86_400
+        var settings = MediaSettings(documented: profile == .aws)
+        if let seconds = optionalInteger("put-media-seconds", in: 1...365 * day) { settings.longestConnection = seconds }
+        if let seconds = optionalInteger("fragment-seconds", in: 1...day) { settings.longestFragment = seconds }
+        settings.largestFragment = Int(integer("fragment-megabytes", in: 1...1024)) << 20
+        settings.producerIdle = integer("put-media-idle-seconds", in: 1...day)
+        let idle = integer("get-media-idle-seconds", in: 0...day)
+        settings.readerIdle = idle == 0 ? nil : idle
+        return settings
     }
 
     mutating func delivery() -> DeliverySettings {

@@ -21,9 +21,19 @@ package struct ConfigurationKey: Sendable {
         .init("host", "127.0.0.1", "Address to listen on."),
         .init("port", "7080", "Port to listen on; 0 takes a free one."),
         .init(
-            "roles", "control,worker",
-            "What this instance does, separated by commas: control (or api) answers calls, worker does what happens later."),
+            "roles", "control,media,archive,worker",
+            "What this instance does, separated by commas: control (or api) answers calls, media takes and sends video, archive answers "
+                + "for what is kept of it, worker does what happens later."),
         .init("data-dir", "./weir-data", "Folder of the database (SQLite), the master key and the first credentials."),
+        .init("media-dir", "", "Folder of media, of this instance alone; empty: media in the data folder."),
+        .init("warm-dir", "", "Folder of media in the storage tier WARM, on a cheaper disk; empty: beside that in HOT."),
+        .init(
+            "disk-full", "refuse",
+            "When the reserve of a media disk is reached: refuse takes no more media; oldest removes the oldest, of whatever stream."),
+        .init(
+            "media-reserve-bytes", "",
+            "Bytes of a media disk that are left free; empty: a twentieth of it or 10 GiB, whichever is more, but at most a fifth."),
+        .init("media-quota-bytes", "", "Bytes of media that an account may have stored; empty: any number."),
         .init("database", "sqlite", "sqlite, sqlite:PATH, or a libpq URL or key/value string for Postgres 15 or newer.", isSecret: true),
         .init("postgres-connections", "4", "Connections to Postgres, each with a thread: 1 to 64."),
         .init("postgres-prepared-statements", "true", "false for poolers in transaction mode."),
@@ -52,6 +62,16 @@ package struct ConfigurationKey: Sendable {
             "instance-address", "",
             "URL at which clients reach this very instance, for advertised addresses that are `instance`; empty: none."),
         .init("profile", "relaxed", "aws: the documented quotas and rates; relaxed: none of them."),
+        .init(
+            "put-media-seconds", "", "How long a connection of PutMedia may be open; empty: as the profile says (45 minutes, or any time)."),
+        .init(
+            "put-media-idle-seconds", "30", "How long a producer may send nothing."),
+        .init(
+            "fragment-seconds", "", "How long a fragment may be; empty: as the profile says (20 seconds, or any time)."),
+        .init(
+            "fragment-megabytes", "50", "How large a fragment may be, in MiB: 1 to 1024."),
+        .init(
+            "get-media-idle-seconds", "3", "How long GetMedia waits for something to send before it ends; 0: for ever."),
         .init("stream-quota", "", "Streams an account may have in a region; empty: as the profile says."),
         .init("channel-quota", "", "Signaling channels an account may have in a region; empty: as the profile says."),
         .init("protective-rate", "", "Requests a second that an account may make of this instance; empty: any number."),

@@ -3,6 +3,7 @@ package import ControlPlane
 package import Delivery
 import IPAddresses
 import Logging
+package import MediaPlane
 
 /// Everything that can be configured, read from flags, then the environment, then the file named by `--config`, and checked as a whole
 /// before anything is opened. `ConfigurationKey.all` lists what there is: `--data-dir`, `WEIR_DATA_DIR` and `{"data-dir": ...}` are the same key.
@@ -12,6 +13,7 @@ package struct ServerConfiguration: Sendable {
     /// What this instance does.
     package let roles: Set<Role>
     package let dataDirectory: String
+    package let mediaFolder: MediaFolder
     package let database: DatabaseLocation
     package let postgresConnections: Int
     package let postgresPreparedStatements: Bool
@@ -36,6 +38,7 @@ package struct ServerConfiguration: Sendable {
     /// Where clients reach this instance by itself; nil where it tells nobody.
     package let instanceAddress: String?
     package let profile: LimitProfile
+    package let media: MediaSettings
     package let streamQuota: Int64
     /// nil leaves it to the profile.
     package let channelQuota: Int64?
@@ -61,6 +64,10 @@ package struct ServerConfiguration: Sendable {
     package enum Role: String, CaseIterable, Sendable {
         /// Answer calls of the control plane and of edge agents.
         case control
+        /// Take media, and send it as it comes.
+        case media
+        /// Answer calls about media that is kept.
+        case archive
         /// End passing statuses, keep deadlines, clean up.
         case worker
 
@@ -71,9 +78,24 @@ package struct ServerConfiguration: Sendable {
         package var apis: Set<API> {
             switch self {
             case .control: [.controlPlane, .edgeAgent]
+            case .media: [.media]
+            case .archive: [.archivedMedia]
             case .worker: []
             }
         }
+    }
+
+    /// Where media is kept, and how much.
+    package struct MediaFolder: Sendable, Equatable {
+        package let path: String
+        /// Nil: beside the rest.
+        package let warmPath: String?
+        /// Whether a full disk loses the oldest media; else no more is taken.
+        package let dropsOldest: Bool
+        /// Bytes; nil: as much as is sensible for the disk.
+        package let reserve: Int64?
+        /// Bytes; nil: any number.
+        package let accountQuota: Int64?
     }
 
     /// Where the database is.
@@ -109,6 +131,11 @@ package struct ServerConfiguration: Sendable {
         port = Int(checking.integer("port", in: 0...65535))
         roles = checking.roles()
         dataDirectory = checking.text("data-dir")
+        mediaFolder = MediaFolder(
+            path: checking.optionalText("media-dir") ?? dataDirectory + "/media", warmPath: checking.optionalText("warm-dir"),
+            dropsOldest: checking.text("disk-full", "refuse or oldest") { $0 == "refuse" || $0 == "oldest" } == "oldest",
+            reserve: checking.optionalInteger("media-reserve-bytes", in: 0...(.max)),
+            accountQuota: checking.optionalInteger("media-quota-bytes", in: 1...(.max)))
         database = checking.database(dataDirectory: dataDirectory)
         postgresConnections = Int(checking.integer("postgres-connections", in: 1...64))
         postgresPreparedStatements = checking.boolean("postgres-prepared-statements")
@@ -131,6 +158,7 @@ package struct ServerConfiguration: Sendable {
             webrtc: checking.address("advertised-webrtc"))
         instanceAddress = checking.instanceAddress()
         profile = LimitProfile(rawValue: checking.text("profile", "relaxed or aws") { LimitProfile(rawValue: $0) != nil }) ?? .relaxed
+        media = checking.media(profile)
         streamQuota = checking.optionalInteger("stream-quota", in: 1...(.max)) ?? profile.streamQuota
         channelQuota = checking.optionalInteger("channel-quota", in: 1...(.max))
         protectiveRate = checking.optionalInteger("protective-rate", in: 1...1_000_000).map { Int($0) }

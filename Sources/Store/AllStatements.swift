@@ -6,5 +6,5 @@ extension Store {
         [confirmStatement.text, ResourceStatements.lockUsage.text, ResourceStatements.usage.text] + ResourceStatements.stream.all
         + ResourceStatements.channel.all + StreamStatements.all + ChannelStatements.all + EdgeStatements.all + EventStatements.all
         + TaskStatements.all + MutationStatements.all + AccessKeyStatements.all + InstanceStatements.all
-        + DestinationStatements.all + DeliveryStatements.all + ClockRepairStatements.all
+        + DestinationStatements.all + DeliveryStatements.all + ClockRepairStatements.all + MediaStatements.all
 }

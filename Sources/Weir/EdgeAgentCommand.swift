@@ -1,4 +1,5 @@
 import ArgumentParser
+import Client
 import EdgeAgent
 import FoundationEssentials
 import Logging
@@ -10,8 +11,7 @@ struct EdgeAgentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "edge-agent", abstract: "Keep the edge configurations of a thing in a folder: the reference edge agent.",
         discussion: """
-            The key is found as AWS tools find it: in the profile that --profile names; else in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; else in \
-            the profile AWS_PROFILE, or default, of the file that AWS_SHARED_CREDENTIALS_FILE names. It must be bound to the thing: make it with \
+            \(ClientFlags.discussion) It must be bound to the thing: make it with \
             weir keys create --thing ARN.
 
             Each configuration is the file STREAMNAME.json of the folder. What a recorder writes to STREAMNAME.recorder-status.json and an uploader \
@@ -24,21 +24,8 @@ struct EdgeAgentCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where the configurations are kept. Made where it is missing.", valueName: "DIR"))
     var folder: String
 
-    @Option(
-        name: .customLong("endpoint-url"),
-        help: ArgumentHelp("Where the deployment answers. Default: AWS_ENDPOINT_URL, or endpoint_url in the profile.", valueName: "URL"))
-    var endpointURL: String?
-
-    @Option(help: ArgumentHelp("The region of the deployment. Default: AWS_REGION, or region in the profile."))
-    var region: String?
-
-    @Option(help: ArgumentHelp("The profile that has the key.", valueName: "NAME"))
-    var profile: String?
-
-    @Option(
-        name: .customLong("ca-file"),
-        help: ArgumentHelp("The authorities to trust in place of the system's. Default: AWS_CA_BUNDLE.", valueName: "PEM"))
-    var caFile: String?
+    @OptionGroup(title: "Deployment")
+    var client: ClientFlags
 
     @Flag(help: "Do what there is to do now, and end.")
     var once = false
@@ -63,7 +50,7 @@ struct EdgeAgentCommand: AsyncParsableCommand {
         do {
             return try AgentSettings(
                 AgentSettings.Flags(
-                    thing: thing, folder: folder, endpointURL: endpointURL, region: region, profile: profile, caFile: caFile),
+                    thing: thing, folder: folder, client: client.flags),
                 environment: ProcessInfo.processInfo.environment)
         } catch {
             throw ValidationError(error.description)

@@ -11,13 +11,15 @@ struct OpenAPI: ParsableCommand {
     enum Document: String, CaseIterable, ExpressibleByArgument {
         case controlPlane = "control-plane"
         case edgeAgent = "edge-agent"
+        case media
+        case archivedMedia = "archived-media"
         case events
         case eventSchema = "event-schema"
     }
 
     @Option(
         help: """
-            What to describe: control-plane; edge-agent, what edge agents use; events, how webhooks are posted; event-schema, one event as JSON \
+            What to describe: control-plane; media, archived-media; edge-agent, what edge agents use; events, how webhooks are posted; event-schema, one event as JSON \
             Schema.
             """)
     var api = Document.controlPlane
@@ -27,6 +29,8 @@ struct OpenAPI: ParsableCommand {
             switch api {
             case .controlPlane: OpenAPIDocument.text(of: .controlPlane)
             case .edgeAgent: OpenAPIDocument.text(of: .edgeAgent)
+            case .media: OpenAPIDocument.text(of: .media)
+            case .archivedMedia: OpenAPIDocument.text(of: .archivedMedia)
             case .events: EventsDocument.openAPI
             case .eventSchema: EventsDocument.jsonSchema
             }

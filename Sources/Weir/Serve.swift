@@ -2,9 +2,11 @@ import ArgumentParser
 import ControlPlane
 import Delivery
 import FoundationEssentials
+import FragmentStore
 import Gateway
 import Identity
 import Logging
+import MediaPlane
 import Migrations
 import NIOCore
 import NIOPosix
@@ -83,11 +85,20 @@ struct Serve: AsyncParsableCommand {
                 case .events: courier.hint()
                 }
             })
+        let identity = configuration.identity
+        let media = FragmentStore(
+            store: store,
+            configuration: configuration.fragmentStore(instanceID: identity.id), registry: registry, eventsWait: { courier.hint() },
+            logger: logger)
+        if configuration.storesMedia { try await media.open() }
+        let mediaPlane = MediaPlane(
+            store: media, settings: configuration.media, masterKey: masterKey, registry: registry, logger: logger)
         let gateway = Gateway(
-            operations: controlPlane.operations, keys: keys, throttle: throttle, metrics: metrics, accessLog: accessLog,
+            operations: controlPlane.operations + mediaPlane.operations, keys: keys, throttle: throttle, metrics: metrics,
+            accessLog: accessLog,
             readiness: readiness, configuration: configuration.gateway)
         let membership = Membership(
-            store: store, identity: configuration.identity,
+            store: store, identity: identity,
             condition: {
                 Membership.Condition(
                     status: readiness.isDraining ? .draining : .running, answered: metrics.answeredCount, leasedTasks: gauge.count)
@@ -105,6 +116,7 @@ struct Serve: AsyncParsableCommand {
             Reloading(read: { [flags] in try flags.readAgain() }, certificates: certificates, logger: logger),
         ]
         if case .sqlite(let database) = deployment.database { services.append(FileWatch(database: database, logger: logger)) }
+        if configuration.storesMedia { services.append(media) }
         if configuration.roles.contains(.worker) {
             services += [
                 Backlog(store: store, registry: registry, logger: logger),
@@ -182,6 +194,9 @@ extension ServerConfiguration {
             schemaVersion: Migration.all.last?.version ?? 0, status: .running, requestsPerSecond: 0, leasedTasks: 0,
             address: instanceAddress)
     }
+
+    /// Whether this process has the folder of packs.
+    var storesMedia: Bool { roles.contains(.media) || roles.contains(.archive) }
 
     var scheme: String { tls == nil ? "http" : "https" }
 

@@ -10,7 +10,7 @@ struct Weir: AsyncParsableCommand {
         subcommands: [
             Serve.self, Migrate.self, Status.self, Doctor.self, ConfigCommand.self, OpenAPI.self, Keys.self, Subscriptions.self,
             Events.self,
-            WebhookSecretsCommand.self, EdgeAgentCommand.self,
+            WebhookSecretsCommand.self, EdgeAgentCommand.self, MediaCommand.self,
         ])
 
     /// Of the program; `weir status` shows it for each instance.

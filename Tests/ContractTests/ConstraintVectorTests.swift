@@ -6,7 +6,10 @@ import Testing
 /// The vectors in `Tests/Vectors/contract`, which are made from another description of the API than ours, against what the operations
 /// decode; and a search for rules that no vector would miss.
 @Suite struct ConstraintVectorTests {
-    @Test(arguments: OperationID.allCases)
+    /// Those with an input in the body: a vector is a body. PutMedia's is in headers, of which BindingTests has the edges.
+    private static let withVectors = OperationID.allCases.filter { $0.contract.payload == .json }
+
+    @Test(arguments: withVectors)
     func vectorsAreAnsweredAsTheySay(_ id: OperationID) throws {
         for vector in try Vector.load(id) {
             #expect(id.operation.outcome(of: vector.body) == vector.outcome, "\(vector.name)")
@@ -18,7 +21,7 @@ import Testing
         var dropped = 0
         var vectors = 0
         var unnoticed: [String] = []
-        for id in OperationID.allCases {
+        for id in Self.withVectors {
             let ofOperation = try Vector.load(id)
             vectors += ofOperation.count
             for rule in DroppedRule.all(of: id.contract.input) {
@@ -130,7 +133,7 @@ private struct DroppedRule: CustomStringConvertible {
             }
         }
         switch schema.kind {
-        case .string, .boolean, .integer, .timestamp: break
+        case .string, .boolean, .integer, .long, .timestamp: break
         case .list(let element):
             rules += present(element, at: path + ["*.member"])
         case .map(let key, let value):

@@ -168,7 +168,7 @@ extension Schema {
     fileprivate func at(_ path: [Substring]) -> Schema? {
         guard let first = path.first else { return self }
         switch kind {
-        case .string, .boolean, .integer, .timestamp, .map: return nil
+        case .string, .boolean, .integer, .long, .timestamp, .map: return nil
         case .list(let element): return Int(first) == nil ? nil : element.at(Array(path.dropFirst()))
         case .structure(_, let members): return members.first { $0.name == first }?.schema.at(Array(path.dropFirst()))
         }
@@ -178,10 +178,10 @@ extension Schema {
     fileprivate func isSame(as other: Schema) -> Bool {
         guard constraints.map(\.text) == other.constraints.map(\.text) else { return false }
         switch (kind, other.kind) {
-        case (.string, .string), (.integer, .integer), (.boolean, .boolean), (.timestamp, .timestamp): return true
+        case (.string, .string), (.integer, .integer), (.long, .long), (.boolean, .boolean), (.timestamp, .timestamp): return true
         case (.list(let left), .list(let right)): return left.isSame(as: right)
         case (.structure(let left, _), .structure(let right, _)): return left == right
-        case (.string, _), (.integer, _), (.boolean, _), (.timestamp, _), (.list, _), (.map, _), (.structure, _): return false
+        case (.string, _), (.integer, _), (.long, _), (.boolean, _), (.timestamp, _), (.list, _), (.map, _), (.structure, _): return false
         }
     }
 }

@@ -14,7 +14,7 @@ import Testing
     ]
 
     @Test func `every operation is among those that fail here`() {
-        #expect(SampleCall.all.map(\.operation) == OperationID.allCases)
+        #expect(SampleCall.all.map(\.operation) == OperationID.allCases.filter { [.controlPlane, .edgeAgent].contains($0.api) })
     }
 
     @Test(arguments: SampleCall.all)

@@ -1,5 +1,6 @@
 import Contract
 import Identity
+import Planes
 import SQL
 import Store
 import TestSupport
@@ -11,6 +12,12 @@ import Testing
 @Suite struct OperationTests {
     private static let arn = "arn:aws:kinesisvideo:eu-west-1:111122223333:stream/gate/1705489836421"
     private static let otherAccount = "arn:aws:kinesisvideo:eu-west-1:999988887777:stream/gate/1705489836421"
+
+    @Test func `each operation of the control plane and of agents is offered`() async throws {
+        try await Plane.with { plane in
+            #expect(plane.control.operations.map(\.id) == OperationID.allCases.filter { [.controlPlane, .edgeAgent].contains($0.api) })
+        }
+    }
 
     // MARK: CreateStream
 

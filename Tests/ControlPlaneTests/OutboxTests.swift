@@ -1,5 +1,6 @@
 import Contract
 import Identity
+import Planes
 import SQL
 import Store
 import Synchronization

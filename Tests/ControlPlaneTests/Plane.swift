@@ -1,5 +1,7 @@
 import Contract
 import Identity
+import NIOHTTP1
+import Planes
 import SQL
 import Store
 import Synchronization
@@ -58,7 +60,7 @@ struct Plane {
     }
 
     /// The call, if it is sound and its caller may make it.
-    func ready(_ id: OperationID, _ json: String, _ caller: Caller = .test()) throws -> ReadyCall {
+    func ready(_ id: OperationID, _ json: String, _ caller: Caller = .test()) throws -> RoutedCall {
         let prepared = try Array(json.utf8).withUnsafeBytes { try control.prepare(id, $0, caller) }
         try authorize(caller, prepared.access)
         return try prepared.checked()
@@ -100,6 +102,23 @@ struct Plane {
 
     func setStatus(_ status: ResourceStatus, of kind: ResourceKind = .stream) throws(DatabaseError) {
         try database.execute("UPDATE \(kind) SET status = '\(status.rawValue)'")
+    }
+}
+
+extension ControlPlane {
+    /// The call, as the gateway has it prepared.
+    func prepare(_ id: OperationID, _ body: UnsafeRawBufferPointer, _ caller: Caller) throws -> RequestedCall {
+        let operation = try #require(operations.first { $0.id == id })
+        let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: id.contract.route.path)
+        return try operation.prepare(CallInput(head: head, body: body), caller)
+    }
+}
+
+extension RoutedCall {
+    /// Makes the call; returns the body of the answer.
+    func perform() async throws -> [UInt8] {
+        guard case .bytes(let perform) = answer else { throw OperationError(.internalFailure, "The answer is a stream.") }
+        return try await perform()
     }
 }
 

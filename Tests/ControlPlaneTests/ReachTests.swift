@@ -34,7 +34,7 @@ import Testing
             let (byAccount, byThing) = (try Self.refusal(sample, .account, plane), try Self.refusal(sample, .thing(Fixture.hub), plane))
             let denied: OperationError?
             switch sample.operation.api {
-            case .controlPlane:
+            case .controlPlane, .media, .archivedMedia:
                 #expect(byAccount == nil)
                 denied = byThing
             case .edgeAgent:
@@ -101,7 +101,7 @@ import Testing
             let hub = Fixture.hub.replacing(Fixture.region, with: "af-south-1")
             let reach: Principal.Reach =
                 switch operation.api {
-                case .controlPlane: .account
+                case .controlPlane, .media, .archivedMedia: .account
                 case .edgeAgent: .thing(hub)
                 }
             let body = sample.body.replacing(Fixture.region, with: "af-south-1")

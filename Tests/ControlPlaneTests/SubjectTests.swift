@@ -1,9 +1,9 @@
 import Contract
-import Identity
 import Store
 import Testing
 
 @testable import ControlPlane
+@testable import Identity
 
 @Suite struct ResourceARNTests {
     @Test func `an ARN is taken apart`() throws {

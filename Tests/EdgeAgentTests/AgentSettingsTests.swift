@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Client
 @testable import EdgeAgent
 @testable import Signing
 
@@ -49,7 +50,8 @@ struct AgentSettingsTests {
         _ environment: [String: String]
     ) throws -> AgentSettings {
         try AgentSettings(
-            .init(thing: thing, folder: folder, endpointURL: endpoint, region: region, profile: profile, caFile: nil),
+            .init(
+                thing: thing, folder: folder, client: .init(endpointURL: endpoint, region: region, profile: profile, caFile: nil)),
             environment: environment)
     }
 
@@ -70,11 +72,11 @@ struct AgentSettingsTests {
         let path = try file(
             "[weir]\naws_access_key_id = A\naws_secret_access_key = s\nregion = eu-north-1\nendpoint_url = http://127.0.0.1:7080\n")
         let settings = try settings(["AWS_SHARED_CREDENTIALS_FILE": path, "AWS_PROFILE": "weir"])
-        #expect(settings.credentials.accessKeyID == "A")
-        #expect(settings.credentials.secretAccessKey == "s")
-        #expect(settings.credentials.sessionToken == nil)
-        #expect(settings.region == "eu-north-1")
-        #expect(settings.endpoint.origin == "http://127.0.0.1:7080")
+        #expect(settings.client.credentials.accessKeyID == "A")
+        #expect(settings.client.credentials.secretAccessKey == "s")
+        #expect(settings.client.credentials.sessionToken == nil)
+        #expect(settings.client.region == "eu-north-1")
+        #expect(settings.client.endpoint.origin == "http://127.0.0.1:7080")
     }
 
     @Test("Flags win over the environment, which wins over the profile")
@@ -93,8 +95,8 @@ struct AgentSettingsTests {
             """)
         var environment = ["AWS_SHARED_CREDENTIALS_FILE": path]
         var found = try settings(environment)
-        #expect(found.credentials.accessKeyID == "D")
-        #expect([found.region, found.endpoint.origin] == ["r-profile", "http://profile"])
+        #expect(found.client.credentials.accessKeyID == "D")
+        #expect([found.client.region, found.client.endpoint.origin] == ["r-profile", "http://profile"])
 
         environment["AWS_ACCESS_KEY_ID"] = "E"
         environment["AWS_SECRET_ACCESS_KEY"] = "e"
@@ -103,19 +105,19 @@ struct AgentSettingsTests {
         environment["AWS_ENDPOINT_URL"] = "http://environment"
         environment["AWS_CA_BUNDLE"] = "ca.pem"
         found = try settings(environment)
-        #expect(found.credentials.accessKeyID == "E")
-        #expect(found.credentials.sessionToken == "x")
-        #expect([found.region, found.endpoint.origin, found.caFile] == ["r-default", "http://environment", "ca.pem"])
+        #expect(found.client.credentials.accessKeyID == "E")
+        #expect(found.client.credentials.sessionToken == "x")
+        #expect([found.client.region, found.client.endpoint.origin, found.client.caFile] == ["r-default", "http://environment", "ca.pem"])
 
         environment["AWS_REGION"] = "r-region"
         environment["AWS_ENDPOINT_URL_KINESIS_VIDEO"] = "http://service"
         found = try settings(environment)
-        #expect([found.region, found.endpoint.origin] == ["r-region", "http://service"])
+        #expect([found.client.region, found.client.endpoint.origin] == ["r-region", "http://service"])
 
         found = try settings(endpoint: "http://flag", region: "r-flag", profile: "other", environment)
-        #expect(found.credentials.accessKeyID == "O")
-        #expect(found.credentials.sessionToken == "t")
-        #expect([found.region, found.endpoint.origin] == ["r-flag", "http://flag"])
+        #expect(found.client.credentials.accessKeyID == "O")
+        #expect(found.client.credentials.sessionToken == "t")
+        #expect([found.client.region, found.client.endpoint.origin] == ["r-flag", "http://flag"])
     }
 
     @Test("The file is ~/.aws/credentials unless another is named, and a variable without a value is absent")
@@ -124,8 +126,8 @@ struct AgentSettingsTests {
         try FileManager.default.copyItem(
             atPath: try file("[default]\naws_access_key_id = H\naws_secret_access_key = h\n"), toPath: folder.path + "/.aws/credentials")
         let base = ["HOME": folder.path, "AWS_REGION": "r", "AWS_ENDPOINT_URL": "http://e", "AWS_ACCESS_KEY_ID": "", "AWS_PROFILE": ""]
-        #expect(try settings(base).credentials.accessKeyID == "H")
-        #expect(try settings(base.merging(["AWS_SHARED_CREDENTIALS_FILE": "~/credentials"]) { $1 }).credentials.accessKeyID == "H")
+        #expect(try settings(base).client.credentials.accessKeyID == "H")
+        #expect(try settings(base.merging(["AWS_SHARED_CREDENTIALS_FILE": "~/credentials"]) { $1 }).client.credentials.accessKeyID == "H")
     }
 
     @Test("What is missing or wrong is told")
@@ -182,6 +184,6 @@ struct AgentSettingsTests {
                 [
                     "AWS_ACCESS_KEY_ID": "E", "AWS_SECRET_ACCESS_KEY": "e", "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": "http://a",
                 ]) { $1 })
-        #expect(found.credentials.accessKeyID == "E")
+        #expect(found.client.credentials.accessKeyID == "E")
     }
 }

@@ -4,6 +4,7 @@ import Locking
 import Signing
 import Testing
 
+@testable import Client
 @testable import EdgeAgent
 
 @Suite("Back-off")
@@ -36,9 +37,10 @@ struct AgentTests {
     /// An agent that waits only a little, and counts for what.
     private func agent(_ deployment: FakeDeployment, _ disk: any Disk = LocalDisk(), _ pauses: Pauses = Pauses()) throws -> Agent {
         let credentials = Credentials(accessKeyID: "AKID", secretAccessKey: "hush-key", sessionToken: "hush-token")
-        let api = EdgeAPI(
+        let api = DeploymentAPI(
             endpoint: try Endpoint("http://weir.test/prefix/"),
-            signer: RequestSigner(credentials: credentials, region: "us-east-1", service: "kinesisvideo"), exchange: deployment)
+            signer: RequestSigner(credentials: credentials, region: "us-east-1", service: "kinesisvideo"), exchange: deployment,
+            userAgent: "weir-edge-agent")
         var agent = Agent(
             thing: thing, folder: try Folder(temporary.path + "/agent", disk: disk, logger: lines.logger), api: api, logger: lines.logger)
         agent.pace.sleep = { duration in
@@ -233,7 +235,9 @@ struct AgentTests {
             let folder = try? Folder(temporary.path, disk: FailingDisk(fuse: fuse), logger: LogLines().logger)
         else { return }
         var agent = Agent(
-            thing: thing, folder: folder, api: EdgeAPI(endpoint: endpoint, signer: signer, exchange: deployment), logger: LogLines().logger)
+            thing: thing, folder: folder,
+            api: DeploymentAPI(endpoint: endpoint, signer: signer, exchange: deployment, userAgent: "weir-edge-agent"),
+            logger: LogLines().logger)
         agent.pace.sleep = { _ in }
         try? await agent.runOnce()
     }

@@ -1,6 +1,7 @@
 import Contract
 import Signing
 
+@testable import Client
 @testable import EdgeAgent
 
 /// A deployment as the API describes it, for one thing, without a server.

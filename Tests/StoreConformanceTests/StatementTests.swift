@@ -6,9 +6,14 @@ import Testing
 /// Every statement, as the engines see it.
 @Suite struct StatementTests {
     /// Those whose number of rows grows with the use of the service.
-    private static let growing = ["stream", "tag", "task", "event", "answered_mutation", "account_usage", "channel", "edge_configuration"]
+    private static let growing = [
+        "stream", "tag", "task", "event", "answered_mutation", "account_usage", "channel", "edge_configuration",
+        "media_stream", "pack", "fragment", "extent",
+    ]
     /// These read the first row or rows of an index in its order, or a bounded number of any, and stop.
     private static let inOrderWithLimit: Set = ["task.next-due", "task.counts", "task.backlog"]
+    /// What is asked for all there is, now and then.
+    private static let readsAll: Set = ["media.account-bytes"]
 
     private static func parameterCount(_ sql: String) -> Int {
         sql.matches(of: /\$(\d+)/).compactMap { Int($0.1) }.max() ?? 0
@@ -27,8 +32,9 @@ import Testing
         try await TestDatabase.with(.sqlite) { database in
             try Fixture.bulk(2000, in: database)
             try Fixture.bulkChannelsAndEdges(2000, in: database)
+            try Fixture.bulkMedia(2000, in: database)
             try database.execute("ANALYZE")
-            for statement in Store.statements {
+            for statement in Store.statements where !Self.readsAll.contains(statement.name) {
                 let explain = Statement("explain.\(statement.name)", "EXPLAIN QUERY PLAN " + statement.sql) { row throws(DatabaseError) in
                     row.values
                 }
@@ -51,6 +57,7 @@ import Testing
         try await TestDatabase.with(.postgres) { database in
             try Fixture.bulk(2000, in: database)
             try Fixture.bulkChannelsAndEdges(2000, in: database)
+            try Fixture.bulkMedia(2000, in: database)
             let connection = try database.migrationConnection()
             try connection.execute("ANALYZE; SET enable_seqscan = off")
             for (number, statement) in Store.statements.enumerated() {
@@ -66,7 +73,7 @@ import Testing
                         var row = row
                         plan.append(try row.text())
                     }
-                    Self.expectSearches(plan, in: statement)
+                    if !Self.readsAll.contains(statement.name) { Self.expectSearches(plan, in: statement) }
                 }
             }
         }

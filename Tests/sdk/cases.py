@@ -8,6 +8,7 @@ import model
 STREAM = "arn:aws:kinesisvideo:us-east-1:123456789012:stream/"
 THING = "arn:aws:iot:us-east-1:123456789012:thing/"
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
+FRAGMENT = "91343852333181432412489103236310005892133364608"
 # A Quartz expression of each length that the model allows at most and at least.
 LONGEST_SCHEDULE = "0,1 0,1 0 ? * * " + ",".join(map(str, range(2030, 2047)))
 SHORTEST_SCHEDULE = "0 0 0 ? * *"
@@ -22,7 +23,7 @@ def sample(shape, member="", number=0):
                 value += f"sample{number}" + ("/1" if shape.name == "ResourceARN" else "")
             assert not model.rules(shape, value), f"{shape.name} needs a sample of its own"
             return value
-        case "integer":
+        case "integer" | "long":
             # The least sampling interval stands in prose only.
             return 3000 if member == "SamplingInterval" else max(1, shape.metadata.get("min", 1))
         case "boolean":
@@ -40,7 +41,7 @@ def sample(shape, member="", number=0):
 
 _SAMPLES = {
     "ResourceARN": STREAM, "HubDeviceArn": THING, "MediaUriSecretArn": SECRET, "MediaType": "video/h264", "DestinationUri": "s3://sample",
-    "DestinationRegion": "us-east-1", "FormatConfigValue": "80", "ScheduleExpression": "0 0 0 ? * * *",
+    "DestinationRegion": "us-east-1", "FormatConfigValue": "80", "ScheduleExpression": "0 0 0 ? * * *", "FragmentNumberString": FRAGMENT,
 }
 
 
@@ -66,6 +67,8 @@ def of_length(shape, length):
             text = stretched("us-", "-1")
         case "ScheduleExpression":
             text = SHORTEST_SCHEDULE[:length] if length <= len(SHORTEST_SCHEDULE) else LONGEST_SCHEDULE.ljust(length, "0")[:length]
+        case "FragmentNumberString":
+            text = "9" * length
         case _:
             text = "a" * length
     assert len(text) == length
@@ -103,6 +106,7 @@ SPECIAL_OF = {
 WRONG_TYPES = {
     "string": [1, 1.5, True, False, [], {}, ["a"]],
     "integer": ["1", "", 1.5, 1e-3, True, False, [], {}, 2**31, -(2**31) - 1, 2**63, 10**30],
+    "long": ["1", "", 1.5, 1e-3, True, False, [], {}, 2**63, -(2**63) - 1, 10**30],
     "boolean": [0, 1, "true", "false", "", 1.0, [], {}, [True]],
     "timestamp": ["2024-01-17T11:10:36Z", "1705489836", True, False, [], {}],
     "list": ["a", 1, True, {}, {"0": "a"}],
@@ -220,8 +224,9 @@ def integers(shape):
             for value in (limits[edge] - 1, limits[edge], limits[edge] + 1):
                 yield f"number {value}", value
     yield "whole with a point", float(max(1, limits.get("min", 1)))
-    yield "largest", 2**31 - 1
-    yield "smallest", -(2**31)
+    bits = 31 if shape.type_name == "integer" else 63
+    yield "largest", 2**bits - 1
+    yield "smallest", -(2**bits)
 
 
 def counts(shape):
@@ -241,7 +246,7 @@ def values(shape):
     match shape.type_name:
         case "string":
             return strings(shape)
-        case "integer":
+        case "integer" | "long":
             return integers(shape)
         case "boolean":
             return (("true", True), ("false", False))
@@ -299,7 +304,7 @@ def worst(shape):
     match shape.type_name:
         case "string":
             return "*" * (shape.metadata["max"] + 1) if "max" in shape.metadata else "*"
-        case "integer":
+        case "integer" | "long":
             return shape.metadata.get("min", 1) - 1
         case "boolean":
             return False

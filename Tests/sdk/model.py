@@ -3,6 +3,7 @@
 import functools
 import json
 
+import botocore.model
 import botocore.session
 import botocore.validate
 import regex
@@ -15,11 +16,22 @@ def service():
     return botocore.session.get_session().get_service_model("kinesisvideo")
 
 
+@functools.cache
+def media_service(name):
+    """The service of an API on media. Its ARNs are those of the reference, where the model of one has an older form."""
+    model = botocore.session.get_session().get_component("data_loader").load_service_model(name, "service-2")
+    model["shapes"]["ResourceARN"]["pattern"] = service().shape_for("ResourceARN").metadata["pattern"]
+    return botocore.model.ServiceModel(model, name)
+
+
 OPERATIONS = sorted(service().operation_names)
+# Operations on media that the model knows and Weir serves, each with its service.
+MEDIA = {"GetMedia": "kinesis-video-media", "GetMediaForFragmentList": "kinesis-video-archived-media", "ListFragments": "kinesis-video-archived-media"}
 
 
 def operation(name):
-    return (agent.service() if name in agent.OPERATIONS else service()).operation_model(name)
+    known = agent.service() if name in agent.OPERATIONS else media_service(MEDIA[name]) if name in MEDIA else service()
+    return known.operation_model(name)
 
 
 def path(name):
@@ -42,7 +54,7 @@ def matches(pattern, text):
 def rules(shape, value):
     """The rules of the model that a value of the right type breaks itself, in the words of the service."""
     limits = shape.metadata
-    size = value if shape.type_name == "integer" else len(value) if shape.type_name in ("string", "list", "map") else None
+    size = value if shape.type_name in NUMBERS else len(value) if shape.type_name in ("string", "list", "map") else None
     broken = {
         "min": lambda: size < limits["min"],
         "max": lambda: size > limits["max"],
@@ -60,7 +72,7 @@ def lower_first(name):
 def constraints(shape):
     """The rules of the model for values of a shape, each as a kind and its words; `rules` finds out which of them a value breaks."""
     limits = shape.metadata
-    size = "value" if shape.type_name == "integer" else "length"
+    size = "value" if shape.type_name in NUMBERS else "length"
     if "min" in limits:
         yield "min", f"Member must have {size} greater than or equal to {limits['min']}"
     if "max" in limits:
@@ -97,13 +109,15 @@ def fits(shape, value):
         return True
     kind = shape.type_name
     # 24.0 is an integer, 24.5 is none.
-    if kind == "integer" and isinstance(value, float) and value.is_integer():
+    if kind in NUMBERS and isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, _TYPES[kind]) or isinstance(value, bool) != (kind == "boolean"):
         return False
     match kind:
         case "integer":
             return -(2**31) <= value < 2**31
+        case "long":
+            return -(2**63) <= value < 2**63
         case "structure":
             return all(fits(member, value[name]) for name, member in shape.members.items() if name in value)
         case "list":
@@ -166,7 +180,8 @@ def check_parsed(name, answer):
     assert not report.has_errors(), report.generate_report()
 
 
-_TYPES = {"string": str, "integer": int, "boolean": bool, "timestamp": (int, float), "list": list, "map": dict, "structure": dict}
+NUMBERS = ("integer", "long")
+_TYPES = {"string": str, "integer": int, "long": int, "boolean": bool, "timestamp": (int, float), "list": list, "map": dict, "structure": dict}
 
 
 def _check_types(shape, value, at):

@@ -43,6 +43,12 @@ class Authority:
 
     def context(self, names=("localhost", "127.0.0.1"), lifetime=datetime.timedelta(days=1)):
         """What a server with a certificate for these names needs; it has expired where the lifetime is negative."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.pem(names, lifetime))
+        return context
+
+    def pem(self, names=("localhost", "127.0.0.1"), lifetime=datetime.timedelta(days=1)):
+        """The file with such a certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]), key, lifetime)
@@ -57,9 +63,7 @@ class Authority:
             key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
             + certificate.public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
     def stranger(self):
         """An authority that nobody trusts."""

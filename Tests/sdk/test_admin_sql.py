@@ -28,6 +28,11 @@ VIEWS = {
     "deliveries": "occurred_at_ms, resource_arn, sequence, destination_id",
     "delivery_queues": "destination_id, resource_arn",
     "delivery_attempts": "ended_at_ms, resource_arn, destination_id",
+    "fragments": "stream_arn, sequence",
+    "extents": "stream_arn, first_sequence",
+    "packs": "id",
+    "media_sessions": "stream_arn",
+    "stream_storage": "stream_arn",
 }
 SECRETS = ["sealed-secret", "deployment-value", "secretsmanager", "hooks.example.com", "hook-token", "hook-password"]
 FAR = 4_102_444_800_000  # 2100-01-01
@@ -144,10 +149,35 @@ def rows():
         yield insert(
             "instance", id=f"i{number}", host="h", process_id=number, version="1", roles="control,worker", schema_version=4, started_at=999,
             heartbeat_at=heartbeat, status=status, requests_per_second=7, leased_tasks=number)
+    yield from media_rows(times)
     for number, (region, streams, channels) in enumerate([("us-east-1", 9_999, 10_000), ("eu-west-1", 0, 4_999), ("us-west-2", 10_001, 1)]):
         yield insert(
             "account_usage", account=f"{number:012}", region=region, stream_count=streams, channel_count=channels, last_deleted_creation_time=0,
             change_token="c")
+
+
+def media_rows(times):
+    """Media of streams that are there and of one that is gone, in packs of every state."""
+    for number in range(1, 6):
+        yield insert(
+            "pack", id=number, store_id="s", tier="WARM" if number % 2 else "HOT", retention_hours=24, state=["OPEN", "SEALED", "DELETING"][number % 3],
+            created_at=times[number], committed_bytes=1000 * number, first_server_ms=times[number] if number % 2 else None,
+            last_server_ms=times[number] if number % 2 else None, check_at=5, freed=0)
+    for number in range(1, 6):
+        name, created = [("_b1", 1), ("a2", 999), ("gone", 5), ("b4", 951_782_400_123), ("Z97", 1)][number - 1]
+        yield insert(
+            "media_stream", id=number, stream_arn=f"arn:aws:kinesisvideo:us-east-1:{ACCOUNT}:stream/{name}/{created}", account=ACCOUNT, region=REGION,
+            name=name, creation_time=created, epoch=number, instance_id=f"i{number % 4}", opened_at=times[number],
+            closed_at=None if number % 2 else 1_999, owner_epoch=number, owner_since=7, reserved_sequence=3000, sealed_fragments=7, sealed_bytes=700)
+        for sequence in range(1, 4):
+            yield insert(
+                "fragment", stream_id=number, sequence=sequence + 2000, server_ms=times[sequence + 2], number_low=5, producer_ms=times[sequence],
+                length_ms=960, size=1000, flags=sequence, pack_id=3 if sequence < 3 else 4, parts="152+1000", track_set="hash", track_set_at="160+4")
+            yield insert(
+                "extent", stream_id=number, first_sequence=sequence * 10, last_sequence=sequence * 10 + 5, first_server_ms=times[sequence],
+                last_server_ms=times[sequence + 1], min_producer_ms=1000 * sequence * sequence * sequence, max_producer_ms=1000 * sequence * sequence * sequence,
+                producer_end_ms=1000 * sequence * sequence * sequence + 500, fragments=6, bytes=600, gaps=sequence % 2, gap_ms=3000 * (sequence % 2),
+                pack_id=1 if sequence % 2 else 4, footer_at=0, footer_bytes=0)
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -225,6 +255,7 @@ LOOK_UPS = {
     "deliveries of an event": ("SELECT * FROM deliveries WHERE occurred_at_ms = 5 AND resource_arn = 'a' AND sequence = 1", "delivery"),
     "queues of a destination": ("SELECT * FROM delivery_queues WHERE destination_id = 'i'", "delivery_queue"),
     "a key": ("SELECT * FROM access_keys WHERE id = 'i'", "access_key"),
+    "a pack": ("SELECT * FROM packs WHERE id = 1", "pack"),
 }
 SCANS = {
     "stream by ARN": "SELECT * FROM streams WHERE arn = 'a'",
@@ -383,6 +414,20 @@ def populated(deployments, silence=-60_000):
         INSERT INTO delivery_queue (destination_id, resource_arn, enqueued, available_at) VALUES ('sub-7hw3kq9mzr4d', '{gate["StreamARN"]}', 4, {now - 2_000});
         INSERT INTO delivery_attempt (destination_id, resource_arn, sequence, attempt, ended_at, duration_ms, http_status, error)
             VALUES ('sub-7hw3kq9mzr4d', '{gate["StreamARN"]}', 3, 4, {now - 31_000}, 21, 503, 'the receiver answered 503')""")
+    write(database, f"""
+        INSERT INTO media_stream (id, stream_arn, account, region, name, creation_time, epoch, instance_id, opened_at, closed_at, owner_epoch, owner_since, reserved_sequence, sealed_fragments, sealed_bytes)
+            SELECT 1, arn, account, region, name, creation_time, 3, (SELECT max(id) FROM instance WHERE status = 'RUNNING'), {now - 9_000_000}, NULL, 3, {now - 9_000_000}, 3000, 1200, 300000000
+            FROM stream WHERE name = 'gate-7';
+        INSERT INTO pack (id, store_id, tier, retention_hours, state, created_at, committed_bytes, first_server_ms, last_server_ms, check_at, freed)
+            VALUES (1880000000000000001, 'kqjT2QUwbw4yWkzP0a5H', 'HOT', 48, 'SEALED', {now - 172_000_000}, 150048000, {now - 172_000_000}, {now - 171_400_000}, {now + 800_000}, 0),
+                (1880000000000000002, 'kqjT2QUwbw4yWkzP0a5H', 'HOT', 48, 'SEALED', {now - 7_200_000}, 150048000, {now - 7_200_000}, {now - 6_600_000}, {now + 3_600_000}, 0),
+                (1880000000000000003, 'kqjT2QUwbw4yWkzP0a5H', 'HOT', 48, 'OPEN', {now - 60_000}, 500240, {now - 60_000}, {now - 59_000}, 0, 0);
+        INSERT INTO extent (stream_id, first_sequence, last_sequence, first_server_ms, last_server_ms, min_producer_ms, max_producer_ms, producer_end_ms, fragments, bytes, gaps, gap_ms, pack_id, footer_at, footer_bytes)
+            VALUES (1, 1, 600, {now - 172_000_000}, {now - 171_400_000}, {now - 172_000_000}, {now - 171_400_000}, {now - 171_399_000}, 600, 150000000, 1, 12000, 1880000000000000001, 150000000, 48000),
+                (1, 1001, 1600, {now - 7_200_000}, {now - 6_600_000}, {now - 7_200_000}, {now - 6_600_000}, {now - 6_599_000}, 600, 150000000, 0, 0, 1880000000000000002, 150000000, 48000);
+        INSERT INTO fragment (stream_id, sequence, server_ms, number_low, producer_ms, length_ms, size, flags, pack_id, parts, track_set, track_set_at)
+            VALUES (1, 2001, {now - 60_000}, 7, {now - 60_100}, 967, 250000, 8, 1880000000000000003, '424+250000', 'b94d27b9934d3e08', '152+184'),
+                (1, 2002, {now - 59_000}, 8, {now - 59_100}, 967, 250000, 8, 1880000000000000003, '250512+250000', 'b94d27b9934d3e08', '152+184')""")
     # The page's examples of what every deployment has its own of.
     arn = gate["StreamARN"]
     examples = {

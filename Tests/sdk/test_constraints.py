@@ -48,7 +48,7 @@ def is_at_edge(case, place, kind):
         return case.violations == ()
     if case.place != place or case.value is None:
         return False
-    size = case.value if place.shape.type_name == "integer" else len(case.value)
+    size = case.value if place.shape.type_name in model.NUMBERS else len(case.value)
     return size == place.shape.metadata[kind]
 
 
@@ -68,7 +68,7 @@ def test_the_cases_are_many(note):
 def test_each_constraint_is_broken_alone_and_kept_at_its_edge():
     excused = set()
     for operation, place, kind, words in all_constraints():
-        if kind == "min" and place.shape.metadata["min"] == 0 and place.shape.type_name != "integer":
+        if kind == "min" and place.shape.metadata["min"] == 0 and place.shape.type_name not in model.NUMBERS:
             continue  # Nothing is shorter than nothing.
         name, here = (place.shape.name, kind), (place.at, words)
         breaking = [case for case in cases_of(operation) if case.violations and here in case.violations]

@@ -11,7 +11,7 @@ import cases
 import model
 
 FOLDER = Path(__file__).resolve().parents[1] / "Vectors" / "contract"
-OPERATIONS = [*model.OPERATIONS, *agent.OPERATIONS]
+OPERATIONS = [*model.OPERATIONS, *model.MEDIA, *agent.OPERATIONS]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_vectors_are_complete(operation):
     names = {vector["case"]: vector for vector in found}
     for place in cases.places(shape):
         for kind, words in place.constraints:
-            if not (kind == "min" and place.shape.metadata["min"] == 0 and place.shape.type_name != "integer"):
+            if not (kind == "min" and place.shape.metadata["min"] == 0 and place.shape.type_name not in model.NUMBERS):
                 assert (place.at, words) in broken, (place.at, words)
         if place.kind == "key":
             continue

@@ -5,11 +5,14 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     case accountChannelLimitExceeded = "AccountChannelLimitExceededException"
     case accountStreamLimitExceeded = "AccountStreamLimitExceededException"
     case clientLimitExceeded = "ClientLimitExceededException"
+    case connectionLimitExceeded = "ConnectionLimitExceededException"
     /// Declared by CreateStream ("Not implemented"), never sent.
     case deviceStreamLimitExceeded = "DeviceStreamLimitExceededException"
     case invalidArgument = "InvalidArgumentException"
     /// Declared by CreateStream ("Not implemented"), never sent.
     case invalidDevice = "InvalidDeviceException"
+    /// Declared by the operations on media, never sent: any endpoint of a deployment takes any stream.
+    case invalidEndpoint = "InvalidEndpointException"
     case invalidResourceFormat = "InvalidResourceFormatException"
     case noDataRetention = "NoDataRetentionException"
     /// Declared by the reference, never sent: a denial is `accessDenied`, as on the wire of the real service.
@@ -40,8 +43,9 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     /// The HTTP status of the answer. Where the model says 401 for a denial, the wire of the real service says 403.
     public var status: Int {
         switch self {
-        case .accountChannelLimitExceeded, .accountStreamLimitExceeded, .clientLimitExceeded, .deviceStreamLimitExceeded, .invalidArgument,
-            .invalidDevice, .invalidResourceFormat, .noDataRetention, .resourceInUse, .tagsPerResourceExceededLimit, .versionMismatch,
+        case .accountChannelLimitExceeded, .accountStreamLimitExceeded, .clientLimitExceeded, .connectionLimitExceeded,
+            .deviceStreamLimitExceeded, .invalidArgument, .invalidDevice, .invalidEndpoint, .invalidResourceFormat, .noDataRetention,
+            .resourceInUse, .tagsPerResourceExceededLimit, .versionMismatch,
             .validation, .serialization, .throttling, .malformedHTTPRequest:
             400
         case .notAuthorized: 401
@@ -60,8 +64,9 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     public func messageMember(in api: API?) -> String {
         switch self {
         case .missingAuthenticationToken, .incompleteSignature, .unrecognizedClient, .invalidSignature, .expiredToken: "message"
-        case .accessDenied, .accountChannelLimitExceeded, .accountStreamLimitExceeded, .clientLimitExceeded, .deviceStreamLimitExceeded,
-            .invalidArgument, .invalidDevice, .invalidResourceFormat, .noDataRetention, .notAuthorized, .resourceInUse, .resourceNotFound,
+        case .accessDenied, .accountChannelLimitExceeded, .accountStreamLimitExceeded, .clientLimitExceeded, .connectionLimitExceeded,
+            .deviceStreamLimitExceeded, .invalidArgument, .invalidDevice, .invalidEndpoint, .invalidResourceFormat, .noDataRetention,
+            .notAuthorized, .resourceInUse, .resourceNotFound,
             .streamEdgeConfigurationNotFound, .tagsPerResourceExceededLimit, .versionMismatch, .validation, .serialization, .throttling,
             .unknownOperation, .methodNotAllowed, .malformedHTTPRequest, .requestEntityTooLarge, .requestTimeout, .serviceUnavailable,
             .internalFailure:

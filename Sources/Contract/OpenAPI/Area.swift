@@ -8,6 +8,8 @@ enum Area: String, CaseIterable {
     case images = "Images"
     case notifications = "Notifications"
     case edgeAgent = "Edge agent"
+    case media = "Media"
+    case archivedMedia = "Archived media"
 
     var documentation: String {
         switch self {
@@ -18,6 +20,8 @@ enum Area: String, CaseIterable {
         case .edge: "What recorders on premises are to record, upload and delete, as operators set it."
         case .images: "Still images made from a stream's media."
         case .notifications: "Announcements of fragments that carry a mark."
+        case .media: "Sending media to a stream, and following it as it comes."
+        case .archivedMedia: "What is kept of a stream's media: which fragments there are, and their bytes."
         case .edgeAgent: "What a recorder on premises, the agent of one device, asks and tells."
         }
     }

@@ -13,8 +13,10 @@ extension OperationContract {
         var rules: [String] = []
         for kind in ["Stream", "Channel"] where has("\(kind)Name") && has("\(kind)ARN") {
             rules.append(
-                "\(kind)Name or \(kind)ARN must be given. Neither, and two that mean different \(kind.lowercased())s, are an "
-                    + "InvalidArgumentException.")
+                "\(kind)Name or \(kind)ARN must be given. "
+                    + (api == .media || api == .archivedMedia
+                        ? "Neither, and both, are an InvalidArgumentException."
+                        : "Neither, and two that mean different \(kind.lowercased())s, are an InvalidArgumentException."))
         }
         for (member, resource) in [("StreamARN", "stream"), ("ChannelARN", "channel"), ("ResourceARN", "stream or channel")]
         where has(member) {
@@ -32,6 +34,7 @@ extension OperationContract {
                     "A HubDeviceArn of another region than the request is signed for is an InvalidArgumentException, one of another "
                         + "account an AccessDeniedException.")
             }
+        case .media, .archivedMedia: break
         case .edgeAgent:
             rules.append("Another HubDeviceArn than the one that the caller's key is bound to is an AccessDeniedException.")
             if has("StreamARN") {

@@ -19,6 +19,7 @@ struct ComponentSchemas {
         case .string: members.append(("type", "string"))
         case .boolean: members.append(("type", "boolean"))
         case .integer: members += [("type", "integer"), ("format", "int32")]
+        case .long: members += [("type", "integer"), ("format", "int64")]
         case .timestamp: members.append(("type", "number"))
         case .list(let element): members += [("type", "array"), ("items", reference(element))]
         case .map(let key, let value):
@@ -72,7 +73,7 @@ extension Schema {
     var unit: String {
         switch kind {
         case .timestamp: " In seconds since the epoch, with up to three decimals."
-        case .string, .boolean, .integer, .list, .map, .structure: ""
+        case .string, .boolean, .integer, .long, .list, .map, .structure: ""
         }
     }
 }

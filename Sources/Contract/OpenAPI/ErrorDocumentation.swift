@@ -11,7 +11,9 @@ extension ErrorCode {
         case .clientLimitExceeded:
             "Too many calls of this operation in the current second, by the account or about the resource, where the deployment keeps to "
                 + "the documented rates. The AWS SDKs do not repeat such a call by themselves."
-        case .deviceStreamLimitExceeded, .invalidDevice, .notAuthorized: "Declared by the API, never sent."
+        case .connectionLimitExceeded:
+            "As many connections are open to the stream as the deployment takes of this kind, where it keeps to the documented limits."
+        case .deviceStreamLimitExceeded, .invalidDevice, .invalidEndpoint, .notAuthorized: "Declared by the API, never sent."
         case .invalidArgument:
             "The input is well formed, but breaks a rule that the schema cannot state: see the operation's description."
         case .invalidResourceFormat:
@@ -59,7 +61,8 @@ extension ErrorCode {
         case .accountChannelLimitExceeded: "The account has 10000 channels in us-east-1, as many as it may have."
         case .accountStreamLimitExceeded: "The account has 10000 streams in us-east-1, as many as it may have."
         case .clientLimitExceeded: "Limit exceeded on number of requests for DescribeStream API"
-        case .deviceStreamLimitExceeded, .invalidDevice, .notAuthorized: nil
+        case .connectionLimitExceeded: "The stream gate-7 is read by 3 connections, as many as may read it at once."
+        case .deviceStreamLimitExceeded, .invalidDevice, .invalidEndpoint, .notAuthorized: nil
         case .invalidArgument: "StreamName or StreamARN is required: name the stream by one of them."
         case .invalidResourceFormat:
             "StreamARN arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421 is not the ARN of a stream."

@@ -4,6 +4,8 @@ extension OpenAPIDocument {
         switch api {
         case .controlPlane: [requests, refusals, answers, resources, states, paging, retries, edgeStates].joined(separator: "\n\n")
         case .edgeAgent: [agents, requests, refusals, answers, edgeStates].joined(separator: "\n\n")
+        case .media: [media, streamedBodies, refusals, answers].joined(separator: "\n\n")
+        case .archivedMedia: [media, requests, refusals, answers].joined(separator: "\n\n")
         }
     }
 
@@ -65,6 +67,19 @@ extension OpenAPIDocument {
         Such a key may call these operations only, and with its own HubDeviceArn only; a key that is not bound to a device may not call \
         them (AccessDeniedException either way). An agent fetches, with a list of what it holds and a long wait; acknowledges what it \
         gets; applies or deletes it; reports the result; and reports how its jobs go.
+        """
+
+    private static let media = """
+        **Media.** A stream's media is a row of fragments. A fragment is a Matroska cluster with the tags that follow it, and begins with a \
+        key frame; it has a number, which tells the order in which fragments begin to arrive, a time by the server's clock and one by the \
+        producer's. What was told PERSISTED is kept for as long as the stream's retention says. Where to call is told by GetDataEndpoint of \
+        the control plane.
+        """
+
+    private static let streamedBodies = """
+        **Requests.** PutMedia has its input in headers and a body without end; the signature then says UNSIGNED-PAYLOAD, or is of an empty \
+        body. GetMedia takes one JSON object in UTF-8. Both are a POST, and both answer with bytes without end: a success is 200 before \
+        anything else is known.
         """
 
     private static let edgeStates = """

@@ -52,13 +52,15 @@ public enum OpenAPIDocument {
         switch api {
         case .controlPlane: "Amazon Kinesis Video Streams control plane, as Weir serves it"
         case .edgeAgent: "Weir's API for edge agents"
+        case .media: "Amazon Kinesis Video Streams Media, as Weir serves it"
+        case .archivedMedia: "Amazon Kinesis Video Streams Archived Media, as Weir serves it"
         }
     }
 
     private static func version(of api: API) -> String {
         switch api {
         // The version of the service's own API.
-        case .controlPlane: "2017-09-30"
+        case .controlPlane, .media, .archivedMedia: "2017-09-30"
         case .edgeAgent: "1.0"
         }
     }

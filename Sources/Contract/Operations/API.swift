@@ -4,11 +4,15 @@ public enum API: String, Sendable, CaseIterable {
     case controlPlane = "control-plane"
     /// What a recorder on premises asks and tells: our own, as the service publishes none.
     case edgeAgent = "edge-agent"
+    /// Media as it comes and as it is followed, as Amazon Kinesis Video Streams Media defines it.
+    case media = "media"
+    /// Media that is kept, as Amazon Kinesis Video Streams Archived Media defines it.
+    case archivedMedia = "archived-media"
 
     /// The member of an error's body that holds the message.
     var messageMember: String {
         switch self {
-        case .controlPlane, .edgeAgent: "Message"
+        case .controlPlane, .edgeAgent, .media, .archivedMedia: "Message"
         }
     }
 }

@@ -96,7 +96,7 @@ extension JSONValue {
         self = .string(text)
         switch kind {
         case .string, .list, .map, .structure: return
-        case .boolean, .integer, .timestamp:
+        case .boolean, .integer, .long, .timestamp:
             guard let parsed = try? JSONParser.parse(Array(text.utf8)) else { return }
             switch parsed {
             case .bool, .integer, .number: self = parsed

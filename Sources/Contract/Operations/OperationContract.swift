@@ -82,19 +82,20 @@ public final class OperationContract: Sendable {
     public func isOffered(in region: String) -> Bool {
         switch area {
         case .edge, .edgeAgent: region != "af-south-1"
-        case .streams, .channels, .tags, .mediaStorage, .images, .notifications: true
+        case .streams, .channels, .tags, .mediaStorage, .images, .notifications, .media, .archivedMedia: true
         }
     }
 }
 
 /// How often an operation may be called in a second.
 public struct RequestRate: Sendable, Hashable {
-    public let perAccount: Int
+    /// Nil where only the resource counts.
+    public let perAccount: Int?
     /// For each resource by itself; nil where only the account counts.
     public let perResource: Int?
 
-    /// Reference: developer guide, "Control plane API service quotas".
-    public init(perAccount: Int, perResource: Int? = nil) {
+    /// Reference: developer guide, "Control plane API service quotas" and "Media and archived-media API service quotas".
+    public init(perAccount: Int? = nil, perResource: Int? = nil) {
         self.perAccount = perAccount
         self.perResource = perResource
     }

@@ -38,6 +38,11 @@ public enum OperationID: String, Sendable, CaseIterable {
     case acknowledgeEdgeConfiguration = "AcknowledgeEdgeConfiguration"
     case reportEdgeConfigurationResult = "ReportEdgeConfigurationResult"
     case reportEdgeAgentStatus = "ReportEdgeAgentStatus"
+    // Media, and archived media.
+    case putMedia = "PutMedia"
+    case getMedia = "GetMedia"
+    case listFragments = "ListFragments"
+    case getMediaForFragmentList = "GetMediaForFragmentList"
 
     /// What goes in, what comes out, and everything that is known of it: it is declared in its own file.
     public var operation: any Operation.Type {
@@ -78,6 +83,10 @@ public enum OperationID: String, Sendable, CaseIterable {
         case .acknowledgeEdgeConfiguration: AcknowledgeEdgeConfiguration.self
         case .reportEdgeConfigurationResult: ReportEdgeConfigurationResult.self
         case .reportEdgeAgentStatus: ReportEdgeAgentStatus.self
+        case .putMedia: PutMedia.self
+        case .getMedia: GetMedia.self
+        case .listFragments: ListFragments.self
+        case .getMediaForFragmentList: GetMediaForFragmentList.self
         }
     }
 

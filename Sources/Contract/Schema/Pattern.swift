@@ -55,6 +55,32 @@ extension Pattern {
         text.utf8.allSatisfy(ASCIISet.base64.contains)
     }
 
+    /// The token of a page of fragments.
+    public static let mediaNextToken = Pattern("[a-zA-Z0-9+/]+={0,2}") { text in
+        var cursor = Cursor(text)
+        guard cursor.skip(.unpadded) else { return false }
+        return cursor.skip("=") && cursor.skip("=") && cursor.isAtEnd || cursor.isAtEnd
+    }
+
+    /// The number of a fragment.
+    public static let fragmentNumber = Pattern("^[0-9]+$") { text in
+        !text.isEmpty && text.utf8.allSatisfy(ASCIISet.digits.contains)
+    }
+
+    /// What a reader goes on with.
+    public static let continuationToken = Pattern(#"^[a-zA-Z0-9_\.\-]+$"#) { text in
+        !text.isEmpty && text.utf8.allSatisfy(ASCIISet.name.contains)
+    }
+
+    /// Seconds since the epoch, with nine decimals at most.
+    public static let decimalSeconds = Pattern(#"[0-9]+(\.[0-9]{0,9})?"#) { text in
+        var cursor = Cursor(text)
+        guard cursor.skip(.digits), !cursor.isAtEnd else { return cursor.isAtEnd && !text.isEmpty }
+        guard cursor.skip(".") else { return false }
+        for _ in 0..<9 where !cursor.skipOne(.digits) { break }
+        return cursor.isAtEnd
+    }
+
     /// The key of a tag: letters, separators and numbers of any script, and some punctuation.
     public static let tagKey = Pattern(#"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$"#) { text in
         text.unicodeScalars.allSatisfy(isTagScalar)
@@ -152,6 +178,7 @@ private struct ASCIISet: Sendable {
     static let name = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
     static let word = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
     static let media = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.+")
+    static let unpadded = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
     static let base64 = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
     static let tag = ASCIISet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _.:/=+-@")
 }

@@ -6,6 +6,8 @@ public struct Schema: Sendable {
         case boolean
         /// 32 bits on the wire.
         case integer
+        /// 64 bits on the wire.
+        case long
         /// Seconds since the epoch, with a fraction of milliseconds.
         case timestamp
         case list(Schema)

@@ -78,13 +78,24 @@ extension Shape where Value == Int {
     /// A whole number, also where it is written as `24.0` or `2.4e1`, which JSON and its schemas take for the same; a boolean, a fraction or
     /// one that needs more than 32 bits has the wrong type.
     static func integer(minimum: Int? = nil, maximum: Int? = nil) -> Shape {
+        wholeNumber(.integer, minimum, maximum, "a whole number of at most 32 bits", \.wholeNumber)
+    }
+
+    /// The same of at most 64 bits.
+    static func long(minimum: Int? = nil, maximum: Int? = nil) -> Shape {
+        wholeNumber(.long, minimum, maximum, "a whole number of at most 64 bits", \.longNumber)
+    }
+
+    private static func wholeNumber(
+        _ kind: Schema.Kind, _ minimum: Int?, _ maximum: Int?, _ expected: String, _ number: @escaping @Sendable (JSONValue) -> Int?
+    ) -> Shape {
         var constraints: [Constraint] = []
         if let minimum { constraints.append(.minimum(minimum)) }
         if let maximum { constraints.append(.maximum(maximum)) }
-        let schema = Schema(.integer, constraints)
+        let schema = Schema(kind, constraints)
         return Shape(
             decode: { value, decoding throws(SerializationError) in
-                guard let integer = value.wholeNumber else { throw decoding.wrongType("a whole number of at most 32 bits", value) }
+                guard let integer = number(value) else { throw decoding.wrongType(expected, value) }
                 var holds = true
                 for constraint in schema.constraints where !constraint.holds(for: integer) {
                     if decoding.report(constraint, value: String(integer)) { holds = false }
@@ -102,6 +113,15 @@ extension JSONValue {
         switch self {
         case .integer(let integer): Int32(exactly: integer).map { Int($0) }
         case .number(let number): Int32(exactly: number).map { Int($0) }
+        case .null, .bool, .string, .array, .object: nil
+        }
+    }
+
+    /// The number, if it is one without a fraction that 64 bits hold.
+    fileprivate var longNumber: Int? {
+        switch self {
+        case .integer(let integer): Int(integer)
+        case .number(let number): Int(exactly: number)
         case .null, .bool, .string, .array, .object: nil
         }
     }

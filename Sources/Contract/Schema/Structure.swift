@@ -56,7 +56,7 @@ func query<Owner, Value>(_ name: String, _ member: Member<Owner, Value>) -> Memb
 extension Member {
     fileprivate func bound(to place: Schema.Place) -> Member {
         switch schema.schema.kind {
-        case .string, .boolean, .integer, .timestamp: break
+        case .string, .boolean, .integer, .long, .timestamp: break
         case .list, .map, .structure: preconditionFailure("\(schema.name) is no single value, and can be bound to the body only")
         }
         var member = self

@@ -9,6 +9,9 @@ extension Shape where Value == String {
     static let version = string(1...64, .version)
     static let resourceARN = string(1...1024, .resourceARN)
     static let nextToken = string(0...1024, .nextToken)
+    static let mediaNextToken = string(1...4096, .mediaNextToken)
+    static let fragmentNumber = string(1...128, .fragmentNumber)
+    static let continuationToken = string(1...128, .continuationToken)
     static let tagKey = string(1...128, .tagKey)
     static let tagValue = string(0...256, .tagValue)
     static let hubDeviceARN = string(1...1024, .thingARN)
@@ -33,6 +36,9 @@ enum Text {
     static let streamName = "The name of the stream. This or StreamARN is required; given both, they must mean the same stream."
     static let streamARN =
         "The ARN of the stream. It names one incarnation: the ARN of a stream that was deleted stays unknown when its name is used again."
+    static let mediaStreamName = "The name of the stream. This or StreamARN is required, and not both."
+    static let mediaStreamARN = "The ARN of the stream. It names one incarnation of it."
+    static let fragmentNumber = "The number of the fragment: 47 digits, in the order in which fragments begin to arrive."
     static let channelName = "The name of the channel. This or ChannelARN is required; given both, they must mean the same channel."
     static let channelARN =
         "The ARN of the channel. It names one incarnation: the ARN of a channel that was deleted stays unknown when its name is used again."

@@ -1,4 +1,5 @@
 import Contract
+import Identity
 import Store
 
 extension StreamRecord {

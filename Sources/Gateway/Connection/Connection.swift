@@ -28,10 +28,10 @@ struct Connection: Sendable {
         onLoop { $0.send(reply, exchange) }
     }
 
-    /// The request's body as a stream. From here on the client is told to send it, where it waits for that.
-    func stream(silence: TimeAmount) async -> RequestBody {
+    /// The request's body as a stream. From here on the client is told to send it, where it waits for that and if `continues`.
+    func stream(silence: TimeAmount, continues: Bool) async -> RequestBody {
         await withCheckedContinuation { continuation in
-            onLoop { continuation.resume(returning: $0.openStream(silence: silence)) }
+            onLoop { continuation.resume(returning: $0.openStream(silence: silence, continues: continues)) }
         }
     }
 
@@ -76,8 +76,8 @@ struct StreamWriter: ResponseWriter {
         try await submit { $0.write(bytes, $1) }
     }
 
-    func whenDraining(_ handler: @escaping @Sendable () -> Void) {
-        connection.onLoop { $0.whenDraining(handler) }
+    func whenDraining(bodyGoesOn: Bool, _ handler: @escaping @Sendable () -> Void) {
+        connection.onLoop { $0.whenDraining(bodyGoesOn: bodyGoesOn, handler) }
     }
 
     /// Has the connection do something, and waits until it can take more.

@@ -344,7 +344,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func waits() { machine.waits() }
 
-    func openStream(silence: TimeAmount) -> RequestBody {
+    func openStream(silence: TimeAmount, continues: Bool) -> RequestBody {
         self.silence = silence
         let bound = NIOLoopBound(self, eventLoop: loop)
         let loop = loop
@@ -360,15 +360,16 @@ final class ConnectionHandler: ChannelInboundHandler {
                 },
                 abandoned: { loop.execute { bound.value.perform(bound.value.machine.streamAbandoned()) } }))
         bodyStream = made.source
-        perform(machine.wantsStream())
+        perform(machine.wantsStream(continues: continues))
         // Nothing has come yet that would be held back.
         if bodyStream != nil, kept == nil { perform(machine.streamIs(wanted: true)) }
         keepTime()
         return RequestBody(made.sequence)
     }
 
-    func whenDraining(_ handler: @escaping @Sendable () -> Void) {
+    func whenDraining(bodyGoesOn: Bool, _ handler: @escaping @Sendable () -> Void) {
         drained = handler
+        machine.bodyOutlastsDraining(bodyGoesOn)
         if isToldDraining { handler() }
     }
 
@@ -399,13 +400,22 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func writeChunk(_ bytes: ByteBuffer) {
         bytesOut += bytes.readableBytes
         guard isChunked, let context else { return writeAndFlush(bytes) }
-        var line = context.channel.allocator.buffer(capacity: 16)
+        let isSmall = bytes.readableBytes <= Self.smallChunk
+        var line = context.channel.allocator.buffer(capacity: isSmall ? bytes.readableBytes + 16 : 16)
         line.writeString(String(bytes.readableBytes, radix: 16))
         line.writeStaticString("\r\n")
+        if isSmall {
+            line.writeImmutableBuffer(bytes)
+            line.writeStaticString("\r\n")
+            return writeAndFlush(line)
+        }
         context.write(wrapOutboundOut(line), promise: nil)
         context.write(wrapOutboundOut(bytes), promise: nil)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer(staticString: "\r\n")), promise: nil)
     }
+
+    /// A chunk of no more bytes goes out in one piece, and so in one record of TLS: there are clients that read no further than that.
+    private static let smallChunk = 4096
 
     private func resumeWhenWritable(_ continuation: CheckedContinuation<Bool, Never>) {
         guard let context, context.channel.isActive else { return continuation.resume(returning: false) }

@@ -70,6 +70,8 @@ struct ConnectionMachine {
         var awaitsContinue: Bool
         /// Whether the answer is streamed, so that draining concerns it.
         var streams = false
+        /// Whether its streamed body goes on when the instance stops, until the call has enough of it.
+        var outlastsDraining = false
         /// Whether the call only waits for something to tell: it ends with the client's side of the connection.
         var waits = false
     }
@@ -323,7 +325,7 @@ struct ConnectionMachine {
     }
 
     /// The call reads the body as it comes, and what was kept of it at once.
-    mutating func wantsStream() -> [Action] {
+    mutating func wantsStream(continues: Bool = true) -> [Action] {
         guard case .request(var request) = state else { return [.endStream(.clientLeft)] }
         request.streams = true
         defer { state = .request(request) }
@@ -335,7 +337,7 @@ struct ConnectionMachine {
         case .ended: return [.passOn, .endStream(.complete)]
         case .held:
             request.input = .streamed(isWanted: false)
-            guard request.awaitsContinue else { return [.passOn] }
+            guard request.awaitsContinue, continues else { return [.passOn] }
             request.awaitsContinue = false
             return [.sendContinue, .passOn]
         case .abandoned: return [.endStream(isInputClosed ? .clientLeft : .malformed)]
@@ -357,6 +359,13 @@ struct ConnectionMachine {
         request.input = .abandoned
         state = .request(request)
         return []
+    }
+
+    /// Whether the streamed body goes on when the instance stops: the call then ends it, by taking no more.
+    mutating func bodyOutlastsDraining(_ outlasts: Bool) {
+        guard case .request(var request) = state else { return }
+        request.outlastsDraining = outlasts
+        state = .request(request)
     }
 
     /// The call waits for something to happen, and then tells the client.
@@ -434,7 +443,7 @@ struct ConnectionMachine {
         case .ending, .closed: return []
         case .request(var request):
             guard request.streams else { return [] }
-            guard case .streamed = request.input else { return [.tellDraining] }
+            guard case .streamed = request.input, !request.outlastsDraining else { return [.tellDraining] }
             request.input = .abandoned
             state = .request(request)
             return [.tellDraining, .endStream(.draining)]

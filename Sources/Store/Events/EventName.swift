@@ -6,6 +6,8 @@ public enum EventName: String, Sendable, CaseIterable {
     case mediaStorageConfigurationChange = "MediaStorageConfigurationChange"
     case edgeConfigurationStatusChange = "EdgeConfigurationStatusChange"
     case limitReached = "LimitReached"
+    case diskReserveReached = "DiskReserveReached"
+    case oldestMediaDropped = "OldestMediaDropped"
     case destinationPaused = "DestinationPaused"
     case test = "Test"
 }

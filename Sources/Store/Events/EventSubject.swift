@@ -5,6 +5,9 @@ public enum EventSubject {
         "arn:\(Partition.of(region)):kinesisvideo:\(region):\(account):limit/\(name)"
     }
 
+    /// A disk or a pack of this deployment's media: `arn:aws:kinesisvideo:::disk/hot`.
+    public static func media(_ name: String) -> String { "arn:\(Partition.of("")):kinesisvideo:::\(name)" }
+
     /// Somewhere events go. Region and account are empty where it is for all.
     public static func destination(_ destination: DestinationRecord) -> String {
         let region = destination.region ?? ""

@@ -46,9 +46,14 @@ extension Store {
         return try await write(batch).rows(activated).count
     }
 
-    /// Removes a DELETING resource with everything that belongs to it, tells so, and ends the task. Returns whether this call removed it.
+    /// Removes a DELETING resource with everything that belongs to it, tells so, and ends the task. Returns whether this call removed it. A
+    /// stream's media goes out of the index first, some of it at a time.
     public func remove(_ task: TaskRecord, leaseToken: String, changeToken: String) async throws(DatabaseError) -> Bool {
         let key = task.key
+        switch key.kind {
+        case .stream: try await removeMedia(ofStream: task.resourceARN, limit: 1000)
+        case .channel: break
+        }
         let statements = key.statements
         let changed = key.arguments + [.text(changeToken)]
         var batch = Batch()
@@ -67,6 +72,7 @@ extension Store {
             batch.add(ChannelStatements.enqueueUnmappingDeliveries, changed)
             batch.add(ChannelStatements.unmap, changed)
             batch.add(EdgeStatements.removeOfStream, changed)
+            batch.add(MediaStatements.removeStream, changed)
         case .channel: break
         }
         batch.add(statements.remove, changed)

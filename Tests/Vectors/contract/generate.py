@@ -1,8 +1,8 @@
-"""Writes <Operation>.json, the vectors of an operation's constraints, for each operation of the control plane and of the edge agent's API.
+"""Writes <Operation>.json, the vectors of an operation's constraints, for each operation of the control plane, on media, and of the edge agent's API.
 
     python3 generate.py        (needs the packages of Tests/sdk/requirements.txt; the same versions give the same files)
 
-The control plane's come from botocore's model, the edge agent's from the model in Tests/sdk/agent.py; README.md says what a vector is.
+Those of the control plane and on media come from botocore's models, the edge agent's from the model in Tests/sdk/agent.py; README.md says what a vector is.
 """
 
 import json
@@ -16,10 +16,10 @@ import agent  # noqa: E402
 import cases  # noqa: E402
 import model  # noqa: E402
 
-OPERATIONS = [*model.OPERATIONS, *agent.OPERATIONS]
+OPERATIONS = [*model.OPERATIONS, *model.MEDIA, *agent.OPERATIONS]
 # Of each type, the mistakes that decoders are known to make.
 MISTAKES = {
-    "string": [1, True, ["a"]], "integer": ["1", 1.5, True, 2**31], "boolean": ["true", 1], "timestamp": ["1705489836", True],
+    "string": [1, True, ["a"]], "integer": ["1", 1.5, True, 2**31], "long": ["1", 1.5, True, 2**63], "boolean": ["true", 1], "timestamp": ["1705489836", True],
     "list": ["a", {}], "map": ["a", []], "structure": ["a", []],
 }
 # An element that stands more often than this is written once, with its number.
@@ -53,7 +53,7 @@ def keeping(here, place, kind, words):
         # Whether 24.0 is an integer is for each implementation to say.
         kept = [case for case in here if case.violations == () and case.value is not None and not isinstance(case.value, float)]
     else:
-        size = (lambda value: value) if place.shape.type_name == "integer" else len
+        size = (lambda value: value) if place.shape.type_name in model.NUMBERS else len
         kept = [case for case in here if case.violations is not None and case.value is not None and size(case.value) == place.shape.metadata[kind]
                 and (place.at, words) not in case.violations]
     return simplest(kept)

@@ -1,0 +1,88 @@
+import ArgumentParser
+import FoundationEssentials
+import FragmentStore
+import Settings
+import Store
+
+/// What is kept of each stream.
+struct MediaStats: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stats", abstract: "Show who sends now, and how much media each account and the whole deployment keep.",
+        discussion: """
+            Asks the database alone, beside the instances that run. ops/sql.md has more questions.
+
+            \(ConfigurationFlags.discussion)
+            """)
+
+    @OptionGroup(title: "Configuration")
+    var flags: ConfigurationFlags
+
+    func run() async throws {
+        try await Deployment.open(flags) { deployment, _ in
+            let receiving = try await deployment.store.receivingStreams(limit: 1000)
+            let accounts = try await deployment.store.storedBytes()
+            let rows = receiving.map { stream in
+                [
+                    stream.account, stream.region, stream.name,
+                    Date(timeIntervalSince1970: Double(stream.openedAt) / 1000).formatted(.iso8601),
+                    stream.lastFragmentAt.map { "\((stream.now - $0) / 1000) s ago" } ?? "",
+                ]
+            }
+            print(TextTable(["ACCOUNT", "REGION", "STREAM", "SENDS SINCE", "LAST FRAGMENT"], rows).text)
+            print("")
+            print(TextTable(["ACCOUNT", "BYTES"], accounts.sorted { $0.account < $1.account }.map { [$0.account, "\($0.bytes)"] }).text)
+            print("streams that receive: \(receiving.count), bytes kept: \(accounts.reduce(0) { $0 + $1.bytes })")
+        }
+    }
+}
+
+/// Reads every byte of media.
+struct MediaVerify: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Read all media in the media folder, and check it against its checksums and the database.",
+        discussion: """
+            Beside the server, if one runs: nothing is changed. Each fault is a line; ends with 1 where there is any.
+
+            \(ConfigurationFlags.discussion)
+            """)
+
+    @OptionGroup(title: "Configuration")
+    var flags: ConfigurationFlags
+
+    func run() async throws {
+        var findings: PackInspector.Findings?
+        try await Deployment.open(flags) { deployment, configuration in
+            findings = try await PackInspector(store: deployment.store, configuration: configuration.fragmentStore(instanceID: ""))
+                .verify { print($0) }
+        }
+        guard let findings else { return }
+        print("packs: \(findings.packs), fragments: \(findings.fragments), bytes: \(findings.bytes), faults: \(findings.faults)")
+        if findings.faults > 0 { throw ExitCode(1) }
+    }
+}
+
+/// Makes the index of media anew.
+struct MediaRebuild: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rebuild", abstract: "Put media into the database that is in the media folder and not in the database.",
+        discussion: """
+            For a database that was restored from a backup, or is lost: each pack describes itself. Streams that the database lacks are made anew, \
+            ACTIVE, with the retention of their media, without tags and configurations. The server must be stopped. May be run again.
+
+            \(ConfigurationFlags.discussion)
+            """)
+
+    @OptionGroup(title: "Configuration")
+    var flags: ConfigurationFlags
+
+    func run() async throws {
+        var findings: PackInspector.Findings?
+        try await Deployment.open(flags) { deployment, configuration in
+            findings = try await PackInspector(store: deployment.store, configuration: configuration.fragmentStore(instanceID: ""))
+                .rebuild { print($0) }
+        }
+        guard let findings else { return }
+        print("packs put in: \(findings.packs), fragments: \(findings.fragments), bytes: \(findings.bytes), faults: \(findings.faults)")
+        if findings.faults > 0 { throw ExitCode(1) }
+    }
+}

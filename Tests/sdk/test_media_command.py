@@ -1,0 +1,242 @@
+"""`weir media put` and `weir media get`: files that real muxers made go in and come back frame for frame, whatever happens to the connection."""
+
+import json
+import re
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+import media
+from deployment import binary, clean_environment, until
+
+FFMPEG = ["ffmpeg", "-v", "error", "-y", "-bitexact"]
+PICTURE = ["-f", "lavfi", "-i", "testsrc=s=128x96:r=25:d=8"]
+SOUND = ["-f", "lavfi", "-i", "sine=440:r=48000:d=8"]
+H264 = ["-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-bf", "2"]
+AAC = ["-c:a", "aac", "-b:a", "32k"]
+
+
+def make(path, *words):
+    subprocess.run([*FFMPEG, *words, str(path)], check=True, timeout=60)
+    return path
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """A file of each kind that people have."""
+    folder = tmp_path_factory.mktemp("clips")
+    h264 = make(folder / "h264.mkv", *PICTURE, *SOUND, *H264, *AAC)
+    laced = folder / "laced.mkv"
+    subprocess.run(["mkvmerge", "-q", "-o", str(laced), str(h264)], check=True, timeout=60)
+    return {
+        "h264": h264,
+        # Open groups of pictures, and references among the pictures that are shown before those they follow.
+        "h265": make(folder / "h265.mkv", *PICTURE, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "keyint=50:bframes=3:log-level=error"),
+        "audio": make(folder / "audio.mkv", *SOUND, *AAC),
+        "webm": make(folder / "vp8.webm", *PICTURE, *SOUND, "-c:v", "libvpx", "-deadline", "realtime", "-g", "50", "-c:a", "libopus"),
+        "laced": laced,
+        # Sound that ends before the pictures do.
+        "short sound": make(folder / "short.mkv", *PICTURE, "-f", "lavfi", "-i", "sine=440:r=48000:d=3", *H264, *AAC),
+    }
+
+
+def environment(server, **more):
+    key = server.credentials
+    return clean_environment(
+        AWS_ACCESS_KEY_ID=key.access_key, AWS_SECRET_ACCESS_KEY=key.secret_key, AWS_REGION="us-east-1", AWS_ENDPOINT_URL=server.endpoint, **more)
+
+
+def start(server, verb, *words, **options):
+    return subprocess.Popen(
+        [binary(), "media", verb, *map(str, words)], env=environment(server), stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+
+
+def run(server, verb, *words, input=None):
+    with start(server, verb, *words, stdin=subprocess.PIPE) as process:
+        output, errors = process.communicate(input, timeout=120)
+    return process.returncode, output, errors.decode()
+
+
+def frames(data):
+    """Of each stream, the hashes of its packets in the order of the decoder."""
+    found = {}
+    done = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", "pipe:", "-map", "0", "-c", "copy", "-f", "framemd5", "-"], input=data, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
+    for line in done.stdout.decode().splitlines():
+        if line and not line.startswith("#"):
+            stream, _, _, _, size, digest = (part.strip() for part in line.split(","))
+            found.setdefault(stream, []).append((size, digest))
+    return found
+
+
+def times(path_or_data):
+    """Presentation times of the first stream's packets, from the first one on, in milliseconds."""
+    done = subprocess.run(
+        ["ffprobe", "-v", "error", "-select_streams", "0", "-show_entries", "packet=pts_time", "-of", "json", "pipe:"], input=path_or_data,
+        capture_output=True, timeout=60, check=True)
+    found = [float(packet["pts_time"]) for packet in json.loads(done.stdout)["packets"]]
+    return [round((time - min(found)) * 1000) for time in found]
+
+
+def listed(server, stream):
+    client = media.media_client(server, stream, "LIST_FRAGMENTS")
+    pages = client.get_paginator("list_fragments").paginate(StreamName=stream)
+    return [fragment for page in pages for fragment in page["Fragments"]]
+
+
+@pytest.fixture
+def stream(new_stream):
+    return new_stream(DataRetentionInHours=24)["StreamName"]
+
+
+@pytest.mark.parametrize("kind", ["h264", "h265", "audio", "webm", "laced", "short sound"])
+def test_a_file_goes_in_and_comes_back_frame_for_frame(server, stream, clips, kind):
+    source = clips[kind].read_bytes()
+    before = time.time()
+    status, _, told = run(server, "put", "--stream", stream, clips[kind])
+    assert status == 0, told
+    assert re.search(rf"{stream}: stored \d+ fragments, \d+\.\d MB", told)
+    status, back, told = run(server, "get", "--stream", stream)
+    assert status == 0, told
+    if kind == "short sound":
+        # The file that comes back has a second document, of pictures only; players that read one document see the first.
+        assert all(frames(source)[name][:len(part)] == part for name, part in frames(back).items())
+    else:
+        assert frames(back) == frames(source)
+        assert times(back) == times(source)
+    fragments = sorted(listed(server, stream), key=lambda fragment: fragment["FragmentNumber"])
+    assert before - 1 < fragments[0]["ProducerTimestamp"].timestamp() < time.time()
+    starts = [fragment["ProducerTimestamp"] for fragment in fragments]
+    assert starts == sorted(set(starts)) and len(starts) >= 3
+
+
+def test_a_pipe_goes_in(server, stream, clips):
+    """As a camera comes: over a pipe, with the time of its first frame."""
+    recording = clips["h264"].read_bytes()
+    muxing = subprocess.Popen(
+        ["ffmpeg", "-v", "error", "-i", str(clips["h264"]), "-c", "copy", "-f", "matroska", "-"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    status, _, told = run_with(server, muxing.stdout, "--stream", stream, "-")
+    assert muxing.wait(30) == 0 and status == 0, told
+    _, back, _ = run(server, "get", "--stream", stream)
+    assert frames(back) == frames(recording)
+
+
+def run_with(server, source, *words):
+    process = start(server, "put", *words, stdin=source)
+    _, errors = process.communicate(timeout=120)
+    return process.returncode, None, errors.decode()
+
+
+def test_the_time_of_a_file(server, stream, clips):
+    assert run(server, "put", "--stream", stream, clips["audio"], "--start", "2026-01-02T03:04:05Z")[0] == 0
+    first = min(fragment["ProducerTimestamp"] for fragment in listed(server, stream))
+    assert first.isoformat() == "2026-01-02T03:04:05+00:00"
+
+
+class Relay:
+    """Passes connections on to a server until they are cut."""
+
+    def __init__(self, port):
+        self._target = port
+        self._open = []
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near = self._listener.accept()[0]
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self._target))
+            with self._lock:
+                self._open += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _pass(source, sink):
+        try:
+            while part := source.recv(65536):
+                sink.sendall(part)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def cut(self):
+        with self._lock:
+            for connection in self._open:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+                connection.close()
+            self._open = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._listener.close()
+        self.cut()
+
+
+def test_a_connection_that_breaks(server, stream, clips):
+    """Cut twice in the middle of a file that is sent as fast as it plays: nothing is lost, nothing is there twice."""
+    with Relay(server.port) as relay:
+        process = subprocess.Popen(
+            [binary(), "media", "put", "--stream", stream, str(clips["h264"]), "--realtime"],
+            env=environment(server) | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{relay.port}"}, stderr=subprocess.PIPE)
+        for count in (1, 3):
+            until(lambda: len(listed(server, stream)) >= count, f"{count} fragments")
+            relay.cut()
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors.decode()
+    assert b"going on with what is not stored yet" in errors
+    check_once(server, stream, clips["h264"])
+
+
+def check_once(server, stream, clip):
+    starts = [fragment["ProducerTimestamp"] for fragment in listed(server, stream)]
+    assert len(starts) == len(set(starts))
+    _, back, _ = run(server, "get", "--stream", stream)
+    assert frames(back) == frames(clip.read_bytes())
+
+
+def test_a_server_that_is_killed_and_started(deployments, clips):
+    server = deployments.server()
+    server.client().create_stream(StreamName="gate-7", DataRetentionInHours=24)
+    process = start(server, "put", "--stream", "gate-7", clips["h264"], "--realtime", stdin=subprocess.DEVNULL)
+    until(lambda: len(listed(server, "gate-7")) >= 1, "a fragment")
+    server.kill()
+    server = deployments.again(server, port=server.port)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors.decode()
+    check_once(server, "gate-7", clips["h264"])
+
+
+def test_statuses(server, stream, clips, tmp_path):
+    """0: all is stored; 1: not all; 64: wrong words."""
+    assert run(server, "put", "--stream", stream, tmp_path / "missing.mkv")[0] == 64
+    assert run(server, "put", stream)[0] == 64
+    assert run(server, "put", "--stream", stream, clips["audio"], "--start", "noon")[0] == 64
+    status, _, told = run(server, "put", "--stream", "nobody", clips["audio"])
+    assert status == 1 and "ResourceNotFoundException" in told
+    status, _, told = run(server, "put", "--stream", stream, "-", input=b"RIFF")
+    assert status == 1 and "not Matroska" in told
+    broken = clips["h264"].read_bytes()[:-3000]
+    status, _, told = run(server, "put", "--stream", stream, "-", input=broken)
+    assert status == 1 and "breaks off" in told and listed(server, stream)
+    assert run(server, "get", "--stream", "nobody")[0] == 1
+
+
+def test_a_stream_that_keeps_nothing(server, new_stream, clips):
+    name = new_stream()["StreamName"]
+    status, _, told = run(server, "put", "--stream", name, clips["h264"])
+    assert status == 0, told
