@@ -159,6 +159,13 @@ let package = Package(
                 nioPosix,
             ],
             path: "ops/benchmark/delivery", swiftSettings: strict),
+        // Fragments into packs without HTTP, for ops/bench.
+        .executableTarget(
+            name: "MediaStoreReference",
+            dependencies: [
+                "FragmentStore", "Migrations", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Store", logging, nioCore,
+            ],
+            path: "ops/benchmark/media-store", swiftSettings: strict),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     ]
