@@ -28,6 +28,7 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioExtras: Target.Dependency = .product(name: "NIOExtras", package: "swift-nio-extras")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -55,19 +56,20 @@ let package = Package(
                 "MediaClient", "MediaPlane",
                 "Migrations",
                 "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
-                lifecycle, logging, nioCore, nioPosix, nioSSL,
+                httpClient, lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 argumentParser,
             ],
             swiftSettings: strict
         ),
-        library("Settings", ["Contract", "ControlPlane", "Delivery", "Files", "MediaPlane", "Signing", argumentParser, logging]),
+        library(
+            "Settings",
+            ["Contract", "ControlPlane", "Delivery", "Files", "IPAddresses", "MediaPlane", "Signing", argumentParser, logging]),
         library(
             "Gateway",
             [
-                "Contract", "ControlPlane", "Identity", "Locking", "Planes", "Prometheus", collections, coreMetrics, crypto, lifecycle,
-                logging,
-                nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL,
+                "Contract", "ControlPlane", "IPAddresses", "Identity", "Locking", "Planes", "Prometheus", collections, coreMetrics, crypto,
+                lifecycle, logging, nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL,
             ]),
         library("Planes", ["Contract", "Identity", nioCore, nioHTTP1]),
         library("Workers", ["ControlPlane", "Locking", "Prometheus", "SQL", "Store", coreMetrics, lifecycle, logging]),
@@ -75,13 +77,17 @@ let package = Package(
         library("Identity", ["Contract", "SQL", "Store", crypto]),
         library(
             "Delivery",
-            ["Contract", "Locking", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
+            [
+                "Contract", "IPAddresses", "Locking", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1,
+                nioPosix, nioSSL,
+            ]),
         library("EdgeAgent", ["Client", "Contract", "Files", "Locking", "Signing", crypto, lifecycle, logging]),
         library("Client", ["Contract", "Files", "Locking", "Signing", httpClient, nioCore, nioHTTP1, nioSSL]),
         library("MediaClient", ["Client", "Contract", "Locking", "Matroska", "Signing", nioCore]),
         library("Signing", [crypto]),
         library("Contract", []),
-        library("Store", ["SQL", crypto]),
+        library("Store", ["IPAddresses", "SQL", crypto]),
+        library("IPAddresses", []),
         library(
             "FragmentStore",
             ["Locking", "Prometheus", "SQL", "Store", "CPack", coreMetrics, crypto, lifecycle, logging, nioCore, nioPosix]),
@@ -107,8 +113,9 @@ let package = Package(
         tests(
             "DeliveryTests",
             [
-                "Contract", "Delivery", "Locking", "SQL", "Signing", "Store", "TestSupport", crypto, lifecycle, logging, nioCore, nioPosix,
-                nioSSL,
+                "Contract", "Delivery", "IPAddresses", "Locking", "SQL", "Signing", "Store", "TestSupport", crypto, lifecycle, logging,
+                nioCore,
+                nioPosix, nioSSL,
             ]),
         tests("EdgeAgentTests", ["Client", "Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
         tests("FilesTests", ["Files"]),
@@ -120,7 +127,7 @@ let package = Package(
             [
                 "Contract", "ControlPlane", "Gateway", "Identity", "Locking", "Planes", "Prometheus", "SQL", "Signing", "Store",
                 "TestSupport",
-                coreMetrics, crypto, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+                coreMetrics, crypto, lifecycle, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL,
             ]),
         tests("SQLiteDriverTests", ["Locking", "Prometheus", "SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["Locking", "Prometheus", "SQL", "PostgresDriver", logging]),
@@ -152,6 +159,13 @@ let package = Package(
                 nioPosix,
             ],
             path: "ops/benchmark/delivery", swiftSettings: strict),
+        // Fragments into packs without HTTP, for ops/bench.
+        .executableTarget(
+            name: "MediaStoreReference",
+            dependencies: [
+                "FragmentStore", "Migrations", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Store", logging, nioCore,
+            ],
+            path: "ops/benchmark/media-store", swiftSettings: strict),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     ]

@@ -51,6 +51,14 @@ final class PackReader: Sendable {
         }
     }
 
+    /// Forgets everything that was read.
+    func forgetAll() {
+        state.withLock { state in
+            state.files.removeAll { _ in true }
+            state.sections.removeAll { _ in true }
+        }
+    }
+
     private func file(of name: FragmentPlace.PackName, _ fragment: FragmentRecord) async throws(ReadFailure) -> any StoredFile {
         switch name {
         case .ring:

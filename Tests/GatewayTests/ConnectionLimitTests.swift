@@ -1,4 +1,7 @@
+import Dispatch
 import NIOCore
+import NIOEmbedded
+import NIOPosix
 import TestSupport
 import Testing
 
@@ -61,6 +64,66 @@ import Testing
             }
             try await eventually("there is room") { try await server.answer(TestRequest()).status == 404 }
         }
+    }
+
+    /// Those whom the system keeps in its queue meanwhile would wait, and those beyond the queue for a second more.
+    @Test func `connections are accepted while every loop of connections is busy`() async throws {
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var setup = LoopbackGateway.Setup()
+        setup.group = loops
+        try await LoopbackGateway.with(setup) { server in
+            let work = DispatchSemaphore(value: 0)
+            loops.next().execute { work.wait() }
+            defer { work.signal() }
+            try await RawConnection.with(server.port) { first in
+                try await RawConnection.with(server.port) { second in
+                    try await eventually("two are accepted") { setup.connections.open == 2 }
+                    work.signal()
+                    for connection in [first, second] {
+                        var connection = connection
+                        try await connection.send(TestRequest().text(server.port))
+                        #expect(try await connection.answer().status == 404)
+                    }
+                }
+            }
+        }
+        try await loops.shutdownGracefully()
+    }
+
+    @Test func `connections of one address take turns, which nobody else waits for`() throws {
+        let limits = ConnectionLimits(isProxy: { $0 == "192.0.2.3" })
+        let listening = EmbeddedChannel(handler: AcceptGate(limits, Metrics()))
+        let loop = EmbeddedEventLoop()
+        func connect(_ address: String, _ count: Int) throws {
+            for _ in 0..<count {
+                let connection = EmbeddedChannel(loop: loop)
+                connection.remoteAddress = try SocketAddress(ipAddress: address, port: 1)
+                try listening.writeInbound(connection as any Channel)
+            }
+        }
+        /// The addresses whose connections were passed on since this was last asked.
+        func passedOn() throws -> [String: Int] {
+            var counts: [String: Int] = [:]
+            while let connection = try listening.readInbound(as: (any Channel).self) {
+                counts[connection.remoteAddress?.ipAddress ?? "", default: 0] += 1
+            }
+            return counts
+        }
+        try connect("192.0.2.1", AcceptGate.most * 2 + 1)
+        try connect("192.0.2.2", 1)
+        try connect("192.0.2.3", AcceptGate.most + 1)
+        #expect(try passedOn() == ["192.0.2.1": AcceptGate.most, "192.0.2.2": 1, "192.0.2.3": AcceptGate.most + 1])
+        for rest in [AcceptGate.most, 1] {
+            loop.advanceTime(by: AcceptGate.turn)
+            listening.embeddedEventLoop.run()
+            #expect(try passedOn() == ["192.0.2.1": rest])
+        }
+        // What waits when the server stops is closed with it.
+        try connect("192.0.2.4", AcceptGate.most + 5)
+        #expect(limits.open == AcceptGate.most * 4 + 8)
+        _ = try listening.finish(acceptAlreadyClosed: true)
+        loop.run()
+        #expect(limits.open == AcceptGate.most * 4 + 3)
     }
 
     @Test func `an address that has all its places is refused, and others are not`() async throws {
