@@ -58,6 +58,8 @@ enum Acknowledgement: Sendable, Hashable {
     /// About the whole stream where there is no fragment.
     case error(MediaError, Fragment?)
 
+    static let eventTypes = ["BUFFERING", "RECEIVED", "PERSISTED", "IDLE", "ERROR"]
+
     /// What of it is counted.
     var eventType: String {
         switch self {

@@ -30,8 +30,12 @@ extension Family {
 ///
 /// Threads: any task may use it at any time.
 final class MediaMetrics: Sendable {
-    private let registry: Registry
+    private let acknowledgements: [String: Counter]
+    private let errors: [MediaError: Counter]
+    private let sessions: [String: Counter]
     private let receivedBytes: Counter
+    private let sentBytes: [OperationID: Counter]
+    private let sentFragments: [OperationID: Counter]
     private let overlaps: Counter
     private let persistedSeconds: Recorder
     private let behindSeconds: Recorder
@@ -39,7 +43,15 @@ final class MediaMetrics: Sendable {
     let readers = Atomic(0)
 
     init(_ registry: Registry) {
-        self.registry = registry
+        func counters<Key: Hashable>(_ family: Family, _ keys: [Key], _ label: (Key) -> String) -> [Key: Counter] {
+            Dictionary(uniqueKeysWithValues: keys.map { ($0, Counter(family, [label($0)], in: registry)) })
+        }
+        acknowledgements = counters(.acknowledgements, Acknowledgement.eventTypes) { $0 }
+        errors = counters(.errors, MediaError.allCases, \.code)
+        sessions = counters(.sessions, SessionEnd.reasons) { $0 }
+        let reading = [OperationID.getMedia, .getMediaForFragmentList]
+        sentBytes = counters(.sent, reading, \.rawValue)
+        sentFragments = counters(.sentFragments, reading, \.rawValue)
         receivedBytes = Counter(.received, in: registry)
         overlaps = Counter(.overlaps, in: registry)
         persistedSeconds = Recorder(.persisted, in: registry)
@@ -48,15 +60,15 @@ final class MediaMetrics: Sendable {
         registry.read(.readers) { [weak self] in self.map { Double($0.readers.load(ordering: .relaxed)) } }
     }
 
-    func show(_ live: LiveStreams) {
+    func show(_ live: LiveStreams, in registry: Registry) {
         registry.read(.liveBytes) { Double(live.held.load(ordering: .relaxed)) }
     }
 
     func received(_ count: Int) { receivedBytes.increment(by: count) }
 
     func told(_ acknowledgement: Acknowledgement) {
-        Counter(.acknowledgements, [acknowledgement.eventType], in: registry).increment()
-        if case .error(let error, _) = acknowledgement { Counter(.errors, [error.code], in: registry).increment() }
+        acknowledgements[acknowledgement.eventType]?.increment()
+        if case .error(let error, _) = acknowledgement { errors[error]?.increment() }
     }
 
     func stored(_ record: FragmentRecord, _ time: Duration) {
@@ -66,11 +78,11 @@ final class MediaMetrics: Sendable {
 
     func overlap() { overlaps.increment() }
 
-    func ended(_ end: SessionEnd) { Counter(.sessions, [end.reason], in: registry).increment() }
+    func ended(_ end: SessionEnd) { sessions[end.reason]?.increment() }
 
-    func sent(_ count: Int, by operation: OperationID) { Counter(.sent, [operation.rawValue], in: registry).increment(by: count) }
+    func sent(_ count: Int, by operation: OperationID) { sentBytes[operation]?.increment(by: count) }
 
-    func sentFragment(by operation: OperationID) { Counter(.sentFragments, [operation.rawValue], in: registry).increment() }
+    func sentFragment(by operation: OperationID) { sentFragments[operation]?.increment() }
 
     func behind(milliseconds: Int64) { behindSeconds.record(Double(milliseconds) / 1000) }
 }

@@ -32,7 +32,7 @@ public final class MediaPlane: Sendable {
         metrics = MediaMetrics(registry)
         self.logger = logger
         self.clock = clock
-        metrics.show(live)
+        metrics.show(live, in: registry)
     }
 
     /// The operations on media, and on media that is kept.

@@ -97,6 +97,9 @@ enum SessionEnd: Error {
         var context: String?
     }
 
+    /// Every reason there is.
+    static let reasons = ["complete", "client-left", "silent", "draining"] + MediaError.allCases.map(\.code)
+
     /// For log and metrics: no client has a say in it.
     var reason: String {
         switch self {
