@@ -13,7 +13,7 @@ struct OpenFiles {
     static let least = 96
     /// Standard streams, the files of SQLite, listening, signals, and what is open for a moment only.
     private static let own = 48
-    /// What each event loop has for itself.
+    /// What each event loop has for itself; one loop more than there are cores accepts connections.
     private static let perLoop = 3
     /// Sockets for deliveries, where there is room for so many.
     private static let mostDeliveries = 640
@@ -40,7 +40,7 @@ struct OpenFiles {
     /// How many connections of clients there may be: as configured, or as many as there are files for, 10,000 at most.
     func connections(_ configuration: ServerConfiguration) throws(Deployment.Failure) -> Int {
         let database = if case .postgres = configuration.database { configuration.postgresConnections + 1 } else { 0 }
-        let own = Self.own + System.coreCount * Self.perLoop + database
+        let own = Self.own + (System.coreCount + 1) * Self.perLoop + database
         let left = limit - own - min(max(limit - own, 0) / 4, Self.mostDeliveries)
         let wanted = configuration.connections ?? min(left, 10_000)
         guard wanted <= left, wanted >= 32 else {

@@ -1,4 +1,6 @@
+import Dispatch
 import NIOCore
+import NIOPosix
 import TestSupport
 import Testing
 
@@ -61,6 +63,30 @@ import Testing
             }
             try await eventually("there is room") { try await server.answer(TestRequest()).status == 404 }
         }
+    }
+
+    /// Those whom the system keeps in its queue meanwhile would wait, and those beyond the queue for a second more.
+    @Test func `connections are accepted while every loop of connections is busy`() async throws {
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var setup = LoopbackGateway.Setup()
+        setup.group = loops
+        try await LoopbackGateway.with(setup) { server in
+            let work = DispatchSemaphore(value: 0)
+            loops.next().execute { work.wait() }
+            defer { work.signal() }
+            try await RawConnection.with(server.port) { first in
+                try await RawConnection.with(server.port) { second in
+                    try await eventually("two are accepted") { setup.connections.open == 2 }
+                    work.signal()
+                    for connection in [first, second] {
+                        var connection = connection
+                        try await connection.send(TestRequest().text(server.port))
+                        #expect(try await connection.answer().status == 404)
+                    }
+                }
+            }
+        }
+        try await loops.shutdownGracefully()
     }
 
     @Test func `an address that has all its places is refused, and others are not`() async throws {

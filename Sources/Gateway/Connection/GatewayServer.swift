@@ -77,9 +77,13 @@ public struct GatewayServer: Service {
     /// TCP_NOTSENT_LOWAT: how much of an answer the system takes before the client has room for it. Else it keeps megabytes of what nobody reads.
     private static let unsentLimit = NIOBSDSocket.Option(rawValue: 25)
 
+    /// The loop that accepts, for the whole process. It does nothing else: behind the work of connections it would let the system's queue fill, and
+    /// a client that finds the queue full tries again after a second.
+    static let accepting = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
     private func bootstrap(_ quiescing: ServerQuiescingHelper) -> ServerBootstrap {
-        ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1024)
+        ServerBootstrap(group: Self.accepting, childGroup: group)
+            .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { [gateway, limits] channel in
                 channel.eventLoop.makeCompletedFuture {
