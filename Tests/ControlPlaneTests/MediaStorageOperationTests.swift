@@ -51,13 +51,15 @@ import Testing
             #expect(try await plane.call(.updateMediaStorageConfiguration, Self.update("DISABLED", stream: nil)) == "")
             #expect(try await plane.call(.describeMediaStorageConfiguration, Self.describe) == Self.disabled)
             #expect(try await plane.call(.updateMediaStorageConfiguration, Self.update("DISABLED")) == "")
+            #expect(try await plane.call(.updateMediaStorageConfiguration, Self.update("DISABLED", stream: "")) == "")
+            #expect(try await plane.refusal(.updateMediaStorageConfiguration, Self.update("ENABLED", stream: "")).code == .validation)
             #expect(try await plane.store.channel(.named("door", kind: .channel)) == channel)
             #expect(try await plane.store.stream(.named("gate")) == stream)
             // Nothing is left to do for a worker.
             #expect(plane.hintCount == 0)
             #expect(
-                try await plane.store.events(of: Wire.channelARN).suffix(3).map(\.type)
-                    == Array(repeating: "UpdateMediaStorageConfiguration", count: 3))
+                try await plane.store.events(of: Wire.channelARN).suffix(4).map(\.type)
+                    == Array(repeating: "UpdateMediaStorageConfiguration", count: 4))
         }
     }
 
@@ -109,6 +111,8 @@ import Testing
             #expect(stream.code == .resourceInUse)
             #expect(stream.publicMessage == "The stream gate is \(status.rawValue): try again once it is ACTIVE.")
             #expect(try await plane.call(.updateMediaStorageConfiguration, Self.update("DISABLED")) == "")
+            #expect(try await plane.call(.updateMediaStorageConfiguration, Self.update("DISABLED", stream: "")) == "")
+            #expect(try await plane.refusal(.updateMediaStorageConfiguration, Self.update("ENABLED", stream: "")).code == .validation)
             try plane.setStatus(.active)
             try plane.setStatus(status, of: .channel)
             for target in ["ENABLED", "DISABLED"] {
@@ -150,6 +154,8 @@ import Testing
                     == "The stream gate has a retention of 0 hours, and media storage needs media that is kept: raise it with UpdateDataRetention."
             )
             #expect(try await plane.call(.updateMediaStorageConfiguration, Self.update("DISABLED")) == "")
+            #expect(try await plane.call(.updateMediaStorageConfiguration, Self.update("DISABLED", stream: "")) == "")
+            #expect(try await plane.refusal(.updateMediaStorageConfiguration, Self.update("ENABLED", stream: "")).code == .validation)
             try plane.database.execute("UPDATE stream SET data_retention_in_hours = 1")
             #expect(try await plane.call(.updateMediaStorageConfiguration, Self.update("ENABLED")) == "")
             // Lowered later, the retention leaves the mapping.

@@ -2,6 +2,7 @@
 
 import pytest
 
+import model
 from calls import STREAM_NOT_FOUND, accepted, arn, call, denied, refused, wait_active, wait_channel
 from deployment import until
 
@@ -70,6 +71,20 @@ def test_disabled_with_a_stream(client, pair):
         client, "UpdateMediaStorageConfiguration", ChannelARN=channel["ChannelARN"],
         MediaStorageConfiguration={"Status": "DISABLED", "StreamARN": stream["StreamARN"]})
     assert storage(client, channel) == DISABLED and mapped(client, stream) == []
+
+
+@pytest.mark.parametrize("stream_arn", [{}, {"StreamARN": None}, {"StreamARN": ""}], ids=["absent", "null", "empty"])
+def test_disabled_without_a_stream(sender, client, pair, stream_arn):
+    """Both can be deleted then. boto3 sends no empty ARN, other clients do."""
+    stream, channel = pair
+    enable(client, channel, stream["StreamARN"])
+    answer = sender.call(
+        model.path("UpdateMediaStorageConfiguration"),
+        {"ChannelARN": channel["ChannelARN"], "MediaStorageConfiguration": {"Status": "DISABLED", **stream_arn}})
+    assert (answer.status, answer.body) == (200, b"")
+    assert storage(client, channel) == DISABLED and mapped(client, stream) == []
+    client.delete_stream(StreamARN=stream["StreamARN"])
+    client.delete_signaling_channel(ChannelARN=channel["ChannelARN"])
 
 
 def test_enabled_needs_a_stream(sender, client, pair):

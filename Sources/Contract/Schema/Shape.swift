@@ -11,6 +11,15 @@ public struct Shape<Value: Sendable>: Sendable {
     var headers: (@Sendable (Value) -> [(name: String, value: String)])?
 }
 
+extension Shape {
+    /// The same shape, decoded from what `mend` makes of a value: for what the service takes although its model forbids it.
+    func reading(_ mend: @escaping @Sendable (JSONValue) -> JSONValue) -> Shape {
+        Shape(
+            decode: { [decode] value, decoding throws(SerializationError) in try decode(mend(value), &decoding) }, encode: encode,
+            schema: schema, headers: headers)
+    }
+}
+
 extension Shape where Value == String {
     /// A string whose length is counted in Unicode scalars and whose pattern matches the whole of it. A sensitive one is never repeated
     /// in a message.

@@ -8,8 +8,18 @@ public struct MediaStorageConfiguration: Sendable, Hashable {
         self.status = status
     }
 
-    static let shape = structure(
+    static let shape = strict.reading { value in
+        // Clients that undo a mapping send the empty text where they have no ARN.
+        guard case .object(let object) = value, object["Status"] == .string(MediaStorageConfigurationStatus.disabled.rawValue),
+            object["StreamARN"] == .string("")
+        else { return value }
+        return .object(JSONObject(object.members.filter { !$0.key.hasSameScalars(as: "StreamARN") }))
+    }
+
+    private static let strict = structure(
         "MediaStorageConfiguration", Self.init,
-        optional("StreamARN", .resourceARN, \.streamARN, "The stream that the media goes to; needed while the status is ENABLED."),
+        optional(
+            "StreamARN", .resourceARN, \.streamARN,
+            "The stream that the media goes to; needed while the status is ENABLED, and may be empty while it is DISABLED."),
         required("Status", .enumeration(MediaStorageConfigurationStatus.self), \.status, "Whether media is stored; DISABLED unless set."))
 }
