@@ -53,19 +53,18 @@ let package = Package(
             dependencies: [
                 "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "Gateway", "Identity", "Locking", "Migrations",
                 "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
-                lifecycle, logging, nioCore, nioPosix, nioSSL,
+                httpClient, lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 argumentParser,
             ],
             swiftSettings: strict
         ),
-        library("Settings", ["Contract", "ControlPlane", "Delivery", "Files", "Signing", argumentParser, logging]),
+        library("Settings", ["Contract", "ControlPlane", "Delivery", "Files", "IPAddresses", "Signing", argumentParser, logging]),
         library(
             "Gateway",
             [
-                "Contract", "ControlPlane", "Identity", "Locking", "Planes", "Prometheus", collections, coreMetrics, crypto, lifecycle,
-                logging,
-                nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL,
+                "Contract", "ControlPlane", "IPAddresses", "Identity", "Locking", "Planes", "Prometheus", collections, coreMetrics, crypto,
+                lifecycle, logging, nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL,
             ]),
         library("Planes", ["Contract", "Identity", nioCore, nioHTTP1]),
         library("Workers", ["ControlPlane", "Locking", "Prometheus", "SQL", "Store", coreMetrics, lifecycle, logging]),
@@ -73,12 +72,16 @@ let package = Package(
         library("Identity", ["Contract", "SQL", "Store", crypto]),
         library(
             "Delivery",
-            ["Contract", "Locking", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
+            [
+                "Contract", "IPAddresses", "Locking", "SQL", "Signing", "Store", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1,
+                nioPosix, nioSSL,
+            ]),
         library(
             "EdgeAgent", ["Contract", "Files", "Locking", "Signing", crypto, httpClient, lifecycle, logging, nioCore, nioHTTP1, nioSSL]),
         library("Signing", [crypto]),
         library("Contract", []),
-        library("Store", ["SQL", crypto]),
+        library("Store", ["IPAddresses", "SQL", crypto]),
+        library("IPAddresses", []),
         library("SQLiteDriver", ["Locking", "Prometheus", "SQL", "CSQLite"]),
         library("PostgresDriver", ["Locking", "Prometheus", "SQL", "CPostgres", logging]),
         library("SQL", ["Prometheus", coreMetrics]),
@@ -93,8 +96,9 @@ let package = Package(
         tests(
             "DeliveryTests",
             [
-                "Contract", "Delivery", "Locking", "SQL", "Signing", "Store", "TestSupport", crypto, lifecycle, logging, nioCore, nioPosix,
-                nioSSL,
+                "Contract", "Delivery", "IPAddresses", "Locking", "SQL", "Signing", "Store", "TestSupport", crypto, lifecycle, logging,
+                nioCore,
+                nioPosix, nioSSL,
             ]),
         tests("EdgeAgentTests", ["Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
         tests("FilesTests", ["Files"]),

@@ -1,6 +1,7 @@
+import IPAddresses
 import Locking
 
-/// What names resolve to, remembered for a while: many are posted to at once, and a name is asked for once.
+/// Remembers for a while what names resolve to: however many posts go to a name at once, the resolver is asked once.
 ///
 /// Threads: any task may use it at any time. Memory is bounded: what is too old is forgotten.
 final class AddressCache: Sendable {

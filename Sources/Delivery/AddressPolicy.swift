@@ -1,3 +1,5 @@
+import IPAddresses
+
 /// Which addresses may be connected to for URLs that callers of the API name: they must not reach what only this server can reach, unless the
 /// operator says so, since receivers on premises are private.
 ///
@@ -52,7 +54,8 @@ public struct AddressPolicy: Sendable {
 
     private static func list(_ texts: [String]) -> [IPNetwork] { texts.compactMap(IPNetwork.init) }
 
-    /// Where clouds tell machines their credentials, and what is no address of a receiver: allowed only where listed by itself.
+    /// Addresses at which clouds give machines their credentials, and addresses that no receiver can have: allowed only where the list names the
+    /// address alone.
     private static let onlyByName = list([
         "169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd00:ec2::23",
         "fd20:ce::254", "0.0.0.0/8", "224.0.0.0/4", "255.255.255.255", "::", "ff00::/8",

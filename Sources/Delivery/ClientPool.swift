@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import FoundationEssentials
+import IPAddresses
 import Locking
 import NIOCore
 import NIOPosix
@@ -103,7 +104,10 @@ final class ClientPool: Sendable {
         }
     }
 
-    /// Ends all clients, and what they are still at.
+    /// Sockets that are open, those that wait for their next use included.
+    var sockets: Int { state.withLock { state in state.entries.values.reduce(0) { $0 + $1.sockets(at: .now) } } }
+
+    /// Ends all clients and their requests.
     func close() async {
         let clients = state.withLock { state in
             state.isClosed = true

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import IPAddresses
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -25,7 +26,7 @@ final class HTTPTransport: Transport {
     /// `trustRoots` are trusted besides the system's.
     init(
         policy: AddressPolicy, allowsHTTP: Bool, trustRoots: [NIOSSLCertificate], resolver: any Resolver = SystemResolver(),
-        mostSockets: Int = 640, proxy: OutgoingProxy = .none
+        mostSockets: Int, proxy: OutgoingProxy = .none
     ) {
         self.policy = policy
         self.proxy = proxy
@@ -54,6 +55,9 @@ final class HTTPTransport: Transport {
             throw DeliveryFault(Self.describe(error, target, route))
         }
     }
+
+    /// Sockets that are open.
+    var sockets: Int { clients.sockets }
 
     func close() async {
         await clients.close()
@@ -89,7 +93,7 @@ final class HTTPTransport: Transport {
         return outgoing
     }
 
-    /// Reads the body as far as it is worth while.
+    /// Reads the beginning of the body.
     private static func excerpt(_ answer: HTTPClientResponse) async -> [UInt8] {
         if answer.headers.first(name: "Content-Length") == "0" || answer.status == .noContent { return await read(answer) }
         return await withTaskGroup(of: [UInt8]?.self) { group in

@@ -1,3 +1,4 @@
+import IPAddresses
 import Store
 
 /// The proxies that outgoing requests go through, as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name them (either case; the lower one counts).
@@ -65,8 +66,7 @@ public struct OutgoingProxy: Sendable, Hashable {
     private func isException(_ target: WebTarget) -> Bool {
         let host = target.host.hasSuffix(".") ? String(target.host.dropLast()) : target.host
         let address = IPAddress(host)
-        if host == "localhost" || host.hasSuffix(".localhost") { return true }
-        if let address, Self.loopback.contains(where: { $0.contains(address) }) { return true }
+        if IPAddress.isLoopback(host: host) || host.hasSuffix(".localhost") { return true }
         return exceptions.contains { entry in
             if entry == "*" { return true }
             if let address, let network = IPNetwork(entry) { return network.contains(address) }
@@ -80,6 +80,4 @@ public struct OutgoingProxy: Sendable, Hashable {
             return host == name || host.hasSuffix(".\(name)")
         }
     }
-
-    private static let loopback = ["127.0.0.0/8", "::1"].compactMap(IPNetwork.init)
 }

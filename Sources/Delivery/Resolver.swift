@@ -1,4 +1,5 @@
 import Dispatch
+import IPAddresses
 
 #if canImport(Glibc)
     import Glibc

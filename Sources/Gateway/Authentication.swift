@@ -1,4 +1,5 @@
 import Contract
+import IPAddresses
 import Identity
 import NIOCore
 import NIOHTTP1
@@ -107,10 +108,9 @@ extension String {
 
     /// Whether this value of a Host header means the machine itself.
     fileprivate var isLoopback: Bool {
-        let name = namesPort ? String(self[..<(utf8.lastIndex(of: UInt8(ascii: ":")) ?? endIndex)]) : self
-        if name.lowercased() == "localhost" || name == "[::1]" { return true }
-        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+        let name = namesPort ? self[..<(utf8.lastIndex(of: UInt8(ascii: ":")) ?? endIndex)] : self[...]
+        let isBracketed = name.hasPrefix("[") && name.hasSuffix("]")
+        return IPAddress.isLoopback(host: String(isBracketed ? name.dropFirst().dropLast() : name))
     }
 }
 

@@ -62,23 +62,11 @@ extension CallInput: RequestHead {
         guard let mark = head.uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return nil }
         for pair in head.uri.utf8[head.uri.utf8.index(after: mark)...].split(separator: UInt8(ascii: "&")) {
             let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            if Self.decoded(parts[0]) == name { return parts.count > 1 ? Self.decoded(parts[1]) : "" }
-        }
-        return nil
-    }
-
-    private static func decoded(_ text: Substring.UTF8View) -> String {
-        var bytes: [UInt8] = []
-        var rest = text[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), let value = UInt8(String(Substring(rest.prefix(2))), radix: 16), rest.count >= 2 {
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
+            if parts[0].formDecoded.elementsEqual(name.utf8) {
+                return parts.count > 1 ? String(decoding: parts[1].formDecoded, as: UTF8.self) : ""
             }
         }
-        return String(decoding: bytes, as: UTF8.self)
+        return nil
     }
 }
 

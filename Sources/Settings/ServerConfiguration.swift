@@ -1,6 +1,7 @@
 package import Contract
 package import ControlPlane
 package import Delivery
+import IPAddresses
 import Logging
 
 /// Everything that can be configured, read from flags, then the environment, then the file named by `--config`, and checked as a whole
@@ -45,7 +46,7 @@ package struct ServerConfiguration: Sendable {
     /// Milliseconds.
     package let eventRetention: Int64
     package let notifications: NotificationRules
-    package let delivery: DeliverySettings
+    package var delivery: DeliverySettings
     /// How many events of an account may wait before its changes are refused.
     package let outboxLimit: Int64
     /// Seconds.
@@ -148,7 +149,7 @@ package struct ServerConfiguration: Sendable {
         stopSeconds = Int(checking.integer("stop-seconds", in: 1...3600))
         logLevel = checking.text("log-level", "a level such as info") { Logger.Level(rawValue: $0) != nil }
         logsRequests = checking.boolean("log-requests")
-        checking.require(isSigned || Self.isLoopback(host), "auth: none is allowed on a loopback address only, not on \(host)")
+        checking.require(isSigned || IPAddress.isLoopback(host: host), "auth: none is allowed on a loopback address only, not on \(host)")
         if let regions = allowedRegions {
             checking.require(regions.allSatisfy(Self.isRegion), "allowed-regions: must be regions separated by commas")
         }
@@ -160,10 +161,5 @@ package struct ServerConfiguration: Sendable {
     private static func isRegion(_ text: String) -> Bool {
         (1...32).contains(text.utf8.count)
             && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
-    }
-
-    private static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1"
-            || (host.hasPrefix("127.") && host.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2E })
     }
 }

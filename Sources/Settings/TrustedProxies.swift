@@ -1,54 +1,27 @@
-import Glibc
+import IPAddresses
 
 /// The addresses of balancers, behind each of which there are many clients.
 package struct TrustedProxies: Sendable {
-    /// An address of IPv6, and how many bits of it count. IPv4 addresses are those of IPv6 that stand for them (`::ffff:0:0/96`).
-    private struct Network {
-        let address: [UInt8]
-        let length: Int
-    }
-
-    private let networks: [Network]
+    private let networks: [IPNetwork]
 
     /// None.
     package init() { networks = [] }
 
     /// From addresses and networks in CIDR notation, separated by commas; nil where one is neither, or has bits beyond its length.
     package init?(_ list: String) {
-        var networks: [Network] = []
+        var networks: [IPNetwork] = []
         for text in list.split(separator: ",", omittingEmptySubsequences: false) {
-            let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-            guard parts.count <= 2, let address = Self.bytes(String(parts[0])) else { return nil }
-            let shift = parts[0].contains(":") ? 0 : 96
-            var length = 128
-            if parts.count == 2 {
-                guard let number = Int(parts[1]), String(number) == parts[1], (0...128 - shift).contains(number) else { return nil }
-                length = shift + number
-            }
-            guard address.indices.allSatisfy({ address[$0] & ~Self.mask(length, $0) == 0 }) else { return nil }
-            networks.append(Network(address: address, length: length))
+            guard let network = IPNetwork(String(text)) else { return nil }
+            networks.append(network)
         }
         self.networks = networks
     }
 
-    /// Whether an address, as text, is one of them; false for what is no address.
+    /// Whether an address, as text, is one of them; false for what is no address. An address of IPv4 and the one of IPv6 that stands for it
+    /// (`::ffff:a.b.c.d`) are the same.
     package func contains(_ text: String) -> Bool {
-        guard !networks.isEmpty, let address = Self.bytes(text) else { return false }
-        return networks.contains { network in
-            address.indices.allSatisfy { (address[$0] ^ network.address[$0]) & Self.mask(network.length, $0) == 0 }
-        }
-    }
-
-    /// The sixteen bytes of an address.
-    private static func bytes(_ text: String) -> [UInt8]? {
-        var address = in6_addr()
-        guard text.contains(":") || text.contains("."), inet_pton(AF_INET6, text.contains(":") ? text : "::ffff:" + text, &address) == 1
-        else { return nil }
-        return withUnsafeBytes(of: address) { Array($0) }
-    }
-
-    /// The bits of a byte that count.
-    private static func mask(_ length: Int, _ index: Int) -> UInt8 {
-        ~(length - index * 8 >= 8 ? 0 : length - index * 8 <= 0 ? 0xFF : 0xFF >> UInt8(length - index * 8))
+        guard !networks.isEmpty, let address = IPAddress(text) else { return false }
+        let same = address.isIPv4 ? address.mapped : address.mappedIPv4
+        return networks.contains { network in network.contains(address) || same.map(network.contains) == true }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import IPAddresses
 import Locking
 import NIOCore
 import NIOSSL

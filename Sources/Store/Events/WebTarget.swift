@@ -1,10 +1,5 @@
 import FoundationEssentials
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import IPAddresses
 
 /// A URL that is posted to, taken apart so that what is resolved and checked is what is connected to. The rules of the API, the commands and
 /// delivery all read URLs by it, so none takes what another could never reach.
@@ -36,7 +31,7 @@ public struct WebTarget: Sendable, Hashable {
         isSecure = scheme == "https"
         let isAddress = encodedHost.hasPrefix("[") && encodedHost.hasSuffix("]")
         let literal = isAddress ? String(encodedHost.dropFirst().dropLast()) : encodedHost
-        guard isAddress ? Self.isIPv6(literal) : Self.isName(literal) else {
+        guard isAddress ? IPAddress(literal)?.isIPv4 == false : Self.isName(literal) else {
             throw Fault(description: "the host of the URL is neither a name of letters, digits, hyphens and dots nor an address")
         }
         host = literal
@@ -64,10 +59,5 @@ public struct WebTarget: Sendable, Hashable {
                         }
                     }
             }
-    }
-
-    private static func isIPv6(_ text: String) -> Bool {
-        var address = in6_addr()
-        return inet_pton(AF_INET6, text, &address) == 1
     }
 }
