@@ -41,11 +41,6 @@ struct EventFilter {
     let types: [String]?
     let prefix: String?
 
-    init(takenFrom words: inout CommandWords) throws {
-        try self.init(
-            account: words.takeOption("account"), types: words.takeOption("types"), prefix: words.takeOption("prefix"))
-    }
-
     init(account: String?, types: String?, prefix: String?) throws {
         if let account, !account.isAccount { throw ValidationError("--account: must be twelve digits, not '\(account)'") }
         if let prefix, !prefix.hasPrefix("arn:") { throw ValidationError("--prefix: must begin as ARNs do, with arn:, not '\(prefix)'") }
@@ -99,32 +94,52 @@ struct EventFilter {
     }
 }
 
-/// What a subscription adds to what is posted: `--header`, `--headers-file` and `--content-type`.
+/// What a subscription adds to what is posted to a URL.
 struct PostOptions {
-    private(set) var headers: [WebhookHeader] = []
-    private(set) var contentType: String?
+    let headers: [WebhookHeader]
+    let contentType: String?
 
     var isEmpty: Bool { headers.isEmpty && contentType == nil }
+}
 
-    init(takenFrom words: inout CommandWords) throws {
-        var lines: [String] = []
-        while let line = try words.takeOption("header") { lines.append(line) }
-        if let path = try words.takeOption("headers-file") {
-            guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
-                throw ValidationError("--headers-file: \(path) cannot be read")
+/// The flags that say it.
+struct PostFlags: ParsableArguments {
+    @Option(
+        name: .customLong("header"), parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "A header to add to what is posted to a URL, such as 'Authorization: Bearer ...'. Headers are stored encrypted and never shown. "
+                + "The flag may stand several times.", valueName: "name: value"))
+    var headerLines: [String] = []
+
+    @Option(help: ArgumentHelp("Read headers from a file too, one on each line.", valueName: "file"), completion: .file())
+    var headersFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Say that the event is of another type than application/cloudevents+json, for receivers that know application/json only.",
+            valueName: "type"))
+    var contentType: String?
+
+    /// Refuses what is no header, or one that is not for operators to set, without repeating it: it may be a secret.
+    func options() throws -> PostOptions {
+        var lines = headerLines
+        if let headersFile {
+            guard let text = try? String(contentsOf: URL(filePath: headersFile), encoding: .utf8) else {
+                throw ValidationError("--headers-file: \(headersFile) cannot be read")
             }
             lines += text.split(whereSeparator: \.isNewline).map(String.init)
         }
         guard lines.count <= 20 else { throw ValidationError("--header: no more than 20 headers can be added") }
+        var headers: [WebhookHeader] = []
         do throws(WebhookHeader.Fault) {
             for line in lines { headers.append(try WebhookHeader(line)) }
         } catch {
             throw ValidationError("--header: \(error.description)")
         }
-        contentType = try words.takeOption("content-type")
         if let contentType, !WebhookHeader.isContentType(contentType) {
             throw ValidationError("--content-type: must be a type such as application/json, not '\(contentType.escapingControls)'")
         }
+        return PostOptions(headers: headers, contentType: contentType)
     }
 }
 

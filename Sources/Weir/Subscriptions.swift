@@ -16,37 +16,33 @@ struct Subscriptions: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "add",
             abstract: "Have events sent somewhere from now on. Prints the id and, for a webhook, the secret it is signed with.",
-            usage: """
-                weir subscriptions add TARGET [--account DIGITS] [--types A,B] [--prefix ARN-PREFIX] [--header 'NAME: VALUE' ...] \
-                [--headers-file FILE] [--content-type TYPE] [--config FILE] [--KEY VALUE ...]
-                """,
             discussion: """
-                TARGET is a URL to post to, https:// or, where delivery-allow-http is true, http://; the ARN of an SNS topic; file:PATH, to which \
-                lines of JSON are appended by whichever instance delivers the event; or -, for the standard output of that instance.
+                --account narrows down to the events of one account. What stands on a command line can be seen by others on the machine: headers that \
+                are secret are better kept in a file.
 
-                --account, --types and --prefix narrow down which events: those of one account; of some types, such as CreateStream or \
-                StreamStatusChange; of resources whose ARN begins so.
+                \(ConfigurationFlags.discussion)
+                """)
 
-                --header adds a header to what is posted to a URL, such as 'Authorization: Bearer ...'; it may stand several times. Headers are stored \
-                encrypted and never shown. --headers-file reads them from a file, one on each line: what stands on a command line can be seen by \
-                others on the machine. --content-type says that the event is of another type than application/cloudevents+json, for receivers that \
-                know application/json only.
+        @Argument(
+            help: """
+                A URL to post to, https:// or, where delivery-allow-http is true, http://; the ARN of an SNS topic; file:PATH, to which lines of \
+                JSON are appended by whichever instance delivers the event; or -, for the standard output of that instance.
+                """)
+        var target: String
 
+        @OptionGroup
+        var wanted: EventFilterFlags
 
-                """ + ConfigurationFlags.discussion)
+        @OptionGroup
+        var additions: PostFlags
 
-        @Argument(parsing: .captureForPassthrough, help: .hidden)
-        var arguments: [String] = []
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
 
         func run() async throws {
-            var words = CommandWords(arguments)
-            let filter = try EventFilter(takenFrom: &words)
-            let post = try PostOptions(takenFrom: &words)
-            let target = words.takeFirst()
-            try await Deployment.open(words, self) { deployment, configuration in
-                guard let target else {
-                    throw ValidationError("Name where the events are to go: a URL, the ARN of a topic, file:PATH or -.")
-                }
+            let filter = try wanted.filter(flags)
+            let post = try additions.options()
+            try await Deployment.open(flags) { deployment, configuration in
                 let keys = WebhookKeys(store: deployment.store, masterKey: try await deployment.masterKey())
                 let new = try filter.subscription(to: target, configuration, post) { id in
                     try keys.seal(headers: post.headers.map(\.line), of: id)
@@ -62,13 +58,13 @@ struct Subscriptions: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "list", abstract: "List all destinations, those of streams included, and how they are.",
-            usage: "weir subscriptions list [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationFlags.discussion)
+            discussion: ConfigurationFlags.discussion)
 
-        @Argument(parsing: .captureForPassthrough, help: .hidden)
-        var arguments: [String] = []
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
 
         func run() async throws {
-            try await Deployment.open(CommandWords(arguments), self) { deployment, _ in
+            try await Deployment.open(flags) { deployment, _ in
                 let heads = ["ID", "STATUS", "KIND", "TARGET", "ACCOUNT", "TYPES", "PREFIX", "WAITING", "FAILING SINCE", "WHY"]
                 let rows = try await deployment.store.destinations().map { destination in
                     [
@@ -90,13 +86,16 @@ struct Subscriptions: AsyncParsableCommand {
     struct Pause: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "pause", abstract: "Keep the events of a destination for later.",
-            usage: "weir subscriptions pause ID [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationFlags.discussion)
+            discussion: ConfigurationFlags.discussion)
 
-        @Argument(parsing: .captureForPassthrough, help: .hidden)
-        var arguments: [String] = []
+        @Argument(help: idHelp)
+        var id: String
+
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
 
         func run() async throws {
-            try await withDestination(arguments, self) { destination, deployment, _ in
+            try await withDestination(id, flags) { destination, deployment, _ in
                 _ = try await deployment.store.setDestinationStatus(destination.id, .paused, reason: "paused by an operator")
                 print("Paused \(destination.id).")
             }
@@ -106,13 +105,16 @@ struct Subscriptions: AsyncParsableCommand {
     struct Resume: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "resume", abstract: "Send events again to a destination that is paused or disabled.",
-            usage: "weir subscriptions resume ID [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationFlags.discussion)
+            discussion: ConfigurationFlags.discussion)
 
-        @Argument(parsing: .captureForPassthrough, help: .hidden)
-        var arguments: [String] = []
+        @Argument(help: idHelp)
+        var id: String
+
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
 
         func run() async throws {
-            try await withDestination(arguments, self) { destination, deployment, _ in
+            try await withDestination(id, flags) { destination, deployment, _ in
                 _ = try await deployment.store.setDestinationStatus(destination.id, .active, reason: nil)
                 print("Resumed \(destination.id).")
             }
@@ -122,16 +124,18 @@ struct Subscriptions: AsyncParsableCommand {
     struct Drop: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "drop", abstract: "Give up what waits for a destination now.",
-            usage: "weir subscriptions drop ID [--config FILE] [--KEY VALUE ...]",
             discussion:
                 "What happens from now on is sent as before. weir events replay --dead --destination ID sends again what was dropped.\n\n"
                 + ConfigurationFlags.discussion)
 
-        @Argument(parsing: .captureForPassthrough, help: .hidden)
-        var arguments: [String] = []
+        @Argument(help: idHelp)
+        var id: String
+
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
 
         func run() async throws {
-            try await withDestination(arguments, self) { destination, deployment, _ in
+            try await withDestination(id, flags) { destination, deployment, _ in
                 let count = try await deployment.store.dropDeliveries(
                     of: destination.id, because: "dropped by an operator")
                 print("Dropped what waited for \(destination.id): \(count).")
@@ -142,13 +146,16 @@ struct Subscriptions: AsyncParsableCommand {
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "remove", abstract: "Send nothing more to a subscription, and forget what waits for it.",
-            usage: "weir subscriptions remove ID [--config FILE] [--KEY VALUE ...]", discussion: ConfigurationFlags.discussion)
+            discussion: ConfigurationFlags.discussion)
 
-        @Argument(parsing: .captureForPassthrough, help: .hidden)
-        var arguments: [String] = []
+        @Argument(help: idHelp)
+        var id: String
+
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
 
         func run() async throws {
-            try await withDestination(arguments, self) { destination, deployment, _ in
+            try await withDestination(id, flags) { destination, deployment, _ in
                 guard try await deployment.store.removeSubscription(destination.id) else {
                     throw ValidationError(
                         "\(destination.id) is named by the notification configurations of streams, and cannot be removed. It can be paused, "
@@ -163,15 +170,17 @@ struct Subscriptions: AsyncParsableCommand {
     struct Test: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "test", abstract: "Send a test event to a destination now, from here, and print the answer.",
-            usage: "weir subscriptions test ID [--config FILE] [--KEY VALUE ...]",
             discussion: "The event has the type weir.kinesisvideo.Test. It is sent once, whatever the filters and the status.\n\n"
                 + ConfigurationFlags.discussion)
 
-        @Argument(parsing: .captureForPassthrough, help: .hidden)
-        var arguments: [String] = []
+        @Argument(help: idHelp)
+        var id: String
+
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
 
         func run() async throws {
-            try await withDestination(arguments, self) { destination, deployment, configuration in
+            try await withDestination(id, flags) { destination, deployment, configuration in
                 let keys = WebhookKeys(store: deployment.store, masterKey: try await deployment.masterKey())
                 let report = try await TrialDelivery.run(
                     destination, at: deployment.store.now(), settings: configuration.delivery, secrets: keys.source)
@@ -181,13 +190,12 @@ struct Subscriptions: AsyncParsableCommand {
         }
     }
 
-    private static func withDestination<Command: ParsableCommand>(
-        _ arguments: [String], _ command: Command, _ body: (DestinationRecord, Deployment, ServerConfiguration) async throws -> Void
+    private static let idHelp: ArgumentHelp = "The destination's id, as weir subscriptions list shows it."
+
+    private static func withDestination(
+        _ id: String, _ flags: ConfigurationFlags, _ body: (DestinationRecord, Deployment, ServerConfiguration) async throws -> Void
     ) async throws {
-        var words = CommandWords(arguments)
-        let id = words.takeFirst()
-        try await Deployment.open(words, command) { deployment, configuration in
-            guard let id else { throw ValidationError("Name a destination by its id: weir subscriptions list shows them.") }
+        try await Deployment.open(flags) { deployment, configuration in
             guard let destination = try await deployment.store.destination(id) else {
                 throw ValidationError(
                     "There is no destination \(id.escapingControls): weir subscriptions list shows them.")

@@ -11,36 +11,40 @@ struct WebhookSecretsCommand: AsyncParsableCommand {
         commandName: "webhook-secrets", abstract: "Show, rotate and retire the secrets that webhooks are signed with.",
         subcommands: [Show.self, Rotate.self, Retire.self])
 
-    private static let owner = """
-        OWNER is the id of a destination, as weir subscriptions list shows it, or an account number: then all webhooks that the account's streams \
-        name are meant. Each webhook has a secret of its own.
+    private static let ownerHelp: ArgumentHelp = """
+        The id of a destination, as weir subscriptions list shows it, or an account number: then all webhooks that the account's streams name are \
+        meant. Each webhook has a secret of its own.
         """
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "show", abstract: "Print the active secrets of each webhook, the newest first.",
-            usage: "weir webhook-secrets show OWNER [--config FILE] [--KEY VALUE ...]",
-            discussion: owner + "\n\n" + ConfigurationFlags.discussion)
+            discussion: ConfigurationFlags.discussion)
 
-        @Argument(parsing: .captureForPassthrough, help: .hidden)
-        var arguments: [String] = []
+        @Argument(help: ownerHelp)
+        var owner: String
+
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
 
         func run() async throws {
-            try await withWebhooks(arguments, self) { keys, webhooks in try await show(keys, webhooks) }
+            try await withWebhooks(owner, flags) { keys, webhooks in try await show(keys, webhooks) }
         }
     }
 
     struct Rotate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "rotate", abstract: "Make a new secret, which signs from now on beside the one before, and print both.",
-            usage: "weir webhook-secrets rotate OWNER [--config FILE] [--KEY VALUE ...]",
-            discussion: owner + " The instances that run take up a new one within five seconds.\n\n" + ConfigurationFlags.discussion)
+            discussion: "The instances that run take up a new one within five seconds.\n\n" + ConfigurationFlags.discussion)
 
-        @Argument(parsing: .captureForPassthrough, help: .hidden)
-        var arguments: [String] = []
+        @Argument(help: ownerHelp)
+        var owner: String
+
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
 
         func run() async throws {
-            try await withWebhooks(arguments, self) { keys, webhooks in
+            try await withWebhooks(owner, flags) { keys, webhooks in
                 for webhook in webhooks { try await keys.rotate(webhook.id) }
                 try await show(keys, webhooks)
             }
@@ -50,34 +54,32 @@ struct WebhookSecretsCommand: AsyncParsableCommand {
     struct Retire: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "retire", abstract: "Sign no more with the secrets that all webhooks of an account shared once.",
-            usage: "weir webhook-secrets retire ACCOUNT [--config FILE] [--KEY VALUE ...]",
             discussion: """
                 Before version 0.3 the webhooks of an account's streams were signed with secrets of the account. What was set up then is signed \
                 with those too, until every receiver has the secret of its own webhook and the shared ones are retired.
 
+                \(ConfigurationFlags.discussion)
+                """)
 
-                """ + ConfigurationFlags.discussion)
+        @Argument(help: ArgumentHelp("An account, by its twelve digits.", valueName: "account"))
+        var owner: String
 
-        @Argument(parsing: .captureForPassthrough, help: .hidden) var arguments: [String] = []
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
 
         func run() async throws {
-            var words = CommandWords(arguments)
-            let account = words.takeFirst()
-            try await Deployment.open(words, self) { deployment, _ in
-                guard let account, account.isAccount else { throw ValidationError("Name an account by its twelve digits.") }
-                let count = try await deployment.store.removeWebhookSecrets(owner: account)
-                print(count == 0 ? "\(account) has no shared secrets." : "Retired the shared secrets of \(account): \(count).")
+            try await Deployment.open(flags) { deployment, _ in
+                guard owner.isAccount else { throw ValidationError("Name an account by its twelve digits.") }
+                let count = try await deployment.store.removeWebhookSecrets(owner: owner)
+                print(count == 0 ? "\(owner) has no shared secrets." : "Retired the shared secrets of \(owner): \(count).")
             }
         }
     }
 
-    private static func withWebhooks<Command: ParsableCommand>(
-        _ arguments: [String], _ command: Command, _ body: (WebhookKeys, [DestinationRecord]) async throws -> Void
+    private static func withWebhooks(
+        _ owner: String, _ flags: ConfigurationFlags, _ body: (WebhookKeys, [DestinationRecord]) async throws -> Void
     ) async throws {
-        var words = CommandWords(arguments)
-        let owner = words.takeFirst()
-        try await Deployment.open(words, command) { deployment, _ in
-            guard let owner else { throw ValidationError("Name a destination by its id, or an account.") }
+        try await Deployment.open(flags) { deployment, _ in
             let webhooks = try await deployment.store.destinations(counting: 0).filter {
                 $0.kind == .webhook && ($0.id == owner || ($0.origin == .stream && $0.account == owner))
             }
