@@ -39,9 +39,7 @@ struct OpenFiles {
 
     /// How many connections of clients there may be: as configured, or as many as there are files for, 10,000 at most.
     func connections(_ configuration: ServerConfiguration) throws(Deployment.Failure) -> Int {
-        let database = if case .postgres = configuration.database { configuration.postgresConnections + 1 } else { 0 }
-        let own = Self.own + (System.coreCount + 1) * Self.perLoop + database
-        let left = limit - own - min(max(limit - own, 0) / 4, Self.mostDeliveries)
+        let left = available(configuration) - deliveries(configuration)
         let wanted = configuration.connections ?? min(left, 10_000)
         guard wanted <= left, wanted >= 32 else {
             throw Deployment.Failure(
@@ -50,5 +48,16 @@ struct OpenFiles {
                     + "LimitNOFILE= in the unit, or ulimit -Hn\(configuration.connections == nil ? "." : ", or lower connections.")")
         }
         return wanted
+    }
+
+    /// How many sockets deliveries may have: a quarter of what the server leaves, 640 at most.
+    func deliveries(_ configuration: ServerConfiguration) -> Int {
+        min(max(available(configuration), 0) / 4, Self.mostDeliveries)
+    }
+
+    /// What is left beside the server's own files.
+    private func available(_ configuration: ServerConfiguration) -> Int {
+        let database = if case .postgres = configuration.database { configuration.postgresConnections + 1 } else { 0 }
+        return limit - Self.own - (System.coreCount + 1) * Self.perLoop - database
     }
 }

@@ -27,7 +27,7 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         Reloading.ignoreSignal()
-        let configuration = try flags.read()
+        var configuration = try flags.read()
         let logger = Log.make(level: configuration.logLevel)
         for remark in configuration.remarks { logger.warning("\(remark)") }
         let files = try OpenFiles()
@@ -39,6 +39,7 @@ struct Serve: AsyncParsableCommand {
             metadata: [
                 "files": "\(files.limit)", "connections": "\(connections.all)", "connections_per_address": "\(connections.perAddress)",
             ])
+        configuration.delivery.mostSockets = files.deliveries(configuration)
         let metrics = Registry()
         metrics.readProcess()
         metrics.read(.droppedLines) { Double(Log.droppedLines) }
@@ -63,6 +64,8 @@ struct Serve: AsyncParsableCommand {
         let courier = try Courier(
             store: store, settings: configuration.delivery,
             secrets: WebhookKeys(store: store, masterKey: masterKey).source, logger: logger)
+        registry.read(.deliverySockets) { Double(courier.sockets) }
+        registry.read(.deliverySocketsLimit) { Double(configuration.delivery.mostSockets) }
         let gauge = LeaseGauge()
         let readiness = Readiness { await store.obstacle() }
         let accessLog = AccessLog(isEnabled: configuration.logsRequests, write: Log.write)
@@ -97,7 +100,7 @@ struct Serve: AsyncParsableCommand {
         // Stopped in reverse: first the instance is not ready, then takes no new requests, then the workers end, then the others learn of it, and
         // the log has the last word.
         var services: [any Service] = [
-            accessLog, membership, OutboxWatch(store: store, outbox: outbox, logger: logger),
+            accessLog, membership, OutboxWatch(store: store, outbox: outbox, registry: registry, logger: logger),
             LimitTeller(store: store, limits: limits, eventsWait: { courier.hint() }, logger: logger),
             Reloading(read: { [flags] in try flags.readAgain() }, certificates: certificates, logger: logger),
         ]
@@ -132,6 +135,8 @@ struct Serve: AsyncParsableCommand {
 
 extension Family {
     fileprivate static let build = gauge("weir_build_info", "Which program this is: always 1.", labels: ["version"])
+    fileprivate static let deliverySockets = gauge("weir_delivery_sockets", "Sockets to receivers of events, unused ones included.")
+    fileprivate static let deliverySocketsLimit = gauge("weir_delivery_sockets_limit", "Sockets to receivers of events that there may be.")
     fileprivate static let droppedLines = counter("weir_log_lines_dropped_total", "Lines that the log had no room for.")
 }
 

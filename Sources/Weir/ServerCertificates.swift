@@ -2,8 +2,8 @@ import Locking
 import NIOSSL
 import Settings
 
-/// What TLS is served with: a certificate chain and its private key. They may be changed while the server runs: connections that are open keep what they
-/// were made with, new ones get what is current.
+/// What TLS is served with: a certificate chain and its private key. They may be changed while the server runs: connections that are open keep
+/// what they were made with, new ones get what is current.
 ///
 /// Threads: any thread may ask for the context or change the pair at any time.
 final class ServerCertificates: Sendable {

@@ -3,35 +3,48 @@ import FoundationEssentials
 import Settings
 import Store
 
-/// Shows the instances of a deployment, which of them live, and what waits.
+/// Shows the instances of a deployment, which of them live, what waits, and who is near a limit.
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "List the instances and the work that waits, beside the instances that run.",
-        discussion: ConfigurationFlags.discussion)
+        commandName: "status", abstract: "List the instances, the work that waits and who is near a limit, beside the instances that run.",
+        discussion: """
+            An instance's connections and open files are read from its page /metrics: of those that tell their instance-address, and of the one \
+            that runs here with the same configuration. Who has used four fifths of a limit is near it.
+
+            \(ConfigurationFlags.discussion)
+            """)
 
     @OptionGroup(title: "Configuration")
     var flags: ConfigurationFlags
 
     func run() async throws {
-        try await Deployment.open(flags) { deployment, _ in
+        try await Deployment.open(flags) { deployment, configuration in
             let instances = try await deployment.store.instances()
             let tasks = try await deployment.store.taskCounts()
             let schema = try await deployment.store.schema()
-            print(Self.table(instances))
+            let pages = await InstancePage.read(of: instances, configuration)
+            print(Self.table(instances, pages))
             print("instances alive: \(instances.count(where: \.isAlive)), serving the API: \(instances.count(where: \.servesControlPlane))")
             print("tasks waiting: \(tasks.waiting), overdue: \(tasks.overdue)")
             if let schema { print("schema version: \(schema.version), for programs of \(schema.oldestCompatible) or newer") }
+            let near = try await NearLimits.find(in: deployment.store, configuration, pages)
+            print("near a limit: \(near.isEmpty ? "nobody" : "\(near.count)")")
+            if !near.isEmpty { print(TextTable(["WHAT", "WHOSE", "USED", "ALLOWED"], near.map(\.row)).text) }
         }
     }
 
-    private static func table(_ instances: [InstanceRecord]) -> String {
-        let heads = ["INSTANCE", "HOST", "PID", "VERSION", "SCHEMA", "ROLES", "STATUS", "STARTED", "SEEN", "REQUESTS/S", "LEASED"]
+    private static func table(_ instances: [InstanceRecord], _ pages: [String: InstancePage]) -> String {
+        let heads = [
+            "INSTANCE", "HOST", "PID", "VERSION", "SCHEMA", "ROLES", "STATUS", "STARTED", "SEEN", "REQUESTS/S", "LEASED", "CONNECTIONS",
+            "FILES",
+        ]
         let rows = instances.map { instance in
             [
                 instance.id, instance.host, "\(instance.processID)", instance.version, "\(instance.schemaVersion)", instance.roles,
                 instance.isAlive || instance.status == .stopped ? instance.status.rawValue : "SILENT",
                 Date(timeIntervalSince1970: Double(instance.startedAt) / 1000).formatted(.iso8601),
                 "\(instance.heartbeatAge / 1000) s ago", "\(instance.requestsPerSecond)", "\(instance.leasedTasks)",
+                pages[instance.id]?.text(.connections) ?? "-", pages[instance.id]?.text(.files) ?? "-",
             ]
         }
         return TextTable(heads, rows).text

@@ -1,8 +1,14 @@
 public import ControlPlane
 public import Logging
+public import Prometheus
 import SQL
 public import ServiceLifecycle
 public import Store
+
+extension Family {
+    fileprivate static let limit = gauge("weir_outbox_limit", "Events of one account that may wait for their destinations.")
+    fileprivate static let full = gauge("weir_outbox_full_accounts", "Accounts of which so many wait: their changes are refused.")
+}
 
 /// Counts what waits in the outbox, about every two seconds, so that changes are refused in time and admitted again.
 ///
@@ -12,10 +18,13 @@ public struct OutboxWatch: Service {
     private let outbox: Outbox
     private let logger: Logger
 
-    public init(store: Store, outbox: Outbox, logger: Logger) {
+    /// The watch over the outbox of a store, shown in a registry.
+    public init(store: Store, outbox: Outbox, registry: Registry, logger: Logger) {
         self.store = store
         self.outbox = outbox
         self.logger = logger
+        registry.read(.limit) { Double(outbox.limit) }
+        registry.read(.full) { Double(outbox.refusedAccounts.count) }
     }
 
     /// Counts until the process is asked to stop.

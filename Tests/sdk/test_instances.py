@@ -1,6 +1,7 @@
 """Several instances on one Postgres: that they know of each other, share the rates out, work in roles, and leave in order."""
 
 import re
+import socket
 import threading
 import time
 import urllib.error
@@ -13,12 +14,12 @@ from deployment import run_weir, until
 
 def status(server):
     """What `weir status` prints: rows by process id, and the lines below them."""
-    done = run_weir("status", "--data-dir", server.folder, *server.database.flags)
+    done = run_weir("status", "--data-dir", server.folder, *server.database.flags, "--port", server.port, *server.flags)
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    heads = lines[0].split()
-    rows = [dict(zip(heads, re.split(r"  +", line.strip()))) for line in lines[1:] if not line.startswith(("instances", "tasks", "schema"))]
-    return {int(row["PID"]): row for row in rows}, "\n".join(line for line in lines[1:] if line.startswith(("instances", "tasks", "schema")))
+    table, mark, rest = done.stdout.partition("instances alive")
+    heads, *lines = table.splitlines()
+    rows = [dict(zip(heads.split(), re.split(r"  +", line.strip()))) for line in lines]
+    return {int(row["PID"]): row for row in rows}, mark + rest
 
 
 def page(server, path):
@@ -34,7 +35,10 @@ def test_status_lists_the_instances(deployments):
     pid = first.process.pid
     rows, rest = until(lambda: (s := status(first))[0] and s, "the instance is listed")
     assert rows[pid]["STATUS"] == "RUNNING" and rows[pid]["ROLES"] == "control,worker"
-    assert "serving the API: 1" in rest and "tasks waiting: 0, overdue: 0" in rest
+    assert "serving the API: 1" in rest and "tasks waiting: 0, overdue: 0" in rest and rest.endswith("near a limit: nobody\n")
+    for column in ("CONNECTIONS", "FILES"):
+        used, allowed = rows[pid][column].split(" of ")
+        assert 0 < int(used) < int(allowed)
     if deployments.engine == "postgres":
         second = deployments.beside(first, "--roles", "worker")
         until(lambda: second.process.pid in status(first)[0], "the second is listed")
@@ -45,6 +49,51 @@ def test_status_lists_the_instances(deployments):
         assert status(first)[0][second.process.pid]["STATUS"] == "STOPPED"
     first.terminate()
     assert status(first)[0][pid]["STATUS"] == "STOPPED"
+
+
+def test_status_tells_who_is_near_a_limit(deployments):
+    """From four fifths of it on: events that wait, streams, channels, destinations, and an instance's connections."""
+    server = deployments.server("--stream-quota", "5", "--channel-quota", "5", "--destination-limit", "5", "--outbox-limit", "10",
+                                "--connections", "40", "--delivery-networks", "127.0.0.0/8", "--delivery-allow-http", "true")
+    other = server.key("--account", "999988887777")
+    with server.sender() as sender, server.sender(other) as second:
+        for number in range(4):
+            for caller, count in ((sender, 4), (second, 3)):
+                if number < count:
+                    assert caller.call("/createStream", {"StreamName": f"s{number}"}).status == 200
+                    assert caller.call("/createSignalingChannel", {"ChannelName": f"c{number}"}).status == 200
+        assert "CREATING" not in until(lambda: settled(sender), "all are ACTIVE")
+        near = near_limits(server)
+        assert sorted((what, whose, used, allowed) for what, whose, used, allowed in near) == [
+            ("channels", "123456789012 in us-east-1", "4", "5"), ("streams", "123456789012 in us-east-1", "4", "5")]
+        for number in range(4):
+            configuration = {"DestinationConfig": {"Uri": f"http://127.0.0.1:9/{number}"}, "Status": "ENABLED"}
+            changed = sender.call("/updateNotificationConfiguration", {"StreamName": f"s{number}", "NotificationConfiguration": configuration})
+            assert changed.status == 200, changed.body
+        while len([row for row in near_limits(server) if row[0] == "events that wait"]) == 0:
+            assert sender.call("/tagStream", {"StreamName": "s0", "Tags": {"a": "b"}}).status == 200
+        near = {what: (whose, used, allowed) for what, whose, used, allowed in near_limits(server)}
+        assert near["notification destinations"] == ("123456789012 in us-east-1", "4", "5")
+        whose, used, allowed = near["events that wait"]
+        assert whose == "123456789012" and int(used) >= 8 and allowed == "10"
+        held = [socket.create_connection(("127.0.0.1", server.port), source_address=(f"127.0.0.{number // 10 + 2}", 0)) for number in range(31)]
+        try:
+            row = until(lambda: [row for row in near_limits(server) if row[0] == "connections"], "its connections are near their limit")[0]
+            assert row[1].startswith("instance ") and int(row[2]) >= 32 and row[3] == "40"
+        finally:
+            for connection in held:
+                connection.close()
+
+
+def settled(sender):
+    answer = sender.call("/listStreams", {}).body.decode() + sender.call("/listSignalingChannels", {}).body.decode()
+    return "CREATING" not in answer and answer
+
+
+def near_limits(server):
+    """The rows of `weir status` below the number of those who are near a limit."""
+    _, _, rows = status(server)[1].partition("near a limit: ")
+    return [tuple(re.split(r"  +", line.strip())) for line in rows.splitlines()[2:]]
 
 
 def test_endpoints_lead_to_instances(postgres_deployments):
