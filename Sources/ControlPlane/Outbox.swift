@@ -8,7 +8,8 @@ public import Store
 ///
 /// Threads: any task may use it at any time.
 public final class Outbox: Sendable {
-    private let limit: Int64
+    /// Events of one account that may wait.
+    public let limit: Int64
     private let full = Lock<Set<String>>([])
 
     /// An outbox in which `limit` events of each account may wait.
@@ -18,7 +19,7 @@ public final class Outbox: Sendable {
 
     /// Counts what waits, no further than to the limit. Between two counts changes are admitted, or refused, as the last one says.
     public func count(in store: Store) async throws(DatabaseError) {
-        let full = try await store.accountsWithWaitingEvents(atLeast: limit)
+        let full = Set(try await store.waitingEventsOfAccounts(atLeast: limit, countedTo: limit).keys)
         self.full.withLock { $0 = full }
     }
 

@@ -8,7 +8,7 @@ struct Page<Record: Sendable>: Sendable {
 }
 
 extension Call {
-    /// At most `limit` records after the place that `nextToken` holds. `read` answers those after a name, in the order of their names.
+    /// At most `limit` records after the place that `nextToken` holds. `read` returns those after a name, in the order of their names.
     func page<Record>(
         _ limit: Int, nextToken: String?, filter: String, name: KeyPath<Record, String>,
         _ read: (Store, _ after: String?, _ limit: Int) async throws(Store.Failure) -> [Record]

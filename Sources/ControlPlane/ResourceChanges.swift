@@ -1,4 +1,5 @@
 import Contract
+import FoundationEssentials
 import Identity
 import Store
 
@@ -102,10 +103,13 @@ extension Call {
         case .created(let arn):
             plane.committed(.task)
             return arn
-        case .nameInUse:
+        case .nameInUse(let found):
+            // Whoever repeats a call whose answer was lost sees by the time whether it was this call that made it.
+            let since = found?.creationTime.map { ", since " + Date(timeIntervalSince1970: Double($0) / 1000).formatted(.iso8601) } ?? ""
             throw OperationError(
                 .resourceInUse,
-                "The \(kind) \(key.name) already exists in this account and region. A deleted \(kind)'s name is free once it is gone.")
+                "The \(kind) \(key.name) already exists in this account and region\(since). A deleted \(kind)'s name is free once it is gone."
+            )
         case .quotaReached:
             let code: ErrorCode =
                 switch key.kind {

@@ -15,7 +15,7 @@ struct Backoff: Sendable {
         return max(Int64.random(in: 0...longest), min(total / 2 - elapsed, longest))
     }
 
-    /// What the wait after an attempt is at most.
+    /// The longest wait after an attempt.
     private func longest(_ attempt: Int64) -> Int64 {
         // Beyond so many doublings it is the last in any case.
         min(first << min(attempt - 1, 30), last)

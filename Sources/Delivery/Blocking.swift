@@ -31,7 +31,7 @@ func runBlocking<Value: Sendable>(
     return try result.get()
 }
 
-/// The first of several answers, for the one who waits for it.
+/// Passes the first of several results on to the one task that waits.
 ///
 /// Threads: any may use it at any time.
 private final class FirstAnswer<Value: Sendable>: Sendable {
@@ -44,7 +44,7 @@ private final class FirstAnswer<Value: Sendable>: Sendable {
 
     private let state = Lock(State.open)
 
-    /// Called once. Resumes the continuation with the first answer, perhaps at once.
+    /// Called once. Resumes the continuation with the first result, at once where it is there.
     func wait(_ continuation: CheckedContinuation<Value, Never>) {
         let given: Value? = state.withLock { state in
             if case .given(let value) = state {

@@ -31,12 +31,12 @@ public enum CloudEvent {
         return writer.bytes
     }
 
-    /// Whose events these are: of an account in a region or, where an event is about neither, of the deployment.
+    /// The source of the event: an account in a region or, where the event is about neither, the deployment.
     static func source(of event: Event) -> String {
         event.account.isEmpty ? "urn:weir:kinesisvideo" : "urn:weir:kinesisvideo:\(event.region):\(event.account)"
     }
 
-    /// What is not known, or does not apply, is left out.
+    /// Members whose value is unknown or does not apply are left out.
     private static func writeData(of event: Event, _ writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("resourceARN", event.resourceARN)

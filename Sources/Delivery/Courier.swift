@@ -5,10 +5,10 @@ public import Store
 
 /// Brings events to their destinations, each at least once, those of one resource in order.
 ///
-/// Any number of instances may do so at once. Each claims queues, the events of one resource for one destination, for the time of a lease; what
-/// one of them was at when it died is sent again by another once the lease has ended, under the same id.
+/// Any number of instances may do so at once. Each claims queues (the events of one resource for one destination) for the time of a lease. Where an
+/// instance dies, another sends the rest again once the lease has ended, under the same ids.
 ///
-/// `CourierMachine` decides; this does what it says, and tells it what came of it. `docs/events-delivery.md` shows how.
+/// `CourierMachine` decides; the courier carries its actions out and feeds their results back. `docs/events-delivery.md` shows how.
 ///
 /// Threads: one task runs it; any may call `hint()` at any time.
 public final class Courier: Service {
@@ -42,12 +42,15 @@ public final class Courier: Service {
         (hints, hinting) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
+    /// Sockets to receivers that are open, unused ones included.
+    public var sockets: Int { sender.sockets }
+
     /// Says that events may wait. Without it they are found within a second.
     public func hint() { hinting.yield() }
 
-    /// Delivers until the process is asked to stop. What is in flight then has a moment to arrive; what has not is given back.
+    /// Delivers until the process is asked to stop. Attempts in flight then have a moment to end; the rest of the leased events is given back.
     ///
-    /// Where its task is cancelled, all of that ends at once: what was sent and is not written down is sent again after its lease.
+    /// Where its task is cancelled, everything ends at once: events that were sent but not written down are sent again after their lease.
     public func run() async throws {
         await withGracefulShutdownHandler {
             // Two groups: what is to be written down must not be cancelled with the attempts that it tells of. The inner group ends first, once the
@@ -106,7 +109,7 @@ public final class Courier: Service {
 
     // MARK: Finding work
 
-    /// Looks after each hint. Changes come in thousands a second; looking once for a handful of them is enough.
+    /// Looks for events after each hint. Changes come in thousands a second: one look serves a handful of them.
     private func look() async {
         for await _ in hints {
             await trying { () async throws(DatabaseError) in self.input.yield(.due(try await self.store.dueDestinations())) }
@@ -162,8 +165,8 @@ public final class Courier: Service {
 
     // MARK: Writing down
 
-    /// Writes down what became of queues: together the first time, else one after the other until one fails. The one that failed is the last to
-    /// be tried again.
+    /// Writes the outcome of queues: together the first time, else one after the other until one fails. The failed one comes last when they are
+    /// tried again.
     private func write(_ queues: [UnwrittenQueue], isFirstTry: Bool, after pause: Duration) async -> Input {
         if pause > .zero { try? await Task.sleep(for: pause) }
         if isFirstTry, queues.count > 1 { return await writeTogether(queues) }
@@ -203,7 +206,8 @@ public final class Courier: Service {
 
     // MARK: Upkeep
 
-    /// About once a minute: destinations that have failed for too long, those that no stream names any more, and what waits for none.
+    /// About once a minute: pauses destinations that have failed for too long, removes those that no stream names any more, and ends deliveries whose
+    /// destination is gone.
     private func keepUp() async {
         while await pause(milliseconds: pace.upkeepInterval) {
             await trying { () async throws(DatabaseError) in
@@ -216,7 +220,7 @@ public final class Courier: Service {
         }
     }
 
-    /// Milliseconds that nothing is made to wait for longer: by a back-off, a receiver's Retry-After or a lease.
+    /// The longest wait in milliseconds, whether by a back-off, a receiver's Retry-After or a lease.
     private var longestWait: Int64 { max(pace.backoff.last, RetryAfter.longest, lease) }
 
     /// Pauses destinations that have failed for too long, and tells so.
@@ -232,7 +236,7 @@ public final class Courier: Service {
 
     // MARK: Odds and ends
 
-    /// Tries something at the database; where it fails, the machine is told.
+    /// Asks the database for something; a failure goes to the machine.
     private func trying(_ body: () async throws(DatabaseError) -> Void) async {
         do throws(DatabaseError) { try await body() } catch { databaseFailed(error) }
     }

@@ -15,14 +15,14 @@ struct CourierMachine {
         case claimed(String, [ClaimedQueue])
         case attempted(String, Int, AttemptResult, took: Duration)
         case demandWritten(FinishedQueue)
-        /// Queues were tried to be written down. Those in `failed` were not, the first to be tried again first.
+        /// Queues were to be written. Those in `failed` could not be, in the order in which to try again.
         case written([WrittenQueue], failed: [UnwrittenQueue])
         case noted
-        /// The database did not do as it was asked, besides.
+        /// Something else could not be read or written.
         case databaseFailed(String)
         /// The process is asked to stop.
         case stop
-        /// What is in flight had the time that it may take.
+        /// The grace for attempts in flight is over.
         case graceEnded
     }
 
@@ -170,7 +170,7 @@ struct CourierMachine {
         }
     }
 
-    /// How a destination failed is worth remembering for a while, but not for ever.
+    /// Forgets after a while how a destination failed.
     private mutating func forgetIdle() {
         guard destinations.count >= 1000 else { return }
         destinations = destinations.filter { !$0.value.isIdle }
@@ -203,7 +203,7 @@ struct CourierMachine {
 
     // MARK: Writing
 
-    /// Has queues written down: at once where nothing is being written, else once enough have come together.
+    /// Begins to write queues: at once where no write is under way, else once enough have gathered.
     private mutating func write() -> [Action] {
         var actions: [Action] = []
         while !unwritten.isEmpty, writes == 0 || (unwritten.count >= pace.queuesPerWrite && writes < pace.writes) {
@@ -215,8 +215,7 @@ struct CourierMachine {
         return actions
     }
 
-    /// Has queues that could not be written down tried again. Those that were tried often enough are left to the end of their lease: what was
-    /// delivered is sent again then.
+    /// Tries to write queues again. After enough tries a queue is left to the end of its lease, and its delivered events are sent again.
     private mutating func retry(_ failed: [UnwrittenQueue], at now: Moment) -> [Action] {
         let limit =
             switch phase {
@@ -255,7 +254,7 @@ extension UnwrittenQueue {
 }
 
 extension DestinationRecord {
-    /// Whose share of the places its attempts count towards: an operator's subscriptions have none.
+    /// The account whose share of the places its attempts take; nil for an operator's subscription.
     fileprivate var sharingAccount: String? {
         switch origin {
         case .stream: account

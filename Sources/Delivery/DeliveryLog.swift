@@ -1,6 +1,6 @@
 import Store
 
-/// A line for the log: what is said of destinations, at most so often.
+/// A line of the log about destinations.
 struct LogLine: Sendable, Equatable {
     enum Level: Sendable {
         case notice
@@ -13,8 +13,8 @@ struct LogLine: Sendable, Equatable {
     var metadata: [String: String] = [:]
 }
 
-/// Which lines about destinations are worth writing: of each account at most one in an interval says that destinations fail, and one that they
-/// take events again. A line says how many it stands for, and names the first.
+/// Chooses the lines about destinations: for each account and interval at most one says that destinations fail, and one that they take events
+/// again. A line says how many it stands for, and names the first.
 struct DeliveryLog {
     typealias Moment = ContinuousClock.Instant
 
@@ -45,7 +45,7 @@ struct DeliveryLog {
         let subject: Subject
     }
 
-    /// What was reported since the last line of a kind.
+    /// The reports since the last line of a kind.
     private struct Held {
         var writtenAt: Moment
         var count = 0
@@ -72,7 +72,7 @@ struct DeliveryLog {
         return kind.subject.line(metadata)
     }
 
-    /// Returns the lines whose interval is over, and forgets what there is no line of.
+    /// Returns the lines whose interval is over, and forgets accounts without reports.
     mutating func flush(at now: Moment) -> [LogLine] {
         held.keys.compactMap { flush(at: now, $0) }
     }

@@ -22,6 +22,8 @@ public struct DeliverySettings: Sendable {
     public var snsCredentials: Credentials?
     /// What receivers are reached through.
     public var proxy: OutgoingProxy
+    /// Sockets that are open at once, those that wait for their next use included.
+    public var mostSockets = 640
 
     public init(
         networks: AddressPolicy, allowsHTTP: Bool, caFile: String?, timeout: Duration, attempts: Int64, pauseAfter: Int64,
@@ -38,7 +40,7 @@ public struct DeliverySettings: Sendable {
         self.proxy = proxy
     }
 
-    /// What keeps events from being delivered at all. The text is for operators.
+    /// Why no event can be delivered. The text is for operators.
     public struct Fault: Error, CustomStringConvertible {
         public let description: String
     }
@@ -54,7 +56,7 @@ public struct DeliverySettings: Sendable {
             }
             guard !roots.isEmpty else { throw Fault(description: "delivery-ca-file: \(caFile) holds no certificate") }
         }
-        return HTTPTransport(policy: networks, allowsHTTP: allowsHTTP, trustRoots: roots, proxy: proxy)
+        return HTTPTransport(policy: networks, allowsHTTP: allowsHTTP, trustRoots: roots, mostSockets: mostSockets, proxy: proxy)
     }
 }
 

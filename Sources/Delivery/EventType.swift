@@ -1,7 +1,7 @@
 import Contract
 import Store
 
-/// What can be told of, by the name that follows `weir.kinesisvideo.` in the type of an event.
+/// The types of events, by the name that follows `weir.kinesisvideo.` in the type of an event.
 public struct EventType: Sendable, Hashable {
     public let name: String
     /// What has happened.

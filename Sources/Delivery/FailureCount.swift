@@ -1,4 +1,4 @@
-/// How many attempts at a destination have failed since the last that succeeded, and what of it is not written down yet.
+/// Counts the attempts at a destination that have failed since the last success, and keeps what is not written down yet.
 struct FailureCount {
     /// What is to be written down.
     struct Note: Sendable, Equatable {
@@ -26,7 +26,7 @@ struct FailureCount {
     /// Whether nothing has arrived for a while.
     var isFailing: Bool { inARow >= pace.toleratedFailures }
 
-    /// Takes in what was written down a moment ago, perhaps by another instance. That nothing fails may be outdated already, and is not believed.
+    /// Takes in what was read from the database. Failures count; that there are none may be outdated, and does not.
     mutating func learn(known failures: Int64) {
         if failures > 0 { isKnownToFail = true }
     }

@@ -1,6 +1,6 @@
 import Contract
 
-/// What the topic of a stream is told of a fragment that a producer has tagged for it. Developer guide, "Getting started with notifications".
+/// The notification of a fragment that a producer has tagged for the stream's topic. Developer guide, "Getting started with notifications".
 public struct FragmentNotification: Sendable {
     public var streamARN: String
     public var fragmentNumber: String

@@ -1,8 +1,8 @@
-/// How much a courier does at once, and how often it looks. Operators have no say in it; tests do.
+/// How much a courier does at once, and how often it looks. Only tests change it.
 struct Pace: Sendable {
     /// Attempts in flight at once, and with them the sockets that they use.
     var attempts = 384
-    /// Of those, the ones that only a destination without any attempt in flight may begin, so that receivers that hang leave room for others.
+    /// The part of them that is kept for destinations without any attempt in flight, so that receivers that hang leave room for others.
     var attemptsForFirsts: Int { attempts / 4 }
     /// Attempts in flight at once for all destinations that the streams of one account name.
     var attemptsPerAccount = 96
@@ -10,7 +10,7 @@ struct Pace: Sendable {
     var attemptsPerDestination = 32
     /// The same while the destination fails.
     var attemptsPerFailingDestination = 4
-    /// A destination fails after so many failures in a row: one now and then is no reason to slow down.
+    /// Failures in a row after which a destination counts as failing: one now and then is no reason to slow down.
     var toleratedFailures = 8
     /// Queues of a destination that are leased besides those in flight, as long as it is quick: they wait for their turn or to be written down.
     var queuesAhead = 224
@@ -22,9 +22,9 @@ struct Pace: Sendable {
     var eventsPerQueue = 16
     /// Queues that are written down by one batch.
     var queuesPerWrite = 128
-    /// Batches that write queues down at once. More than one only where queues wait for it: the more come together, the less each costs.
+    /// Batches that write queues at the same time. A second one begins only while queues wait: the more share a batch, the less each costs.
     var writes = 4
-    /// How often a queue is tried to be written down, at first in a batch.
+    /// How often a queue is tried to be written; the first time in a batch with others.
     var writeAttempts = 4
     /// Before the third of those, and twice that before the fourth.
     var writePause = Duration.milliseconds(200)
@@ -34,13 +34,13 @@ struct Pace: Sendable {
     var rest = Duration.milliseconds(5)
     /// Between two looks after destinations that fail or are gone, in milliseconds.
     var upkeepInterval = 45_000...75_000
-    /// How long no stream has named a destination that is not kept any more, in milliseconds. Longer than any change takes to be seen.
+    /// Milliseconds after which a destination that no stream names is removed. Longer than any change takes to be seen.
     var unusedAge: Int64 = 10 * 60 * 1000
     /// Between two times that the failures of a destination are written down.
     var noteInterval = Duration.seconds(1)
     /// Between two lines of the log about the failing destinations of one account.
     var reportInterval = Duration.seconds(60)
-    /// How long what is in flight may take to arrive when the courier stops.
+    /// The grace for attempts in flight when the courier stops.
     var grace = Duration.seconds(2)
     var backoff = Backoff()
 }

@@ -1,11 +1,11 @@
 import Locking
 public import Store
 
-/// What a webhook shows its receiver besides the event.
+/// The secrets and headers of a webhook.
 public struct WebhookCredentials: Sendable {
-    /// What it is signed with, the newest first.
+    /// The active secrets, the newest first.
     public let secrets: [WebhookSecret]
-    /// What an operator adds.
+    /// The headers that an operator adds.
     public let headers: [WebhookHeader]
 
     public init(secrets: [WebhookSecret], headers: [WebhookHeader] = []) {

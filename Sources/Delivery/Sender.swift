@@ -2,14 +2,14 @@ import FoundationEssentials
 import Locking
 import Store
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 enum AttemptResult: Sendable {
     /// It arrived, with an HTTP status where there is one.
     case delivered(status: Int?, excerpt: [UInt8])
     case failed(Failure)
-    /// There was none, for a reason that is no fault of the receiver.
+    /// No attempt was made, for a reason that is no fault of the receiver.
     case unsent(String)
-    /// It was ended before its time, since the courier stops.
+    /// The attempt was cut off, since the courier stops.
     case cutShort
 
     struct Failure: Sendable {
@@ -120,6 +120,9 @@ final class Sender: Sendable {
             return sink
         }
     }
+
+    /// Sockets that are open, unused ones included.
+    var sockets: Int { transport.sockets }
 
     /// Ends all connections.
     func close() async {

@@ -10,7 +10,7 @@ struct Post: Sendable {
     let isTrusted: Bool
 }
 
-/// What of an answer matters.
+/// The part of an answer that counts.
 struct PostAnswer: Sendable {
     let status: Int
     /// The header `Retry-After`.
@@ -32,6 +32,9 @@ struct PostAnswer: Sendable {
 protocol Transport: Sendable {
     /// - Throws: Where no head of an answer came within `limit`, or the target may not be connected to.
     func post(_ request: Post, within limit: Duration) async throws(DeliveryFault) -> PostAnswer
+
+    /// Sockets that are open, unused ones included.
+    var sockets: Int { get }
 
     /// Ends all connections; nothing is posted afterwards.
     func close() async

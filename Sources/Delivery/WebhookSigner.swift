@@ -2,7 +2,7 @@ import Crypto
 import FoundationEssentials
 import Signing
 
-/// What a receiver of webhooks knows them by: 32 random bytes.
+/// The secret that a webhook is signed with: 32 random bytes.
 public struct WebhookSecret: Sendable, Hashable, CustomStringConvertible, CustomReflectable {
     let bytes: [UInt8]
 

@@ -70,7 +70,7 @@ public struct AccessKeys: Sendable {
         }
     }
 
-    /// Makes a key for an account, or for one thing of it, and answers it: the secret cannot be read again later.
+    /// Makes a key for an account, or for one thing of it, and returns it: the secret cannot be read again later.
     public func create(account: String, thingARN: String? = nil, description: String) async throws -> AccessKey {
         let key = AccessKey.random(account: account, thingARN: thingARN)
         guard try await add(key, description: description, unlessFact: nil) else {
@@ -79,7 +79,7 @@ public struct AccessKeys: Sendable {
         return key
     }
 
-    /// Adds the deployment's first key unless it ever had one; answers whether it was added.
+    /// Adds the deployment's first key unless it ever had one; returns whether it was added.
     public func addFirst(_ key: AccessKey) async throws -> Bool {
         try await add(key, description: "made by the first start", unlessFact: Self.firstKeyFact)
     }
@@ -94,7 +94,7 @@ public struct AccessKeys: Sendable {
         try await store.accessKeys()
     }
 
-    /// Keeps a key from signing anything more; answers whether there is one of this id.
+    /// Keeps a key from signing anything more; returns whether there is one of this id.
     public func disable(_ id: String) async throws(DatabaseError) -> Bool {
         try await store.disableAccessKey(id)
     }

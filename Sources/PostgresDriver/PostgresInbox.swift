@@ -201,8 +201,8 @@ final class PostgresInbox: Sendable {
         next?.signal()
     }
 
-    /// Notes that an attempt to connect failed. Where no other connection is up, and none was lost shortly before, requests that wait and requests that
-    /// come fail at once.
+    /// Notes that an attempt to connect failed. Where no other connection is up, and none was lost shortly before, requests that wait and
+    /// requests that come fail at once.
     ///
     /// - Returns: Whether an outage begins with it. Before the first connection none does: the start reports that failure itself.
     func connectionFailed(_ error: DatabaseError) -> Bool {

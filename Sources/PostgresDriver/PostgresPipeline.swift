@@ -2,7 +2,7 @@ internal import SQL
 
 /// The books of one connection in pipeline mode: what has to be sent for a piece of work, and whose each arriving result is.
 ///
-/// A value without I/O: it is told what happened and answers what to do. libpq reports, for everything sent, in order, one
+/// A value without I/O: it is told what happened and returns what to do. libpq reports, for everything sent, in order, one
 /// result and one separator (NULL), then for the Sync that ends a piece of work one result without a separator. After an
 /// error, the rest up to the Sync is reported as aborted.
 struct PostgresPipeline {
@@ -82,7 +82,7 @@ struct PostgresPipeline {
     /// Nothing more is expected from the server.
     var isDrained: Bool { head == entries.count }
 
-    /// Enters a piece of work under a number and answers what has to be sent for it.
+    /// Enters a piece of work under a number and returns what has to be sent for it.
     mutating func add(_ work: PostgresWork, as owner: Int) throws(DatabaseError) -> [Command] {
         if isDrained {
             entries.removeAll(keepingCapacity: true)
@@ -127,7 +127,7 @@ struct PostgresPipeline {
         return missing
     }
 
-    /// Takes note of what happened and answers what to do about it.
+    /// Takes note of what happened and returns what to do about it.
     mutating func receive(_ event: Event) -> [Action] {
         guard !isDrained else { return lose("the server answered what nobody asked") }
         switch event {
@@ -186,8 +186,8 @@ struct PostgresPipeline {
         return []
     }
 
-    // The session ends with this error, or a pooler raised it, after which nothing is certain. What the server had not begun never happened, and what it was busy with was rolled
-    // back, unless it was the commit. A pooler's word, though, says nothing about the server.
+    // The session ends with this error, or a pooler raised it, after which nothing is certain. What the server had not begun never happened, and
+    // what it was busy with was rolled back, unless it was the commit. A pooler's word, though, says nothing about the server.
     private mutating func end(_ failure: PostgresFailure) -> [Action] {
         guard failure.isFromServer else { return lose(failure.description) }
         if !entries[head].awaitsSync && entries[head].failure == nil {

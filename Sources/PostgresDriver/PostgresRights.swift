@@ -1,8 +1,8 @@
 public import SQL
 
 extension PostgresDatabase {
-    /// What the role lacks to serve from the schema, as `INSERT, DELETE on stream`; empty where it lacks nothing, or where there is no schema yet. The
-    /// schema is the one that `schema_migration` is in, with all tables of that one's owner. Makes a connection of its own, as
+    /// What the role lacks to serve from the schema, as `INSERT, DELETE on stream`; empty where it lacks nothing, or where there is no schema
+    /// yet. The schema is the one that `schema_migration` is in, with all tables of that one's owner. Makes a connection of its own, as
     /// `migrationConnection` does.
     public func missingRights() throws(DatabaseError) -> [String] {
         var missing: [String] = []

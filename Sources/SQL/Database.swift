@@ -2,10 +2,10 @@
 ///
 /// Threads: any task may call any method at any time.
 public protocol Database: Sendable {
-    /// Runs one statement that changes nothing, outside any transaction, and answers its rows. A lost connection is tried again once.
+    /// Runs one statement that changes nothing, outside any transaction, and returns its rows. A lost connection is tried again once.
     func read<Output>(_ statement: Statement<Output>, _ arguments: [SQLValue]) async throws(DatabaseError) -> [Output]
 
-    /// Runs a batch as one transaction, durably: once it answers, the change survives the loss of the process and of the machine's power.
+    /// Runs a batch as one transaction, durably: once it returns, the change survives the loss of the process and of the machine's power.
     /// A batch is never sent twice; where its outcome cannot be known, `outcomeUnknown` says so.
     func write(_ batch: Batch) async throws(DatabaseError) -> BatchResult
 }
@@ -18,7 +18,7 @@ public protocol MigrationConnection {
     /// Runs a script of statements separated by semicolons, without parameters.
     func execute(_ script: String) throws(DatabaseError)
 
-    /// Runs one statement without parameters and answers its rows.
+    /// Runs one statement without parameters and returns its rows.
     func query(_ sql: String) throws(DatabaseError) -> [Row]
 }
 

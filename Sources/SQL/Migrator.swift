@@ -60,7 +60,7 @@ public struct Migrator {
         compare(try applied(on: connection), engine: connection.engine)
     }
 
-    /// Applies what is missing, each migration in a transaction of its own, and answers the versions it applied. Any number of processes may
+    /// Applies what is missing, each migration in a transaction of its own, and returns the versions it applied. Any number of processes may
     /// call it at once: they take turns, and each migration is applied once. Throws where the state is `refused`.
     public func migrate(_ connection: any MigrationConnection) throws(DatabaseError) -> [Int64] {
         switch connection.engine {

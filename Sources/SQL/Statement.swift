@@ -36,7 +36,7 @@ public struct Statement<Output: Sendable>: Sendable {
     /// Reads one row, column after column.
     public let decode: @Sendable (inout Row) throws(DatabaseError) -> Output
 
-    /// A statement that answers rows.
+    /// A statement that returns rows.
     public init(_ name: String, _ sql: String, decode: @escaping @Sendable (inout Row) throws(DatabaseError) -> Output) {
         text = StatementText(name: name, sql: sql)
         self.decode = decode

@@ -3,9 +3,9 @@ public import SQL
 
 /// A SQLite file as Weir's database, for one process alone unless configured otherwise.
 ///
-/// The file is created with its owner's access only. A second process, or a second object, that opens the same file is refused.
-/// What `write` has returned survives the loss of power, unless configured otherwise. Reads see every batch whose write returned before they began. Where a file of
-/// the database was removed, renamed or replaced by another hand, everything fails until it is back.
+/// The file is created with its owner's access only. A second process, or a second object, that opens the same file is refused. What `write` has
+/// returned survives the loss of power, unless configured otherwise. Reads see every batch whose write returned before they began. Where a file
+/// of the database was removed, renamed or replaced by another hand, everything fails until it is back.
 ///
 /// Threads: any task may call any method at any time. Reads run in the caller's task on one of a few read-only connections; writes run
 /// on one thread, which commits those that wait as a group.

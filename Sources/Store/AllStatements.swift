@@ -3,8 +3,8 @@ public import SQL
 extension Store {
     /// Every statement there is, so that tests can prepare and explain each on both engines.
     public static let statements: [StatementText] =
-        [confirmStatement.text, ResourceStatements.lockUsage.text] + ResourceStatements.stream.all + ResourceStatements.channel.all
-        + StreamStatements.all + ChannelStatements.all + EdgeStatements.all + EventStatements.all + TaskStatements.all
-        + MutationStatements.all + AccessKeyStatements.all + InstanceStatements.all
+        [confirmStatement.text, ResourceStatements.lockUsage.text, ResourceStatements.usage.text] + ResourceStatements.stream.all
+        + ResourceStatements.channel.all + StreamStatements.all + ChannelStatements.all + EdgeStatements.all + EventStatements.all
+        + TaskStatements.all + MutationStatements.all + AccessKeyStatements.all + InstanceStatements.all
         + DestinationStatements.all + DeliveryStatements.all + ClockRepairStatements.all
 }

@@ -81,7 +81,8 @@ import Testing
                 #expect(inUse.code == .resourceInUse)
                 #expect(
                     inUse.publicMessage
-                        == "The channel door already exists in this account and region. A deleted channel's name is free once it is gone.")
+                        == "The channel door already exists in this account and region, since 2024-01-17T11:10:36Z. "
+                        + "A deleted channel's name is free once it is gone.")
             }
             let over = try await plane.refusal(.createSignalingChannel, #"{"ChannelName":"other"}"#)
             #expect(over.code == .accountChannelLimitExceeded)

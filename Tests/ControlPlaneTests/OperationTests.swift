@@ -76,7 +76,10 @@ import Testing
                 try plane.setStatus(status)
                 let inUse = try await plane.refusal(.createStream, #"{"StreamName":"gate"}"#)
                 #expect(inUse.code == .resourceInUse)
-                #expect(inUse.publicMessage.hasPrefix("The stream gate already exists in this account and region."))
+                #expect(
+                    inUse.publicMessage
+                        == "The stream gate already exists in this account and region, since 2024-01-17T11:10:36Z. "
+                        + "A deleted stream's name is free once it is gone.")
             }
             let over = try await plane.refusal(.createStream, #"{"StreamName":"other"}"#)
             #expect(over.code == .accountStreamLimitExceeded)

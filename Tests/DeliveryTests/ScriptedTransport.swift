@@ -33,6 +33,8 @@ final class ScriptedTransport: Transport {
     /// In the order in which they were begun, those that arrived included.
     var attempted: [Message] { state.withLock { $0.attempted } }
 
+    var sockets: Int { 0 }
+
     func delivered(to receiver: String) -> [Message] { delivered.filter { $0.receiver == receiver } }
 
     func post(_ request: Post, within limit: Duration) async throws(DeliveryFault) -> PostAnswer {

@@ -196,6 +196,24 @@ import Testing
         }
     }
 
+    @Test(arguments: Engine.allCases) func `what accounts have is counted by region, and read in pages`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            for (account, region, kind, name) in [
+                ("222222222222", "a-1", ResourceKind.stream, "s"), ("111111111111", "b-1", .channel, "c"),
+                ("111111111111", "a-1", .stream, "s"), ("111111111111", "a-1", .stream, "t"), ("111111111111", "a-1", .channel, "c"),
+            ] {
+                _ = try await store.createResource(ResourceKey(kind, account: account, region: region, name: name), .fresh())
+            }
+            var pages: [[AccountUsage]] = []
+            repeat { pages.append(try await store.usage(after: pages.last?.last, limit: 2)) } while pages.last?.count == 2
+            #expect(
+                pages.map { $0.map { "\($0.account) \($0.region) \($0.streams) \($0.channels)" } } == [
+                    ["111111111111 a-1 2 1", "111111111111 b-1 0 1"], ["222222222222 a-1 1 0"],
+                ])
+        }
+    }
+
     @Test(arguments: Engine.allCases) func `a creation that a constraint refuses leaves nothing`(_ engine: Engine) async throws {
         try await TestDatabase.with(engine) { database async throws in
             let store = Store(database.database)

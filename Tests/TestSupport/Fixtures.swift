@@ -37,11 +37,6 @@ extension ResourceKind {
     }
 }
 
-extension ResourceState {
-    /// The moment in which the ARN ends; nil where it ends in none.
-    public var creationTime: Int64? { arn.split(separator: "/").last.flatMap { Int64($0) } }
-}
-
 extension NewStream {
     /// A stream of this name, with a retention of 24 hours, as a call might ask for it.
     public static func named(

@@ -32,7 +32,8 @@ extension FetchEdgeConfigurations: Rule {
         return try waited?.get() ?? output
     }
 
-    /// Asks about once a second whether anything has changed, until there is something to tell, the time is over, nobody waits any more, or the instance is asked to stop.
+    /// Asks about once a second whether anything has changed, until there is something to tell, the time is over, nobody waits any more, or the
+    /// instance is asked to stop.
     private static func wait(
         until end: ContinuousClock.Instant, _ found: Output, seen: Int64?, _ input: Input, _ call: Call
     ) async throws(OperationError) -> Output {

@@ -20,7 +20,8 @@ enum PayloadRule: Sendable {
 ///    and the signature.
 ///
 /// `host` must be signed, but may have been signed without the port it was sent with, with a default port it was sent without, or without the
-/// brackets of an IPv6 address: official clients do the first and the last. A path that begins with two slashes may have been signed as it stands. Headers that were not signed are not covered; the date always is, being part of what is signed.
+/// brackets of an IPv6 address: official clients do the first and the last. A path that begins with two slashes may have been signed as it
+/// stands. Headers that were not signed are not covered; the date always is, being part of what is signed.
 ///
 /// Threads: a value may be used from any number of threads at once; copies share the cache of signing keys.
 struct SignatureVerifier: Sendable {

@@ -60,7 +60,7 @@ enum ChannelStatements {
         """,
         decode: arn)
 
-    /// Accepts that an ACTIVE channel stores its media in the stream $6, an ACTIVE stream that keeps media and that the batch has locked. The
+    /// Has an ACTIVE channel store its media in the stream $6, which is ACTIVE and keeps media, and which the batch has locked. The
     /// unique index `channel_media_storage_stream` refuses a second channel of one stream.
     static let enableMediaStorage = Statement(
         "channel.enable-media-storage",
@@ -74,7 +74,7 @@ enum ChannelStatements {
         """,
         decode: arn)
 
-    /// Accepts that an ACTIVE channel stores its media nowhere.
+    /// Has an ACTIVE channel store its media nowhere.
     static let disableMediaStorage = Statement(
         "channel.disable-media-storage",
         """

@@ -51,15 +51,15 @@ extension Store {
         return try await resourceChange(batch, guarded: updated, change, key)
     }
 
-    /// How the attempt to have a channel store its media in a stream ended.
+    /// The outcome of having a channel store its media in a stream.
     public enum MediaStorageChange: Sendable {
         case accepted
         case channelNotFound
         case streamNotFound
-        /// The channel is not ACTIVE, or the stream is not or keeps no media, or the channel stores its media in another stream. Both were read
+        /// The channel or the stream is not ACTIVE, or the stream keeps no media, or the channel stores its media in another stream. Both were read
         /// after the refusal.
         case refused(channel: ChannelRecord, stream: ResourceState)
-        /// The stream belongs to this channel already; nil where it has just been given free.
+        /// The stream belongs to the channel of this ARN; nil where that channel has just let go of it.
         case streamInUse(byChannelARN: String?)
     }
 

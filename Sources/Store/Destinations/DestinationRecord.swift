@@ -7,7 +7,7 @@ public struct DestinationRecord: Sendable, Hashable {
     public let kind: DestinationKind
     /// A URL, the ARN of a topic, the path of a file, or `-` for standard output.
     public let target: String
-    /// For a subscription, only the events of this account; nil for those of any. Else whose the streams are.
+    /// A subscription: only the events of this account, nil for any. A destination of streams: the streams' account.
     public let account: String?
     /// Where the streams are; nil for a subscription.
     public let region: String?
@@ -19,13 +19,13 @@ public struct DestinationRecord: Sendable, Hashable {
     public let statusReason: String?
     /// Milliseconds since the epoch, like all times here.
     public let createdAt: Int64
-    /// When the present row of failures began; nil where the last attempt succeeded, or there was none.
+    /// When the present run of failures began; nil where the last attempt succeeded, or there was none.
     public let failingSince: Int64?
     /// How many attempts have failed since the last that succeeded.
     public let failures: Int64
-    /// Of what is posted to a webhook; nil for that of CloudEvents.
+    /// The content type of what is posted to a webhook; nil for that of CloudEvents.
     public let contentType: String?
-    /// Further headers of what is posted, encrypted under the deployment's master key; nil where there are none.
+    /// More headers of what is posted, encrypted under the deployment's master key; nil where there are none.
     public let headersSealed: String?
     /// Events that wait, at most so many as were counted.
     public let pending: Int64

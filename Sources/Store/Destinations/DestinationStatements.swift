@@ -45,7 +45,7 @@ enum DestinationStatements {
         VALUES ($1, 'SUBSCRIPTION', $2, $3, $4, NULL, $5, $6, 'ACTIVE', now_ms(), 0, 0, $7, $8)
         """)
 
-    /// The destination $5 of the stream that has just been configured, unless it is there.
+    /// Adds the destination $5 of the stream that was just configured, unless it exists.
     static let insertForStream = Statement<Void>(
         "destination.insert-for-stream",
         """
@@ -55,7 +55,7 @@ enum DestinationStatements {
         ON CONFLICT (id) DO UPDATE SET used_at = excluded.used_at
         """)
 
-    /// A row if a stream of the account $1 in the region $2 may name the destination $3, where an account may have $4.
+    /// One row if a stream of the account $1 in the region $2 may name the destination $3; an account may have $4.
     static let room = Statement(
         "destination.room",
         """
@@ -88,7 +88,7 @@ enum DestinationStatements {
             AND (SELECT delivery_queue.resource_arn FROM delivery_queue WHERE delivery_queue.destination_id = destination.id LIMIT 1) IS NULL
         """)
 
-    /// Who names a destination that was disabled wants to have it again.
+    /// Enables a disabled destination that a stream names again.
     static let enableForStream = Statement<Void>(
         "destination.enable-for-stream",
         """
@@ -117,7 +117,7 @@ enum DestinationStatements {
         row throws(DatabaseError) in try row.text()
     }
 
-    /// What became of attempts: with $2 some succeeded, and after the last of those $3 failed.
+    /// Records attempts: some succeeded where $2 is 1, and $3 failed after the last success.
     static let note = Statement<Void>(
         "destination.note",
         """
@@ -135,11 +135,11 @@ enum DestinationStatements {
         UPDATE destination SET retry_at = now_ms() + CAST($2 AS BIGINT) WHERE id = $1 AND retry_at < now_ms() + CAST($2 AS BIGINT)
         """)
 
-    /// Sends again now where nothing was to be sent for longer than $1 milliseconds from now.
+    /// Ends the quiet of destinations that were to be quiet for more than $1 milliseconds from now.
     static let releaseLate = Statement<Void>(
         "destination.release-late", "UPDATE destination SET retry_at = 0 WHERE retry_at > (SELECT now_ms()) + CAST($1 AS BIGINT)")
 
-    /// Those that have done nothing but fail, from the first failure to the last, for $1 milliseconds.
+    /// The destinations whose attempts all failed, from the first failure to the last, for $1 milliseconds.
     static let failing = Statement(
         "destination.failing",
         """
@@ -148,7 +148,7 @@ enum DestinationStatements {
         """,
         decode: record)
 
-    /// Pauses the destination $1, by the change $3, if it still is one of those.
+    /// Pauses the destination $1, by the change $3, if its attempts still all fail.
     static let pauseFailing = Statement(
         "destination.pause-failing",
         """

@@ -10,7 +10,7 @@ extension Store {
         try await database.read(DestinationStatements.find, [.text(id)]).first
     }
 
-    /// Adds a subscription. It is told of what happens from now on.
+    /// Adds a subscription. It gets the events that happen from now on.
     public func addSubscription(_ new: NewSubscription) async throws(DatabaseError) {
         var batch = Batch()
         batch.add(
@@ -65,7 +65,7 @@ extension Store {
         } while queues.count == limit && removed > 0
     }
 
-    /// Ends what waits for destinations that are gone or disabled: what was told while they went.
+    /// Ends the deliveries for destinations that are gone or disabled: events may have been written while they went.
     public func abandonUndeliverable() async throws(DatabaseError) {
         for destination in try await database.read(DeliveryStatements.abandoned, []) {
             try await abandonDeliveries(of: destination.id, because: destination.reason)
@@ -113,7 +113,7 @@ extension Store {
         _ = try await write(batch)
     }
 
-    /// Writes down how a destination is: whether attempts succeeded, and how many have failed since.
+    /// Records the attempts at a destination: whether some succeeded, and how many have failed since.
     public func noteAttempts(of id: String, succeeded: Bool, failuresSince: Int) async throws(DatabaseError) {
         var batch = Batch()
         batch.add(DestinationStatements.note, [.text(id), .integer(succeeded ? 1 : 0), .integer(Int64(failuresSince))])
@@ -140,12 +140,13 @@ extension Store {
         _ = try await write(batch)
     }
 
-    /// The destinations that have done nothing but fail for `age` milliseconds.
+    /// The destinations whose every attempt of the last `age` milliseconds failed.
     public func failingDestinations(for age: Int64) async throws(DatabaseError) -> [DestinationRecord] {
         try await database.read(DestinationStatements.failing, [.integer(age)])
     }
 
-    /// Pauses a destination that has done nothing but fail for `age` milliseconds, and tells so under an ARN; false where it is no such any more.
+    /// Pauses a destination whose every attempt of the last `age` milliseconds failed, and writes the event under an ARN; false where an attempt has
+    /// succeeded meanwhile.
     public func pauseFailing(_ id: String, for age: Int64, subjectARN: String, token: String) async throws(DatabaseError) -> Bool {
         let moment = try await now()
         var batch = Batch()
@@ -160,7 +161,7 @@ extension Store {
         try await database.read(DestinationStatements.secrets, [.text(owner)])
     }
 
-    /// Adds a secret of an owner, and removes those that are not among the two newest any more; false where another was added at this moment.
+    /// Adds a secret of an owner and removes all but the two newest; false where another was added at the same moment.
     public func addWebhookSecret(owner: String, secretSealed: String) async throws(DatabaseError) -> Bool {
         var batch = Batch()
         let added = batch.add(DestinationStatements.insertSecret, [.text(owner), .text(secretSealed)])

@@ -46,7 +46,7 @@ enum EdgeStatements {
         """,
         decode: record)
 
-    /// What changes with each of the thing $3: no row where it has none. Uses the primary key.
+    /// The number of changes of the edge configurations of the thing $3; no row where it has none. Uses the primary key.
     static let changesOfHub = Statement(
         "edge.changes-of-hub",
         "SELECT changes FROM edge_hub WHERE account = $1 AND region = $2 AND hub_device_arn = $3",

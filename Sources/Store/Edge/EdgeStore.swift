@@ -15,8 +15,8 @@ extension Store {
             [.text(account), .text(region), .text(hubDeviceARN), .text(after ?? ""), .integer(Int64(limit))])
     }
 
-    /// A number that becomes another one with each change of what the agent of a thing is to do; nil while that is nothing. It costs the same
-    /// however much that is.
+    /// A number that changes whenever the work of a thing's agent changes; nil while the agent has none. Reading it costs the same however much
+    /// work there is.
     public func edgeChanges(account: String, region: String, hubDeviceARN: String) async throws(DatabaseError) -> Int64? {
         try await database.read(EdgeStatements.changesOfHub, [.text(account), .text(region), .text(hubDeviceARN)]).first
     }
@@ -34,8 +34,8 @@ extension Store {
         case refused(stream: ResourceState, configuration: EdgeRecord?)
     }
 
-    /// Sets the edge configuration of an ACTIVE stream that keeps media, in JSON, unless it is at work or another thing has it. The agent's next
-    /// word is due after `timeout` milliseconds.
+    /// Sets the edge configuration of an ACTIVE stream that keeps media, in JSON, unless it is SYNCING, DELETING or acknowledged, or another
+    /// thing has it. The agent's next word is due after `timeout` milliseconds.
     public func startEdgeConfigurationUpdate(
         _ key: ResourceKey, hubDeviceARN: String, configuration: String, revision: String, timeout: Int64, _ change: Change
     ) async throws(DatabaseError) -> EdgeChange {
@@ -78,8 +78,8 @@ extension Store {
         case gone
     }
 
-    /// Moves an edge configuration from the revision and status in which it was found, and tells so; with `onlyOverdue` only if the agent's word
-    /// is overdue. False where it is not as it was found any more.
+    /// Moves an edge configuration on from the revision and status in which it was found, and writes the event; with `onlyOverdue` only if the
+    /// agent's word is overdue. False where it is not as it was found any more.
     public func moveEdgeConfiguration(
         _ found: EdgeRecord, _ move: EdgeMove, onlyOverdue: Bool = false, _ change: Change
     ) async throws(DatabaseError) -> Bool {

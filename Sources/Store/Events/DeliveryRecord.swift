@@ -1,7 +1,7 @@
 /// Something that happened, with all that is told of it.
 public struct Event: Sendable, Hashable {
     public let resourceARN: String
-    /// Grows with each event of a resource. Streams and channels count from 1 without gaps; for what no resource counts it is the moment.
+    /// Grows with each event of a resource. Streams and channels count from 1 without gaps; an event that no resource counts has its moment here.
     public let sequence: Int64
     public let type: String
     public let account: String
@@ -80,13 +80,13 @@ public struct WaitingEvent: Sendable, Hashable {
     public let event: Event
     /// Attempts that failed so far.
     public let attempts: Int64
-    /// Milliseconds since the first of them had failed; 0 where none has.
+    /// Milliseconds since the first attempt failed; 0 where none has failed.
     public let failingFor: Int64
     /// Whether it is sent again because an operator asked for it.
     public let isReplay: Bool
 }
 
-/// What became of the events of a leased queue that were attempted, in their order.
+/// The outcome of the attempted events of a leased queue, in their order.
 public struct QueueOutcome: Sendable {
     /// Those that arrived, with the HTTP status where there is one.
     public var delivered: [(event: EventKey, status: Int64?)] = []
@@ -94,7 +94,7 @@ public struct QueueOutcome: Sendable {
     public var failure: Failure?
     /// Whether events may wait that were not attempted.
     public var hasMore: Bool
-    /// Milliseconds until the queue may be claimed again, where nothing failed.
+    /// Milliseconds until the queue may be claimed again; counts where no attempt failed.
     public var delay: Int64 = 0
 
     public init(hasMore: Bool) { self.hasMore = hasMore }
@@ -159,10 +159,10 @@ public struct DeliveryRecord: Sendable, Hashable {
 
 /// Where an event is on its way to a destination.
 public enum DeliveryState: String, Sendable {
-    /// It waits. Events lead here from the start and, by a replay, from the other two.
+    /// It waits: where a delivery begins, and where a replay puts it back.
     case pending = "PENDING"
     case delivered = "DELIVERED"
-    /// Given up after the last attempt, or because the destination wants no more.
+    /// Given up: after the last attempt, or because the destination is disabled or gone.
     case dead = "DEAD"
 }
 

@@ -1,6 +1,6 @@
 import SQL
 
-/// A destination that has work although it is gone, where there is no reason, or disabled.
+/// A destination for which events wait although it is disabled, or gone: then there is no reason.
 struct AbandonedDestination: Sendable {
     let id: String
     let reason: String?
@@ -33,7 +33,7 @@ enum DeliveryStatements {
         )
         """
 
-    /// The destinations that have work which is due and that may be sent to.
+    /// The destinations that may be sent to and that have events which are due.
     static let due = Statement(
         "delivery.due",
         """
@@ -46,7 +46,7 @@ enum DeliveryStatements {
         """,
         decode: DestinationStatements.record)
 
-    /// The destinations that have work although they are gone or want none, and why: NULL for those that are gone.
+    /// The destinations for which events wait although they are disabled or gone, and the reason: NULL for those that are gone.
     static let abandoned = Statement(
         "delivery.abandoned",
         """
@@ -79,7 +79,7 @@ enum DeliveryStatements {
         """,
         decode: queue)
 
-    /// What waits in the queues of the destination $3 that are leased under $1 until some moment from $4 to $5: the first $2 events of each, in
+    /// The events in the queues of the destination $3 that are leased under $1 until a moment from $4 to $5: the first $2 events of each, in
     /// their order.
     static let waiting = Statement(
         "delivery.waiting",
@@ -120,7 +120,7 @@ enum DeliveryStatements {
         WHERE \(one) AND state = 'PENDING'
         """)
 
-    /// It has not, at the attempt $8; that is told. With $7 it is given up. Whoever says the same of the same attempt again changes nothing.
+    /// Counts the attempt $8 as failed; where $7 is 1 the event is given up. The guard on `attempts` counts each attempt once.
     static let fail = Statement<Void>(
         "delivery.fail",
         """
@@ -131,7 +131,7 @@ enum DeliveryStatements {
         WHERE \(one) AND state = 'PENDING' AND attempts = CAST($8 AS BIGINT) - 1
         """)
 
-    /// The attempt $5 of the event ($1, $2, $3) at the destination $4 has failed; told before it is counted.
+    /// Keeps the failed attempt $5 of the event ($1, $2, $3) at the destination $4. Runs before the attempt is counted.
     static let insertAttempt = Statement<Void>(
         "delivery.insert-attempt",
         """
@@ -182,7 +182,7 @@ enum DeliveryStatements {
         """,
         decode: text)
 
-    /// Makes the queues of the destination $1 due now that are due later than $2 milliseconds from now: a clock that ran ahead has left them.
+    /// Makes due now each queue of the destination $1 that is due in more than $2 milliseconds: a clock that ran ahead has left it.
     static let releaseLate = Statement<Void>(
         "delivery.release-late",
         """
@@ -209,7 +209,7 @@ enum DeliveryStatements {
         "delivery.forget",
         "DELETE FROM delivery WHERE destination_id = $1 AND resource_arn = $2 AND state = 'PENDING' AND \(isUnwanted)")
 
-    /// Removes the queue whoever has leased it, if nothing was added since it held $3.
+    /// Removes the queue, under whatever lease, if nothing was added since it held $3.
     static let removeAbandonedQueue = Statement(
         "delivery.remove-abandoned-queue",
         """
@@ -218,7 +218,7 @@ enum DeliveryStatements {
         """,
         decode: text)
 
-    /// Somebody may have enabled the destination again in the meantime.
+    /// False where the destination was enabled again in the meantime.
     private static let isUnwanted = "NOT EXISTS (SELECT 1 FROM destination WHERE id = $1 AND status <> 'DISABLED')"
 
     // The end of what waits for any other, where an operator wants it.
@@ -244,7 +244,7 @@ enum DeliveryStatements {
         """,
         decode: text)
 
-    /// Removes the queue whoever has leased it, if nothing was added since it held $3.
+    /// Removes the queue, under whatever lease, if nothing was added since it held $3.
     static let removeDroppedQueue = Statement<Void>(
         "delivery.remove-dropped-queue",
         "DELETE FROM delivery_queue WHERE destination_id = $1 AND resource_arn = $2 AND enqueued = CAST($3 AS BIGINT)"
@@ -292,7 +292,7 @@ enum DeliveryStatements {
             httpStatus: try row.optionalInteger(), error: try row.text())
     }
 
-    /// What was given up, of destinations that there are: at most $5 after ($1, $2, $3, $4), in the order of time.
+    /// At most $5 events that were given up, of destinations that exist, after ($1, $2, $3, $4) in the order of time.
     static let dead = Statement(
         "delivery.dead",
         """
@@ -307,7 +307,7 @@ enum DeliveryStatements {
         """
     ) { row throws(DatabaseError) in DeadLetter(destinationID: try row.text(), event: try event(&row)) }
 
-    /// Sends the event ($1, $2, $3) again to the destination $4, whether it has arrived or was given up. Nothing where it still waits.
+    /// Sends the event ($1, $2, $3) to the destination $4 again if it has arrived or was given up; matches no row where it still waits.
     static let replay = Statement(
         "delivery.replay",
         """
@@ -335,7 +335,7 @@ enum DeliveryStatements {
         """
     ) { row throws(DatabaseError) in try row.integer() }
 
-    /// How many events wait for destinations of each status, and for such that are gone, and the age of the oldest; of the first $1.
+    /// How many of the first $1 events wait for destinations of each status, and for destinations that are gone, and the age of the oldest.
     static let backlog = Statement(
         "delivery.backlog",
         """

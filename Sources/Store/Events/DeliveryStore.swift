@@ -1,7 +1,7 @@
 public import SQL
 
 extension Store {
-    /// The destinations that have events which are due, and that may be sent to now.
+    /// The destinations that may be sent to now and that have events which are due.
     public func dueDestinations() async throws(DatabaseError) -> [DestinationRecord] {
         try await database.read(DeliveryStatements.due, [])
     }
@@ -17,7 +17,7 @@ extension Store {
         return try await write(batch).rows(claimed)
     }
 
-    /// The events that wait in the queues of one destination which were leased at once: the first `limit` of each, in their order.
+    /// The events that wait in the queues of one destination that one claim has leased: the first `limit` of each queue, in their order.
     public func waitingEvents(in queues: [LeasedQueue], leaseToken: String, limit: Int) async throws(DatabaseError) -> [WaitingEvent] {
         guard let first = queues.first else { return [] }
         let ends = queues.map(\.leasedUntil)
@@ -38,8 +38,8 @@ extension Store {
         return try await end(finished, &batch)
     }
 
-    /// Does the same for many queues in one batch, which waits for none of their rows. Answers those that somebody else held or had added to:
-    /// what was attempted is written down, and only their lease is still to end, by `endLease(of:)`.
+    /// Does the same for many queues in one batch, which waits for none of their rows. Returns those that another instance held or had added to:
+    /// their attempts are written down, and `endLease(of:)` still has to end their lease.
     public func finishQueues(_ finished: [FinishedQueue]) async throws(DatabaseError) -> [FinishedQueue] {
         var batch = Batch()
         // In one order for everybody, where a lease that has ended was taken over.
@@ -56,7 +56,7 @@ extension Store {
         return rest
     }
 
-    /// Gives a queue back or removes it where what was attempted is written down. Answers whether something may wait in it still.
+    /// Gives a queue back or removes it once its attempts are written down. Returns whether events may still wait in it.
     @discardableResult
     public func endLease(of finished: FinishedQueue) async throws(DatabaseError) -> Bool {
         var batch = Batch()
@@ -118,7 +118,7 @@ extension Store {
             ])
     }
 
-    /// Sends an event to a destination again, marked as a replay; false where it was never to go there, or still waits.
+    /// Sends an event to a destination again, marked as a replay; false where it still waits, or never was for this destination.
     public func replay(_ key: EventKey, to destinationID: String) async throws(DatabaseError) -> Bool {
         let arguments = Self.arguments(key, destinationID)
         var batch = Batch()
@@ -132,16 +132,16 @@ extension Store {
         try await database.read(DeliveryStatements.countPending, [.integer(limit)]).first ?? 0
     }
 
-    /// How many events wait for destinations of each status, and for such that are gone, and the age of the oldest; of the first `limit`.
+    /// How many of the first `limit` events wait for destinations of each status, and for destinations that are gone, and the age of the oldest.
     public func deliveryBacklog(limit: Int64) async throws(DatabaseError) -> [DeliveryBacklog] {
         try await database.read(DeliveryStatements.backlog, [.integer(limit)]).first ?? []
     }
 
-    /// The accounts of which at least `limit` events wait. What waits for a subscription that an operator has paused is nobody's, and what waits for
-    /// a disabled destination is about to go.
-    public func accountsWithWaitingEvents(atLeast limit: Int64) async throws(DatabaseError) -> Set<String> {
+    /// How many events wait of each account of which at least `least` do, counted to about `limit`. Events for a subscription that an
+    /// operator has paused count for no account, and events for a disabled destination are about to go.
+    public func waitingEventsOfAccounts(atLeast least: Int64, countedTo limit: Int64) async throws(DatabaseError) -> [String: Int64] {
         // Nearly always so: fewer events wait in all than of one account may.
-        guard try await pendingDeliveries(limit: limit) >= limit else { return [] }
+        guard try await pendingDeliveries(limit: least) >= least else { return [:] }
         let ignored = Set(try await destinations(counting: 0).filter(\.isIgnoredInCounts).map(\.id))
         var counts: [String: Int64] = [:]
         var (destination, resource) = ("", "")
@@ -162,14 +162,14 @@ extension Store {
                 ).first ?? 0
             counts[String(fields[4]), default: 0] += count
         }
-        return Set(counts.filter { $0.value >= limit && !$0.key.isEmpty }.keys)
+        return counts.filter { $0.value >= least && !$0.key.isEmpty }
     }
 
-    /// Comes after every text that ARNs are made of, which are ASCII but for what callers name.
+    /// Sorts behind every text that an ARN can hold.
     private static let beyondAll = "\u{10FFFF}"
 
-    /// Tells of something that no resource counts, such as a limit that was reached: once for each `subjectARN` and moment. False where that
-    /// was told already.
+    /// Writes an event of something that no resource counts, such as a limit that was reached: once for each `subjectARN` and moment. False where
+    /// it is there already.
     public func tell(
         _ name: EventName, subjectARN: String, account: String, region: String, status: String, keyID: String, requestID: String,
         at moment: Int64, token: String
@@ -186,12 +186,12 @@ extension Store {
         return try await !write(batch).rows(told).isEmpty
     }
 
-    /// Removes at most `limit` deliveries that ended `age` milliseconds ago; answers how many.
+    /// Removes at most `limit` deliveries that ended `age` milliseconds ago; returns how many.
     public func removeDeliveries(olderThan age: Int64, limit: Int) async throws(DatabaseError) -> Int {
         try await removeOld(DeliveryStatements.removeOld, age, limit)
     }
 
-    /// Removes at most `limit` failed attempts older than `age` milliseconds; answers how many.
+    /// Removes at most `limit` failed attempts older than `age` milliseconds; returns how many.
     public func removeAttempts(olderThan age: Int64, limit: Int) async throws(DatabaseError) -> Int {
         try await removeOld(DeliveryStatements.removeOldAttempts, age, limit)
     }

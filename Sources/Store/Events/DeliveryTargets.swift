@@ -1,6 +1,6 @@
-/// The parts of statements that find out who is to be told of an event, in the batch in which it happens.
+/// The parts of statements that find the destinations of an event, in the batch that writes the event.
 ///
-/// They read the resource in the state that the event left it in, so what an event goes to is what was configured when it was accepted.
+/// They read the resource as the event left it, so an event goes to the destinations that were configured when it was accepted.
 enum DeliveryTargets {
     /// Adds a delivery for each destination of the events that rows of `table` under `condition` have just counted. `type` is a SQL expression;
     /// `source` is where the rows come from, if that is more than the table.
@@ -11,8 +11,8 @@ enum DeliveryTargets {
         """
     }
 
-    /// Puts those deliveries into the queue of their resource and destination, which it locks until the batch ends. It asks the deliveries and not
-    /// the destinations once more: one may have been removed or disabled since, and what is in no queue would wait for ever.
+    /// Puts those deliveries into the queue of their resource and destination, which it locks until the batch ends. It reads the deliveries and
+    /// not the destinations: a destination may have been removed or disabled since, and a delivery that is in no queue would wait for ever.
     static func enqueue(table: String, source: String? = nil, condition: String) -> String {
         """
         INSERT INTO delivery_queue (destination_id, resource_arn, enqueued, available_at, lease_token)

@@ -16,7 +16,7 @@ public struct InstanceRecord: Sendable, Hashable {
     public let processID: Int64
     /// Of the program.
     public let version: String
-    /// What it does, such as `control,worker`, in alphabetical order. Instances of version 0.2.0 say `api` for `control`.
+    /// Its roles, such as `control,worker`, in alphabetical order. Instances of version 0.2.0 say `api` for `control`.
     public let roles: String
     /// The schema that the program was written for.
     public let schemaVersion: Int64
@@ -30,7 +30,7 @@ public struct InstanceRecord: Sendable, Hashable {
     public let requestsPerSecond: Int64
     /// Tasks that it held as of its last heartbeat.
     public let leasedTasks: Int64
-    /// Where clients reach it by itself: scheme, host and port; nil where it tells no such address.
+    /// The address at which clients reach this instance alone: scheme, host and port; nil where it has none.
     public let address: String?
 
     public init(
@@ -54,7 +54,7 @@ public struct InstanceRecord: Sendable, Hashable {
     /// Milliseconds without a heartbeat after which an instance counts as dead: three missed ones.
     public static let lifetime: Int64 = 15_000
 
-    /// Whether it is to be counted with: it runs, and was heard of lately.
+    /// Whether it runs and was heard of lately.
     public var isAlive: Bool { status != .stopped && heartbeatAge < Self.lifetime }
 
     /// Whether clients are sent to it with calls of the control plane.
@@ -73,12 +73,12 @@ public struct SchemaState: Sendable, Hashable {
 /// The work that waits, in numbers.
 public struct TaskCounts: Sendable, Hashable {
     public let waiting: Int64
-    /// Due, or their lease ended, at least a lease ago: nobody works them off.
+    /// Tasks that were due, or whose lease ended, at least a lease ago: no worker takes them.
     public let overdue: Int64
 }
 
 extension Store {
-    /// Tells that an instance lives. Its start and last heartbeat are the database's to know.
+    /// Records that an instance lives. The database sets its start and its last heartbeat.
     public func beat(_ instance: InstanceRecord) async throws(DatabaseError) {
         var batch = Batch()
         batch.add(
@@ -96,7 +96,7 @@ extension Store {
         try await database.read(InstanceStatements.list, [])
     }
 
-    /// Forgets instances that have said nothing for `age` milliseconds; answers how many.
+    /// Forgets instances that have said nothing for `age` milliseconds; returns how many.
     public func removeInstances(silentFor age: Int64) async throws(DatabaseError) -> Int {
         var batch = Batch()
         let removed = batch.add(InstanceStatements.removeOld, [.integer(age)])

@@ -1,4 +1,4 @@
-/// The partition of AWS that a region lies in: the second part of every ARN.
+/// The AWS partition of a region: the second part of every ARN.
 public enum Partition {
     /// The partition of `region`, such as `aws-cn` of `cn-north-1`.
     public static func of(_ region: String) -> String {

@@ -23,7 +23,7 @@ extension Store {
         return try await unlessThere(batch)
     }
 
-    /// Disables an access key; answers whether there is one of this id.
+    /// Disables an access key; returns whether there is one of this id.
     public func disableAccessKey(_ id: String) async throws(DatabaseError) -> Bool {
         var batch = Batch()
         let disabled = batch.add(AccessKeyStatements.disable, [.text(id)])
@@ -35,7 +35,7 @@ extension Store {
         try await database.read(AccessKeyStatements.findFact, [.text(name)]).first
     }
 
-    /// Writes a fact down unless the deployment knows one of that name; answers whether it did not.
+    /// Writes a fact down unless the deployment knows one of that name; returns whether it was written.
     public func addFact(_ name: String, _ value: String) async throws(DatabaseError) -> Bool {
         var batch = Batch()
         batch.add(AccessKeyStatements.insertFact, [.text(name), .text(value)])

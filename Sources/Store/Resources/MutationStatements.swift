@@ -1,6 +1,6 @@
 import SQL
 
-/// Statements on the answers that are kept for clients which lost them.
+/// Statements on the answers of calls that are kept for clients that make the same call again.
 enum MutationStatements {
     static let find = Statement(
         "mutation.find",

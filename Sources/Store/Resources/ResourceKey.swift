@@ -1,6 +1,6 @@
 import SQL
 
-/// What has a name, an ARN, a version, a status and tags.
+/// The kinds of resources: each has a name, an ARN, a version, a status and tags.
 public enum ResourceKind: String, Sendable, CaseIterable {
     case stream
     case channel
@@ -23,6 +23,9 @@ public struct ResourceKey: Sendable, Hashable {
         self.creationTime = creationTime
     }
 
+    /// The same name, whatever incarnation has it.
+    var anyIncarnation: ResourceKey { ResourceKey(kind, account: account, region: region, name: name) }
+
     /// What every statement on one resource begins with.
     var arguments: [SQLValue] { [.text(account), .text(region), .text(name)] }
 
@@ -38,7 +41,7 @@ public enum ResourceStatus: String, Sendable, CaseIterable {
     case deleting = "DELETING"
 }
 
-/// What of a resource decides whether it may be changed.
+/// The part of a resource that decides whether it may be changed.
 public struct ResourceState: Sendable, Hashable {
     public let arn: String
     public let status: ResourceStatus
@@ -47,6 +50,17 @@ public struct ResourceState: Sendable, Hashable {
     public let dataRetentionInHours: Int64
     /// Whether a channel stores its media in the stream, or the channel its media in a stream: then it cannot be deleted.
     public let isMapped: Bool
+
+    /// Milliseconds since the epoch: what the ARN ends in.
+    public var creationTime: Int64? { arn.split(separator: "/").last.flatMap { Int64($0) } }
+}
+
+/// How many resources an account has in a region.
+public struct AccountUsage: Sendable, Hashable {
+    public let account: String
+    public let region: String
+    public let streams: Int64
+    public let channels: Int64
 }
 
 /// A tag of any resource.

@@ -7,27 +7,27 @@ final class ResourceStatements: Sendable {
     let state: Statement<ResourceState>
     /// Locks the resource until the batch ends, without changing it.
     let lock: Statement<Void>
-    /// Counts it against the quota, $4, and leaves the change's token, $3, where there was room. Locks the account's row in the region.
+    /// Counts a new resource against the quota, $4, and leaves the change's token, $3, if there was room. Locks the account's row in the region.
     let count: Statement<Void>
-    /// Accepts the deletion of an ACTIVE resource that no mapping holds and that has the expected version, $6, or whatever its version where that is
-    /// NULL. The batch has locked the resource: a mapping is made under the same lock.
+    /// Accepts the deletion of an ACTIVE resource that no mapping holds and that has the version $6; where $6 is NULL, any version. The batch has
+    /// locked the resource, and a mapping is made under the same lock.
     let delete: Statement<String>
     /// Accepts a change of the tags of a resource that is not DELETING, and locks it until they are changed.
     let touch: Statement<String>
     /// Counts the tags anew; the constraint `stream_tag_limit` or `channel_tag_limit` refuses more than 50.
     let recountTags: Statement<Void>
-    /// The ARN, if the change $4 is among the events of the last minute: how a lost commit is recognised. No batch takes longer than that.
+    /// The ARN, if the change $4 is among the events of the last minute: recognises a commit whose answer was lost. No batch takes a minute.
     let changed: Statement<String>
     /// Ends CREATING and UPDATING for every resource whose task is leased under $1, and leaves the token $2 in each.
     let activateLeased: Statement<String>
     /// Keeps the activations under the lease $1 from being claimed by others until they are finished: between two statements of a batch,
     /// a lease that has ended could be taken over.
     let lockActivations: Statement<Void>
-    /// Every activation under the lease $1 is done, or was done by another.
+    /// Ends every task of activation under the lease $1: its resource is ACTIVE by now, or another worker has made it so.
     let removeActivations: Statement<Void>
     /// Marks a DELETING resource whose task is leased under $6 as the one to be removed.
     let claimRemoval: Statement<String>
-    /// Takes it off the count, and keeps its creation time from being used again.
+    /// Takes the removed resource off the count, and keeps its creation time from being used again.
     let uncount: Statement<Void>
     let remove: Statement<Void>
 
@@ -49,7 +49,7 @@ final class ResourceStatements: Sendable {
     let enqueueActivationDeliveries: Statement<Void>
     /// Asks for work of the kind $5, due $8 milliseconds from now.
     let insertTask: Statement<Void>
-    /// Keeps the answer for a client that may lose it.
+    /// Keeps the answer of a call, so that a client that lost it gets the same one again.
     let insertMutation: Statement<Void>
 
     /// A row of the list of tags.
@@ -68,6 +68,17 @@ final class ResourceStatements: Sendable {
     /// Locks the account's row in the region: creating and removing take turns here, and always lock it before a resource.
     static let lockUsage = Statement<Void>(
         "usage.lock", "SELECT stream_count FROM account_usage WHERE account = $1 AND region = $2 /*postgres FOR UPDATE */")
+
+    /// How much accounts have, by account and region after ($1, $2): at most $3 rows, in the order of the primary key.
+    static let usage = Statement(
+        "usage.list",
+        """
+        SELECT account, region, stream_count, channel_count FROM account_usage WHERE (account, region) > ($1, $2)
+        ORDER BY account, region LIMIT CAST($3 AS BIGINT)
+        """
+    ) { row throws(DatabaseError) in
+        AccountUsage(account: try row.text(), region: try row.text(), streams: try row.integer(), channels: try row.integer())
+    }
 
     var all: [StatementText] {
         [

@@ -1,10 +1,10 @@
 public import SQL
 
-/// How a change of a resource ended.
+/// The outcome of a change of a resource.
 public enum ResourceChange: Sendable {
     case accepted
     case notFound
-    /// There, but not as the change needs it: the caller compares status, version and retention. What it finds was read after the refusal.
+    /// The resource exists, but its status, version or retention forbids the change. The state was read after the refusal.
     case refused(ResourceState)
     /// The retention would leave its range.
     case retentionOutOfRange(ResourceState)
@@ -13,20 +13,28 @@ public enum ResourceChange: Sendable {
     case tooManyDestinations
 }
 
-/// How a creation ended.
+/// The outcome of a creation.
 public enum Creation: Sendable {
     case created(arn: String)
-    case nameInUse
+    /// By the resource that was read after the refusal; nil where it has gone since.
+    case nameInUse(by: ResourceState?)
     case quotaReached
 }
 
 extension Store {
-    /// What of a resource decides whether it may be changed, in whatever status it is.
+    /// The state that decides whether a resource may be changed, in any status.
     public func state(_ key: ResourceKey) async throws(DatabaseError) -> ResourceState? {
         try await database.read(key.statements.state, key.arguments + [.integer(key.creationTime)]).first
     }
 
-    /// Marks an ACTIVE resource that no mapping holds, of the expected version if one is given, as DELETING, and asks for its removal after `delay` milliseconds.
+    /// What accounts have in each region, at most `limit` of them, by account and region after one of them.
+    public func usage(after: AccountUsage?, limit: Int) async throws(DatabaseError) -> [AccountUsage] {
+        try await database.read(
+            ResourceStatements.usage, [.text(after?.account ?? ""), .text(after?.region ?? ""), .integer(Int64(limit))])
+    }
+
+    /// Marks an ACTIVE resource that no mapping holds, of the expected version if one is given, as DELETING, and asks for its removal after
+    /// `delay` milliseconds.
     public func delete(
         _ key: ResourceKey, expectedVersion: String?, removalDelay delay: Int64, _ change: Change
     ) async throws(DatabaseError) -> ResourceChange {
@@ -78,7 +86,7 @@ extension Store {
         return (status, tags)
     }
 
-    /// What happened to a resource since a moment, in milliseconds since the epoch, in order. Reads all that happened since to any resource.
+    /// The events of a resource since a moment, in milliseconds since the epoch, in order. Reads the events of every resource since then.
     public func events(of resourceARN: String, since: Int64 = 0) async throws(DatabaseError) -> [EventRecord] {
         try await database.read(EventStatements.list, [.text(resourceARN), .integer(since)])
     }
@@ -89,12 +97,12 @@ extension Store {
     {
         switch try await commit(batch, guarded: guarded, change, key) {
         case .accepted(let arn): return .created(arn: arn)
-        case .violated(.name): return .nameInUse
+        case .violated(.name): return .nameInUse(by: try await state(key.anyIncarnation))
         case .violated(let other): throw DatabaseError(.mistake, "creating a \(key.kind) violated \(other)")
         case .refused:
             // Whoever creates what is there already is told so, quota or not.
-            let anyIncarnation = ResourceKey(key.kind, account: key.account, region: key.region, name: key.name)
-            return try await state(anyIncarnation) == nil ? .quotaReached : .nameInUse
+            guard let found = try await state(key.anyIncarnation) else { return .quotaReached }
+            return .nameInUse(by: found)
         }
     }
 

@@ -1,12 +1,12 @@
 public import SQL
 
-/// What was put off by a clock that was ahead and was put right since: rows that are due later than they ever may be.
+/// Rows that are due later than they ever may be: a clock that was ahead, and was put right since, has put them off.
 public struct RowsAhead: Sendable, Hashable {
     /// Activations and removals that are due in more than their longest wait.
     public let tasks: Int64
     /// Queues of deliveries, by resource and destination, that wait longer than any back-off.
     public let queues: Int64
-    /// Destinations to which nothing is sent for longer than a receiver may ask for.
+    /// Destinations that are quiet for longer than a receiver may ask for.
     public let pauses: Int64
 
     public var isEmpty: Bool { tasks == 0 && queues == 0 && pauses == 0 }

@@ -51,8 +51,8 @@ public struct TaskRecord: Sendable {
 
 /// Statements on the work that waits.
 enum TaskStatements {
-    /// Claims at most $3 tasks that are due, and at most $3 that no clock that is right can have put off so far, under the lease $1 for $2
-    /// milliseconds: those due in more than $4 milliseconds. Instances that claim at once get different tasks.
+    /// Claims, under the lease $1 for $2 milliseconds, at most $3 tasks that are due and at most $3 that are due in more than $4 milliseconds: only a
+    /// clock that was ahead can have put these off so far. Instances that claim at once get different tasks.
     /// The clock is asked in a subquery: once, so that the index is searched; asked for each row, it would have to be read in full.
     static let claim = Statement(
         "task.claim",
@@ -78,12 +78,12 @@ enum TaskStatements {
 
     static let remove = Statement<Void>("task.remove", "DELETE FROM task WHERE resource_arn = $1 AND kind = $2 AND lease_token = $3")
 
-    /// How many milliseconds until the next task is due; zero or less where one is.
+    /// Milliseconds until the next task is due; zero or less where one is due.
     static let nextDue = Statement(
         "task.next-due", "SELECT available_at - now_ms() FROM task ORDER BY available_at LIMIT 1"
     ) { row throws(DatabaseError) in try row.integer() }
 
-    /// All of them, and those that are due for more than five seconds, the time of a lease; at most $1 of each are counted.
+    /// The number of tasks, and of those overdue by more than five seconds, the time of a lease; each is counted up to $1.
     static let counts = Statement(
         "task.counts",
         """
@@ -94,7 +94,7 @@ enum TaskStatements {
         TaskCounts(waiting: try row.integer(), overdue: try row.integer())
     }
 
-    /// For each kind of task, how many wait and the age of the oldest; of the $1 that are due first.
+    /// For each kind of task, how many of the first $1 wait, and the age of the oldest.
     static let backlog = Statement(
         "task.backlog",
         """

@@ -4,8 +4,8 @@ extension Store {
     /// A day in milliseconds: the longest that a configuration may have a status last, and so the longest wait of any task.
     public static let day: Int64 = 24 * 60 * 60 * 1000
 
-    /// Claims at most `limit` tasks that are due, for `lease` milliseconds. A lease saves work, it does not make it right: whoever finishes
-    /// late changes nothing, because every finish is guarded by the state of the resource.
+    /// Claims at most `limit` tasks that are due, for `lease` milliseconds. A lease saves work and is not needed for correctness: a
+    /// worker that finishes late changes nothing, because the state of the resource guards every finish.
     ///
     /// A task that is due in more than `longestWait` milliseconds, and in more than a lease, counts as due: the clock was ahead when it was put off,
     /// and was put right since. Of those at most `limit` are claimed besides.
@@ -17,18 +17,18 @@ extension Store {
         return try await write(batch).rows(claimed)
     }
 
-    /// Milliseconds until the next task is due, zero or less where one is; nil where none waits.
+    /// Milliseconds until the next task is due; zero or less where one is due, nil where none waits.
     public func nextTaskDue() async throws(DatabaseError) -> Int64? {
         try await database.read(TaskStatements.nextDue, []).first
     }
 
-    /// How many tasks of each kind wait, and the age of the oldest; of the first `limit`.
+    /// How many of the first `limit` tasks of each kind wait, and the age of the oldest.
     public func taskBacklog(limit: Int64) async throws(DatabaseError) -> [TaskBacklog] {
         try await database.read(TaskStatements.backlog, [.integer(limit)]).first ?? []
     }
 
     /// Claims tasks as `claimTasks` does and, in the same commit, ends the activations among them: makes the resources ACTIVE and tells so, under
-    /// the token `changeToken`. Returns what was claimed; of it the removals are still to be done.
+    /// the token `changeToken`. Returns the claimed tasks, of which the removals are still to be done.
     public func claimTasksAndActivate(
         leaseToken: String, lease: Int64, longestWait: Int64 = Store.day, limit: Int, changeToken: String
     ) async throws(DatabaseError) -> [TaskRecord] {
@@ -38,7 +38,7 @@ extension Store {
         return try await write(batch).rows(claimed)
     }
 
-    /// Makes every resource of a kind ACTIVE whose activation is leased, tells so, and ends the tasks. Returns how many it was that did so here.
+    /// Makes every resource of a kind ACTIVE whose activation is leased, tells so, and ends the tasks. Returns how many this call made ACTIVE.
     public func activate(_ kind: ResourceKind, leaseToken: String, changeToken: String) async throws(DatabaseError) -> Int {
         var batch = Batch()
         batch.add(kind.statements.lockActivations, [.text(leaseToken)])
@@ -46,7 +46,7 @@ extension Store {
         return try await write(batch).rows(activated).count
     }
 
-    /// Removes a DELETING resource with everything that belongs to it, tells so, and ends the task. Answers whether it was removed here.
+    /// Removes a DELETING resource with everything that belongs to it, tells so, and ends the task. Returns whether this call removed it.
     public func remove(_ task: TaskRecord, leaseToken: String, changeToken: String) async throws(DatabaseError) -> Bool {
         let key = task.key
         let statements = key.statements
@@ -74,12 +74,12 @@ extension Store {
         return try await !write(batch).rows(claimed).isEmpty
     }
 
-    /// Removes at most `limit` events older than `age` milliseconds; answers how many.
+    /// Removes at most `limit` events older than `age` milliseconds; returns how many.
     public func removeEvents(olderThan age: Int64, limit: Int) async throws(DatabaseError) -> Int {
         try await removeOld(EventStatements.removeOld, age, limit)
     }
 
-    /// Removes at most `limit` kept answers older than `age` milliseconds; answers how many.
+    /// Removes at most `limit` kept answers older than `age` milliseconds; returns how many.
     public func removeAnsweredMutations(olderThan age: Int64, limit: Int) async throws(DatabaseError) -> Int {
         try await removeOld(MutationStatements.removeOld, age, limit)
     }
