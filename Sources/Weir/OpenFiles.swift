@@ -11,9 +11,9 @@ struct OpenFiles {
 
     /// Fewer than this and nothing useful can be served.
     static let least = 96
-    /// Standard streams, the files of SQLite, listening, signals, and what is open for a moment only.
+    /// Standard streams, the files of SQLite, listening and the loop that accepts, signals, and what is open for a moment only.
     private static let own = 48
-    /// What each event loop has for itself; one loop more than there are cores accepts connections.
+    /// What each event loop of connections has for itself.
     private static let perLoop = 3
     /// Sockets for deliveries, where there is room for so many.
     private static let mostDeliveries = 640
@@ -58,6 +58,6 @@ struct OpenFiles {
     /// What is left beside the server's own files.
     private func available(_ configuration: ServerConfiguration) -> Int {
         let database = if case .postgres = configuration.database { configuration.postgresConnections + 1 } else { 0 }
-        return limit - Self.own - (System.coreCount + 1) * Self.perLoop - database
+        return limit - Self.own - System.coreCount * Self.perLoop - database
     }
 }
