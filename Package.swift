@@ -28,6 +28,7 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioExtras: Target.Dependency = .product(name: "NIOExtras", package: "swift-nio-extras")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -109,7 +110,7 @@ let package = Package(
             [
                 "Contract", "ControlPlane", "Gateway", "Identity", "Locking", "Planes", "Prometheus", "SQL", "Signing", "Store",
                 "TestSupport",
-                coreMetrics, crypto, lifecycle, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+                coreMetrics, crypto, lifecycle, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL,
             ]),
         tests("SQLiteDriverTests", ["Locking", "Prometheus", "SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["Locking", "Prometheus", "SQL", "PostgresDriver", logging]),

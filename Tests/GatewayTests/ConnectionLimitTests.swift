@@ -1,5 +1,6 @@
 import Dispatch
 import NIOCore
+import NIOEmbedded
 import NIOPosix
 import TestSupport
 import Testing
@@ -87,6 +88,42 @@ import Testing
             }
         }
         try await loops.shutdownGracefully()
+    }
+
+    @Test func `connections of one address take turns, which nobody else waits for`() throws {
+        let limits = ConnectionLimits(isProxy: { $0 == "192.0.2.3" })
+        let listening = EmbeddedChannel(handler: AcceptGate(limits, Metrics()))
+        let loop = EmbeddedEventLoop()
+        func connect(_ address: String, _ count: Int) throws {
+            for _ in 0..<count {
+                let connection = EmbeddedChannel(loop: loop)
+                connection.remoteAddress = try SocketAddress(ipAddress: address, port: 1)
+                try listening.writeInbound(connection as any Channel)
+            }
+        }
+        /// The addresses whose connections were passed on since this was last asked.
+        func passedOn() throws -> [String: Int] {
+            var counts: [String: Int] = [:]
+            while let connection = try listening.readInbound(as: (any Channel).self) {
+                counts[connection.remoteAddress?.ipAddress ?? "", default: 0] += 1
+            }
+            return counts
+        }
+        try connect("192.0.2.1", AcceptGate.most * 2 + 1)
+        try connect("192.0.2.2", 1)
+        try connect("192.0.2.3", AcceptGate.most + 1)
+        #expect(try passedOn() == ["192.0.2.1": AcceptGate.most, "192.0.2.2": 1, "192.0.2.3": AcceptGate.most + 1])
+        for rest in [AcceptGate.most, 1] {
+            loop.advanceTime(by: AcceptGate.turn)
+            listening.embeddedEventLoop.run()
+            #expect(try passedOn() == ["192.0.2.1": rest])
+        }
+        // What waits when the server stops is closed with it.
+        try connect("192.0.2.4", AcceptGate.most + 5)
+        #expect(limits.open == AcceptGate.most * 4 + 8)
+        _ = try listening.finish(acceptAlreadyClosed: true)
+        loop.run()
+        #expect(limits.open == AcceptGate.most * 4 + 3)
     }
 
     @Test func `an address that has all its places is refused, and others are not`() async throws {

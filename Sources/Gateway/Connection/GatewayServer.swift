@@ -1,4 +1,3 @@
-import CoreMetrics
 import Locking
 public import Logging
 import NIOCore
@@ -127,45 +126,5 @@ extension Gateway {
             turns[ObjectIdentifier(loop)] = new
             return new
         }.value
-    }
-}
-
-/// Accepts no connection while there are as many as there may be: those who come wait in the system's queue. Closes those of an address that has
-/// all it may have. Connections are counted here, before they go to an event loop of their own, which may be busy while more of them come.
-///
-/// Threads: on the event loop of the listening channel only.
-private final class AcceptGate: ChannelDuplexHandler {
-    typealias InboundIn = any Channel
-    typealias InboundOut = any Channel
-    typealias OutboundIn = Never
-
-    private let limits: ConnectionLimits
-    private let metrics: Metrics
-
-    init(_ limits: ConnectionLimits, _ metrics: Metrics) {
-        self.limits = limits
-        self.metrics = metrics
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let connection = unwrapInboundIn(data)
-        let address = connection.remoteAddress?.ipAddress ?? ""
-        guard limits.enter(address) else {
-            metrics.connectionsRefused.increment()
-            connection.close(promise: nil)
-            return
-        }
-        metrics.connectionsOpen.set(limits.open)
-        connection.closeFuture.whenComplete { [limits, metrics] _ in
-            limits.leave(address)
-            metrics.connectionsOpen.set(limits.open)
-        }
-        context.fireChannelRead(data)
-    }
-
-    func read(context: ChannelHandlerContext) {
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        let loop = context.eventLoop
-        if limits.hasRoom(orElse: { loop.execute { bound.value.read() } }) { context.read() }
     }
 }
