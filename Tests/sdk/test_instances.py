@@ -60,7 +60,7 @@ def test_status_tells_who_is_near_a_limit(deployments):
         for number in range(4):
             for caller, count in ((sender, 4), (second, 3)):
                 if number < count:
-                    assert caller.call("/createStream", {"StreamName": f"s{number}"}).status == 200
+                    assert caller.call("/createStream", {"StreamName": f"s{number}", "DataRetentionInHours": 1}).status == 200
                     assert caller.call("/createSignalingChannel", {"ChannelName": f"c{number}"}).status == 200
         assert "CREATING" not in until(lambda: settled(sender), "all are ACTIVE")
         near = near_limits(server)
