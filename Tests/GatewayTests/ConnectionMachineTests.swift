@@ -243,6 +243,25 @@ import Testing
         #expect(later.wantsStream() == [.endStream(.draining)])
     }
 
+    @Test func `a body that outlasts draining goes on until the call has enough of it`() {
+        var both = running()
+        _ = both.wantsStream()
+        _ = both.answerBegan()
+        both.bodyOutlastsDraining(true)
+        #expect(both.drain() == [.tellDraining])
+        #expect(both.body(10) == [.passOn])
+        #expect(both.streamAbandoned().isEmpty)
+        #expect(both.body(10) == [.drop])
+        #expect(!both.keepsAlive)
+        #expect(both.answered() == [.shutDownOutput])
+    }
+
+    @Test func `who waits for permission gets none where the head of the answer is to do`() {
+        var streaming = running(awaitsContinue: true)
+        #expect(streaming.wantsStream(continues: false) == [.passOn])
+        #expect(streaming.streamIs(wanted: true) == [.read])
+    }
+
     @Test func `an answer that cannot be brought to its end cuts the connection`() {
         var machine = begun()
         _ = machine.end()

@@ -80,6 +80,24 @@ def test_timestamps_of_producers(server, stream, start):
     assert listed[0]["ProducerTimestamp"].timestamp() == pytest.approx(seconds + 0.461, abs=0.0005)
 
 
+def test_an_acknowledgement_is_one_record_of_tls(sqlite_deployments, authority):
+    """There are clients that take one read for one acknowledgement."""
+    pem = authority.pem()
+    server = sqlite_deployments.server("--tls-certificate", pem, "--tls-key", pem)
+    client = server.client(verify=authority.file)
+    client.create_stream(StreamName="gate", DataRetentionInHours=1)
+    with Producer(server, "gate", context=media.unverified()) as producer:
+        producer.send(head(), *(cluster(media.now_ms() + 1000 * number) for number in range(5))).end()
+        # A read of TLS has one record at most.
+        records = []
+        while not records or records[-1] != b"0\r\n\r\n":
+            records.append(producer.socket.recv(65536))
+        for record in records[:-1]:
+            length, line, rest = record.split(b"\r\n")
+            assert len(line) == int(length, 16) and line.endswith(b"}\n") and rest == b""
+        assert len(records) == 16
+
+
 def test_refusals(server, stream):
     def refusal(name=stream, **options):
         with Producer(server, name, **options) as producer:

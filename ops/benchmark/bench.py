@@ -19,6 +19,7 @@ from pathlib import Path
 
 import behind_haproxy
 import data
+import media
 from load import CONNECTIONS, Played, Statements, pgbench, pgbench_arguments, play
 from programs import Nginx, Postgres, Program, Weir, free_port, run, stop_everything
 from signing import Signer
@@ -26,7 +27,7 @@ from signing import Signer
 REPOSITORY = Path(__file__).parent.parent.parent
 STREAMS = 1000
 MANY_STREAMS = 1_000_000
-GROUPS = ["describe", "create", "tag", "list", "start", "idle", "stream", "moto", "deliver", "cluster"]
+GROUPS = ["describe", "create", "tag", "list", "start", "idle", "stream", "moto", "deliver", "cluster", "media"]
 IDLE_CONNECTIONS = 9000
 
 
@@ -145,6 +146,8 @@ class Bench:
             self.deliver()
         if "cluster" in wanted:
             self.clusters()
+        if "media" in wanted:
+            media.measure(self, self.options.weir, self.folder)
         self.report.print()
 
     def start_echo(self) -> None:

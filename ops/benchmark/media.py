@@ -1,0 +1,307 @@
+"""Media in and out: Weir beside nginx, which writes the same bytes by PUT and sends them as files. curl sends and reads where bytes are to go as fast
+as they can; many cameras at once are played here, one fragment a second each."""
+
+import json
+import selectors
+import socket
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+from programs import Program, clean_environment, free_port
+
+FRAGMENT = 250_000
+END_OF_FRAGMENT = "AWS_KINESISVIDEO_END_OF_FRAGMENT"
+
+
+# --- what producers send ---
+
+
+def element(identifier: str, content: bytes, width: int | None = None) -> bytes:
+    width = width or next(width for width in range(1, 9) if len(content) < (1 << 7 * width) - 1)
+    return bytes.fromhex(identifier) + (len(content) | 1 << 7 * width).to_bytes(width, "big") + content
+
+
+def header() -> bytes:
+    ebml = element("1A45DFA3", element("4282", b"matroska") + element("4287", b"\2") + element("4285", b"\2"))
+    info = element("1549A966", element("2AD7B1", (1_000_000).to_bytes(4, "big")) + element("4D80", b"bench") + element("5741", b"bench"))
+    video = element("AE", b"".join([
+        element("D7", b"\1"), element("73C5", b"\1"), element("83", b"\1"), element("86", b"V_MPEG4/ISO/AVC"), element("63A2", b"\1\2\3\4"),
+        element("E0", element("B0", b"\7\x80") + element("BA", b"\4\x38"))]))
+    return ebml + bytes.fromhex("18538067FF") + info + element("1654AE6B", video)
+
+
+def frames(size: int) -> bytes:
+    """The blocks of a fragment of a second: 25 frames, the first a key frame and a quarter of all."""
+    first, rest = size // 4, size * 3 // 4 // 24
+    return b"".join(
+        element("A3", b"\x81" + (40 * number).to_bytes(2, "big") + (b"\x80" if number == 0 else b"\0") + bytes(first if number == 0 else rest), 4)
+        for number in range(25))
+
+
+def cluster_head(timecode: int) -> bytes:
+    return bytes.fromhex("1F43B675FF") + element("E7", timecode.to_bytes(8, "big"))
+
+
+def end_tag() -> bytes:
+    return element("1254C367", element("7373", element("67C8", element("45A3", END_OF_FRAGMENT.encode()) + element("4487", b""))))
+
+
+def body(path: Path, megabytes: int) -> int:
+    """Writes what one producer sends; answers its bytes."""
+    content = frames(FRAGMENT)
+    with path.open("wb") as file:
+        file.write(header())
+        for number in range(megabytes * 1_000_000 // FRAGMENT):
+            file.write(cluster_head(1000 * number) + content)
+        return file.tell()
+
+
+# --- programs ---
+
+
+class Store:
+    """A Weir that asks nobody who they are, with streams that keep their media for an hour."""
+
+    def __init__(self, binary: Path, folder: Path):
+        self.port = free_port()
+        self.folder = folder / "media"
+        self.program = Program(
+            [str(binary), "serve", "--data-dir", str(self.folder), "--port", str(self.port), "--auth", "none", "--log-requests", "false",
+             "--media-reserve-bytes", "0"], folder / "media.log")
+        self.program.wait_for(self.port, "/ready", {200})
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def stream(self, name: str) -> str:
+        curl("-d", json.dumps({"StreamName": name, "DataRetentionInHours": 1}), self.url + "/createStream")
+        return name
+
+    def put(self, path: Path, stream: str) -> subprocess.Popen:
+        return curl_process(
+            "-T", path, "-X", "POST", "-H", "Transfer-Encoding: chunked", "-H", "Expect:", "-H", f"x-amzn-stream-name: {stream}",
+            "-H", "x-amzn-fragment-timecode-type: RELATIVE", self.url + "/putMedia")
+
+    def get(self, stream: str) -> subprocess.Popen:
+        return curl_process("-d", json.dumps({"StreamName": stream, "StartSelector": {"StartSelectorType": "EARLIEST"}}), self.url + "/getMedia",
+                            output="/dev/null")
+
+    def metric(self, name: str) -> float:
+        page = curl(self.url + "/metrics").decode()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.split("{")[0].split(" ")[0] == name)
+
+
+class Files(Program):
+    """nginx with as many processes as cores: takes files by PUT and sends them."""
+
+    def __init__(self, folder: Path):
+        self.port = free_port()
+        self.folder = folder / "files"
+        self.folder.mkdir()
+        configuration = self.folder / "nginx.conf"
+        configuration.write_text(f"""
+            daemon off; worker_processes 2; pid {self.folder}/pid; error_log {self.folder}/error.log; user root;
+            events {{ worker_connections 1024; }}
+            http {{
+                access_log off; client_max_body_size 0; sendfile on; proxy_temp_path {self.folder}/b; fastcgi_temp_path {self.folder}/c;
+                uwsgi_temp_path {self.folder}/d; scgi_temp_path {self.folder}/e; client_body_temp_path {self.folder}/a;
+                server {{ listen 127.0.0.1:{self.port}; location / {{ root {self.folder}/www; dav_methods PUT; create_full_put_path on; }} }}
+            }}""")
+        (self.folder / "www").mkdir()
+        super().__init__(["nginx", "-e", f"{self.folder}/error.log", "-c", str(configuration)], folder / "files.log")
+        self.wait_for(self.port, "/", {403, 404})
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def put(self, path: Path, name: str) -> subprocess.Popen:
+        return curl_process("-T", path, "-H", "Transfer-Encoding: chunked", "-H", "Expect:", f"{self.url}/{name}")
+
+    def get(self, name: str) -> subprocess.Popen:
+        return curl_process(f"{self.url}/{name}", output="/dev/null")
+
+
+def curl_process(*arguments: object, output: str | None = None) -> subprocess.Popen:
+    to = ["-o", output] if output else []
+    return subprocess.Popen(["curl", "-sS", "-f", *to, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
+
+
+def curl(*arguments: object) -> bytes:
+    return ended([curl_process(*arguments)])[0]
+
+
+def ended(processes: list[subprocess.Popen]) -> list[bytes]:
+    """What they print, once all have ended well."""
+    printed = []
+    for process in processes:
+        out, err = process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"curl: {err.decode()}")
+        printed.append(out)
+    return printed
+
+
+# --- the lines ---
+
+
+def measure(bench, weir: Path, folder: Path) -> None:
+    """One connection, a hundred, reading, and cameras."""
+    report = bench.report
+    store, files = Store(weir, folder), Files(folder)
+    megabytes = 128 if bench.options.quick else 512
+    large, small = folder / "large.mkv", folder / "small.mkv"
+    large_bytes, small_bytes = body(large, megabytes), body(small, 4)
+    for number in range(bench.rounds):
+        stream = store.stream(f"one-{number}")
+        rates, used = {}, store.program.processor_time()
+        for name, put in (("nginx", lambda: files.put(large, "one")), ("weir", lambda: store.put(large, stream))):
+            began = time.monotonic()
+            printed = ended([put()])[0]
+            rates[name] = large_bytes / (time.monotonic() - began) / 1e6
+            if name == "weir":
+                told = printed.count(b'"PERSISTED"')
+                assert told == megabytes * 1_000_000 // FRAGMENT and b"ERROR" not in printed, printed[-300:]
+        report.compare("PutMedia, durable, 1 connection / nginx PUT", 0.5, rates["weir"] / rates["nginx"])
+        report.rate("PutMedia, 1 connection, MB", rates["weir"])
+        report.rate("nginx PUT, 1 connection, MB", rates["nginx"])
+        report.rate("PutMedia, processor ms for a GB", (store.program.processor_time() - used) * 1e3 / (large_bytes / 1e9))
+        streams = [store.stream(f"many-{number}-{index}") for index in range(100)]
+        for name, put in (("nginx", lambda index: files.put(small, f"many-{index}")), ("weir", lambda index: store.put(small, streams[index]))):
+            began = time.monotonic()
+            printed = ended([put(index) for index in range(100)])
+            rates[name] = 100 * small_bytes / (time.monotonic() - began) / 1e6
+            assert name == "nginx" or all(out.count(b'"PERSISTED"') == 16 for out in printed)
+        report.compare("PutMedia, durable, 100 connections / nginx PUT", 0.5, rates["weir"] / rates["nginx"])
+        for name, get in (("nginx", lambda: files.get("one")), ("weir", lambda: store.get(stream))):
+            began = time.monotonic()
+            ended([get()])
+            # GetMedia ends three seconds after its last byte.
+            rates[name] = large_bytes / (time.monotonic() - began - (3 if name == "weir" else 0)) / 1e6
+        report.compare("GetMedia from the archive / nginx, a file", 0.6, rates["weir"] / rates["nginx"])
+        report.rate("GetMedia, MB", rates["weir"])
+        report.rate("nginx, a file, MB", rates["nginx"])
+    seconds = 10 if bench.options.quick else 120
+    for count in (100, 200, 400):
+        latencies, sent = cameras(store, count, seconds)
+        report.compare(f"{count} cameras of 2 Mbit/s for {seconds} s: PERSISTED p99", 500, percentile(latencies, 99), at_most=True, unit=" ms")
+        report.notes.append(
+            f"{count} cameras: {sent:,} fragments sent, {len(latencies):,} told as stored, p50 {percentile(latencies, 50):.0f} ms; "
+            f"{store.program.memory():.0f} MiB resident")
+        if len(latencies) != sent:
+            raise RuntimeError(f"{sent - len(latencies)} of {sent} fragments were not told as stored")
+    report.notes.append(f"rounds of the store: {store.metric('weir_media_rounds_total'):,.0f}")
+    latency = follow(store)
+    report.compare("block sent to block at a reader, p50", 5, percentile(latency, 50), at_most=True, unit=" ms")
+    report.compare("block sent to block at a reader, p99", 30, percentile(latency, 99), at_most=True, unit=" ms")
+    store.program.stop()
+    files.stop()
+
+
+def percentile(values: list[float], share: int) -> float:
+    return statistics.quantiles(values, n=100)[share - 1]
+
+
+class Camera:
+    """One connection that sends a fragment each second."""
+
+    def __init__(self, store: Store, name: str, start: float):
+        self.socket = socket.create_connection(("127.0.0.1", store.port))
+        self.socket.sendall(
+            f"POST /putMedia HTTP/1.1\r\nHost: 127.0.0.1:{store.port}\r\nTransfer-Encoding: chunked\r\nx-amzn-stream-name: {name}\r\n"
+            "x-amzn-fragment-timecode-type: RELATIVE\r\n\r\n".encode() + chunk(header()))
+        self.socket.setblocking(False)
+        self.due, self.timecode, self.sent = start, 0, 0
+        self.out, self.answer, self.ended_at = [], b"", {}
+
+    def begin(self, content: bytes) -> None:
+        self.out += [memoryview(b"%x\r\n" % (len(cluster_head(0)) + len(content)) + cluster_head(self.timecode)), memoryview(content),
+                     memoryview(b"\r\n")]
+        self.timecode += 1000
+        self.due += 1
+
+    def write(self) -> None:
+        while self.out:
+            try:
+                count = self.socket.sendmsg(self.out)
+            except BlockingIOError:
+                return
+            while count and self.out:
+                if count >= len(self.out[0]):
+                    count -= len(self.out.pop(0))
+                else:
+                    self.out[0], count = self.out[0][count:], 0
+        self.ended_at[self.timecode - 1000] = time.monotonic()
+        self.sent += 1
+
+    def read(self, latencies: list[float]) -> None:
+        part = self.socket.recv(65536)
+        if not part:
+            raise RuntimeError("the connection of a camera has ended")
+        now = time.monotonic()
+        *lines, self.answer = (self.answer + part).split(b"\n")
+        for line in lines:
+            if b'"PERSISTED"' in line:
+                latencies.append((now - self.ended_at.pop(json.loads(line)["FragmentTimecode"])) * 1e3)
+            elif b'"ERROR"' in line:
+                raise RuntimeError(line.decode())
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def cameras(store: Store, count: int, seconds: int) -> tuple[list[float], int]:
+    """How long after its last byte each fragment was told as stored, in milliseconds; and how many were sent."""
+    content = frames(FRAGMENT) + end_tag()
+    names = [store.stream(f"camera-{count}-{number}") for number in range(count)]
+    start = time.monotonic() + 1
+    playing = [Camera(store, name, start + number / count) for number, name in enumerate(names)]
+    latencies: list[float] = []
+    with selectors.DefaultSelector() as selector:
+        for camera in playing:
+            selector.register(camera.socket, selectors.EVENT_READ, camera)
+        end = start + seconds
+        while time.monotonic() < end + 10 and (time.monotonic() < end or any(camera.ended_at or camera.out for camera in playing)):
+            now = time.monotonic()
+            for camera in playing:
+                if camera.due <= now < end and not camera.out:
+                    camera.begin(content)
+                    camera.write()
+                    if camera.out:
+                        selector.modify(camera.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, camera)
+            for key, events in selector.select(0.002):
+                camera = key.data
+                if events & selectors.EVENT_WRITE:
+                    camera.write()
+                    if not camera.out:
+                        selector.modify(camera.socket, selectors.EVENT_READ, camera)
+                if events & selectors.EVENT_READ:
+                    camera.read(latencies)
+    for camera in playing:
+        camera.socket.close()
+    return latencies, sum(camera.sent for camera in playing)
+
+
+def follow(store: Store) -> list[float]:
+    """How long a frame takes from a producer to a reader, in milliseconds. Its bytes hold its number."""
+    stream = store.stream("followed")
+    producer = Camera(store, stream, time.monotonic())
+    producer.socket.setblocking(True)
+    reader = socket.create_connection(("127.0.0.1", store.port))
+    request = json.dumps({"StreamName": stream, "StartSelector": {"StartSelectorType": "NOW"}}).encode()
+    reader.sendall(b"POST /getMedia HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: %d\r\n\r\n%s" % (store.port, len(request), request))
+    received, latencies = b"", []
+    while b"\r\n\r\n" not in received:
+        received += reader.recv(65536)
+    for number in range(1000):
+        frame = b"frame-%06d-" % number * 300
+        start = cluster_head(1000 * (number // 25)) if number % 25 == 0 else b""
+        data = start + element("A3", b"\x81" + (40 * (number % 25)).to_bytes(2, "big") + (b"\x80" if start else b"\0") + frame, 4)
+        began = time.monotonic()
+        producer.socket.sendall(chunk(data))
+        while frame not in received:
+            received += reader.recv(65536)
+        latencies.append((time.monotonic() - began) * 1e3)
+        received = received[-100:]
+        time.sleep(0.002)
+    reader.close()
+    producer.socket.close()
+    return latencies
