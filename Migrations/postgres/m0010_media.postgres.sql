@@ -174,3 +174,12 @@ FROM (
     FROM media_stream LEFT JOIN stream ON stream.account = media_stream.account AND stream.region = media_stream.region
         AND stream.name = media_stream.name AND stream.creation_time = media_stream.creation_time
 ) AS kept;
+
+-- Tables are not theirs to read.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'weir_admin') THEN
+        GRANT SELECT ON fragments, extents, packs, media_sessions, stream_storage TO weir_admin;
+    END IF;
+END
+$$;

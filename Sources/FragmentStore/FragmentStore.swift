@@ -116,7 +116,7 @@ public final class FragmentStore: Service {
         quota = QuotaGauge(quota: configuration.accountQuota)
         metrics = StoreMetrics(registry)
         hotDisk = DiskState(reserve: configuration.reserve)
-        warmDisk = DiskState(reserve: configuration.reserve)
+        warmDisk = configuration.warmDirectory == nil ? hotDisk : DiskState(reserve: configuration.reserve)
         metrics.show(tier: "HOT", hotDisk)
         metrics.show(tier: "WARM", warmDisk)
         metrics.show(memory)
@@ -273,7 +273,10 @@ public final class FragmentStore: Service {
         }
     }
 
-    var disks: [(tier: String, state: DiskState)] { [("HOT", hotDisk), ("WARM", warmDisk)] }
+    /// The disks and the folders on each.
+    func disks(_ opened: Opened) -> [(state: DiskState, folders: [PackFolder])] {
+        hotDisk === warmDisk ? [(hotDisk, [opened.hot, opened.warm])] : [(hotDisk, [opened.hot]), (warmDisk, [opened.warm])]
+    }
 
     func writer(of place: IngestSession.Place) -> RoundWriter {
         guard let writer = opened.withLock({ $0?.writers[place] }) else { preconditionFailure("a session outlives its store") }

@@ -231,7 +231,9 @@ extension FragmentStore {
     /// Looks how full the disks are, and drops the oldest where the reserve is reached and that is wanted.
     package func measureDisks() async {
         guard let opened = try? use() else { return }
-        for ((tier, disk), folder) in zip(disks, opened.folders) {
+        for (disk, folders) in disks(opened) {
+            guard let folder = folders.first else { continue }
+            let name = folder.tier.lowercased()
             do throws(FileFailure) {
                 if disk.hasFailed { try await probe(folder, disk) }
                 let space = try await opened.reader.blocking { () throws(FileFailure) in try folder.files.space(at: folder.path) }
@@ -239,17 +241,17 @@ extension FragmentStore {
                     logger.warning(
                         "the reserve of the media disk is reached",
                         metadata: [
-                            "tier": "\(tier)", "free": "\(space.free)", "total": "\(space.total)",
+                            "disk": "\(name)", "free": "\(space.free)", "total": "\(space.total)",
                             "disk_full": "\(configuration.whenFull.rawValue)",
                         ])
-                    await tell(.diskReserveReached, "disk/\(tier.lowercased())", status: "REACHED")
+                    await tell(.diskReserveReached, "disk/\(name)", status: "REACHED")
                 }
-                while disk.isFull, configuration.whenFull == .oldest, await dropOldest(in: folder) {
+                while disk.isFull, configuration.whenFull == .oldest, await dropOldest(in: folders) {
                     _ = disk.measured(
                         try await opened.reader.blocking { () throws(FileFailure) in try folder.files.space(at: folder.path) })
                 }
             } catch {
-                logger.error("the media disk does not answer", metadata: ["tier": "\(tier)", "error": "\(error)"])
+                logger.error("the media disk does not answer", metadata: ["disk": "\(name)", "error": "\(error)"])
             }
         }
     }
@@ -269,15 +271,20 @@ extension FragmentStore {
     /// Makes room on a disk that was found full by a write; false where that is not wanted, or nothing can be dropped.
     func makeRoom() async -> Bool {
         guard configuration.whenFull == .oldest, let opened = try? use() else { return false }
-        for folder in opened.folders where await dropOldest(in: folder) { return true }
+        // Which of two disks it was is not known.
+        for (_, folders) in disks(opened) where await dropOldest(in: folders) { return true }
         return false
     }
 
-    /// Drops the oldest SEALED pack of a tier, whoever has media in it.
-    private func dropOldest(in folder: PackFolder) async -> Bool {
+    /// Drops the oldest SEALED pack of some folders, whoever has media in it.
+    private func dropOldest(in folders: [PackFolder]) async -> Bool {
         do {
-            guard let pack = try await store.oldestPack(storeID: folder.storeID, tier: folder.tier),
-                let fragments = try await store.expirePack(pack.id, anyway: true)
+            var oldest: PackRow?
+            for folder in folders {
+                guard let pack = try await store.oldestPack(storeID: folder.storeID, tier: folder.tier) else { continue }
+                if oldest.map({ pack.id < $0.id }) ?? true { oldest = pack }
+            }
+            guard let pack = oldest, let fragments = try await store.expirePack(pack.id, anyway: true)
             else { return false }
             try await remove(pack)
             metrics.packDropped(fragments: fragments)

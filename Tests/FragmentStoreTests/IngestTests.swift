@@ -190,7 +190,8 @@ import Testing
             try await fixture.stream()
             #expect(try await media.all(key) == [])
             #expect(try await media.fragment(number, of: try #require(try await media.stream(key))) == nil)
-            let sealed = try #require(fixture.files.packs.first)
+            guard case .archive(let id) = kept.place.pack else { throw Unexpected("in a pack") }
+            let sealed = try #require(fixture.files.packs.first { $0.contains(String(id, radix: 16)) })
             await media.maintain()
             let holes = fixture.files.holes(of: sealed)
             #expect(holes.reduce(0) { $0 + $1.count } > 600_000)

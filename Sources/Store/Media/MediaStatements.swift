@@ -511,9 +511,9 @@ enum MediaStatements {
         """
         SELECT media_stream.account, media_stream.region, media_stream.name, media_stream.opened_at,
             (SELECT max(server_ms) FROM fragment WHERE stream_id = media_stream.id), now_ms()
-        FROM instance JOIN media_stream ON media_stream.instance_id = instance.id
-        WHERE media_stream.closed_at IS NULL AND instance.status <> 'STOPPED' AND instance.heartbeat_at > (SELECT now_ms()) - 15000
-        ORDER BY media_stream.account, media_stream.region, media_stream.name LIMIT CAST($1 AS BIGINT)
+        FROM instance CROSS JOIN media_stream
+        WHERE media_stream.instance_id = instance.id AND media_stream.closed_at IS NULL AND instance.status <> 'STOPPED' AND instance.heartbeat_at > (SELECT now_ms()) - 15000
+        LIMIT CAST($1 AS BIGINT)
         """
     ) { row throws(DatabaseError) in
         ReceivingStream(
