@@ -9,7 +9,7 @@ import agent
 import cases
 import model
 
-OPERATIONS = [*model.OPERATIONS, *agent.OPERATIONS]
+OPERATIONS = [*model.OPERATIONS, *model.MEDIA, *agent.OPERATIONS]
 
 # Rules that no value breaks alone, by shape and kind, and why. An entry that no longer applies fails the test.
 ONE_KEY = "a second entry has a key that is not allowed"
@@ -19,6 +19,7 @@ NOT_ALONE = {
     ("StreamName", "min"): PATTERN_TOO, ("ChannelName", "min"): PATTERN_TOO, ("DeviceName", "min"): PATTERN_TOO,
     ("MediaType", "min"): PATTERN_TOO, ("KmsKeyId", "min"): PATTERN_TOO, ("Version", "min"): PATTERN_TOO, ("DestinationUri", "min"): PATTERN_TOO,
     ("ScheduleExpression", "min"): PATTERN_TOO, ("ScheduleExpression", "max"): PATTERN_TOO, ("FormatConfig", "max"): ONE_KEY,
+    ("FragmentNumberString", "min"): PATTERN_TOO, ("ContinuationToken", "min"): PATTERN_TOO, ("NextToken", "min"): PATTERN_TOO,
 }
 # Values at an edge that break another rule, so that the edge is seen by what is not told of them.
 EDGE_BREAKS_MORE = {
