@@ -72,8 +72,8 @@ import Testing
         }
     }
 
-    /// How often the store dies: a few times, or as often as WEIR_MEDIA_ROUNDS says, as `ops/torture --media` does.
-    private static let rounds = getenv("WEIR_MEDIA_ROUNDS").flatMap { Int(String(cString: $0)) } ?? 6
+    /// How often the store dies: a few times, or as often as MEDIA_ROUNDS says, as `ops/torture --media` does.
+    private static let rounds = getenv("MEDIA_ROUNDS").flatMap { Int(String(cString: $0)) } ?? 6
 
     @Test(arguments: Engine.allCases, [false, true]) func `rounds of load and death, on one folder, lose nothing that was told`(
         _ engine: Engine, _ losesPower: Bool

@@ -9,8 +9,8 @@ import Testing
 
 /// Pages of streams that have kept fragments for years: made in the index, never sent.
 @Suite struct ScaleTests {
-    /// Fragments of the longer stream: a million, or as many as WEIR_MEDIA_FRAGMENTS says. `ops/bench --only media-index` says a hundred million.
-    private static let fragments = getenv("WEIR_MEDIA_FRAGMENTS").flatMap { Int64(String(cString: $0)) } ?? 1_000_000
+    /// Fragments of the longer stream: a million, or as many as MEDIA_FRAGMENTS says. a run for figures says a hundred million.
+    private static let fragments = getenv("MEDIA_FRAGMENTS").flatMap { Int64(String(cString: $0)) } ?? 1_000_000
     /// Of an extent: a fragment a second for ten minutes.
     private static let extent: Int64 = 600
     private static let packs: Int64 = 1 << 60
