@@ -278,9 +278,13 @@ public final class FragmentStore: Service {
         hotDisk === warmDisk ? [(hotDisk, [opened.hot, opened.warm])] : [(hotDisk, [opened.hot]), (warmDisk, [opened.warm])]
     }
 
-    func writer(of place: IngestSession.Place) -> RoundWriter {
-        guard let writer = opened.withLock({ $0?.writers[place] }) else { preconditionFailure("a session outlives its store") }
-        return writer
+    /// Hands work to the writer of its place; where the store is closed whoever waits for it is told so.
+    func add(_ work: RoundWriter.Work, to place: IngestSession.Place) {
+        if let writer = opened.withLock({ $0?.writers[place] }) {
+            writer.add(work)
+        } else {
+            RoundWriter.fail(work, .internal("the store is closed"), memory)
+        }
     }
 
     /// Opens a session of a stream that is CREATING, ACTIVE or UPDATING, the newest from now on.

@@ -124,7 +124,7 @@ public final class IngestSession: Sendable {
         guard let draft else { throw failed(.internal("no fragment has begun")) }
         let finish = RoundWriter.Finish(beside: beside)
         state.withLock { $0.last = finish }
-        store.writer(of: place).add(.end(draft, bytes, end, finish))
+        store.add(.end(draft, bytes, end, finish), to: place)
         if store.memory.isExceeded { await finish.written.value() }
         return StoringFragment(number: draft.number, outcome: finish.stored)
     }
@@ -221,7 +221,7 @@ public final class IngestSession: Sendable {
             throw failed(.internal("no fragment has begun"))
         }
         let written = Outcome<Void, IngestFailure>()
-        store.writer(of: place).add(.part(draft, bytes, written))
+        store.add(.part(draft, bytes, written), to: place)
         do throws(IngestFailure) {
             try await written.value()
         } catch {

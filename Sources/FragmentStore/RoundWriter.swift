@@ -352,15 +352,18 @@ final class RoundWriter: Sendable {
     }
 
     private func fail(_ works: [Work], _ failure: IngestFailure) {
-        for work in works {
-            memory.giveBack(work.payload.readableBytes)
-            work.draft.end()
-            switch work {
-            case .part(_, _, let outcome): outcome.tell(.failure(failure))
-            case .end(_, _, _, let finish):
-                finish.written.tell(.success(()))
-                finish.stored.tell(.failure(failure))
-            }
+        for work in works { Self.fail(work, failure, memory) }
+    }
+
+    /// Tells whoever waits for it that it is not done.
+    static func fail(_ work: Work, _ failure: IngestFailure, _ memory: MemoryBudget) {
+        memory.giveBack(work.payload.readableBytes)
+        work.draft.end()
+        switch work {
+        case .part(_, _, let outcome): outcome.tell(.failure(failure))
+        case .end(_, _, _, let finish):
+            finish.written.tell(.success(()))
+            finish.stored.tell(.failure(failure))
         }
     }
 

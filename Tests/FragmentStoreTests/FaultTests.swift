@@ -322,6 +322,25 @@ import Testing
         }
     }
 
+    @Test func `a session that outlives the store is told so`() async throws {
+        try await MediaFixture.with(.sqlite) { fixture in
+            let key = try await fixture.stream()
+            let media = try await fixture.open()
+            let session = try await media.openSession(key)
+            let other = try await media.openSession(try await fixture.stream("other"))
+            let start = FragmentStart(producerTime: 0, trackSet: MediaFixture.header)
+            _ = try await session.begin(start)
+            _ = try await other.begin(start)
+            await media.close()
+            let lost = try await session.finish(FragmentEnd(length: 0))
+            await #expect { try await lost.stored() } throws: { if case .internal? = $0 as? IngestFailure { true } else { false } }
+            await #expect(throws: IngestFailure.self) { try await other.append(MediaFixture.bytes(1, 3_000_000)) }
+            await session.close()
+            await other.close()
+            #expect(media.memory.bytes == 0)
+        }
+    }
+
     @Test func `a pack that is lost leaves the rest as it is`() async throws {
         try await MediaFixture.with(.sqlite) { fixture in
             let key = try await fixture.stream()
