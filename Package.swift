@@ -53,7 +53,7 @@ let package = Package(
             name: "Weir",
             dependencies: [
                 "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "Gateway", "Identity", "Locking", "Migrations",
-                "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
+                "Policies", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
                 httpClient, lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 argumentParser,
@@ -70,7 +70,8 @@ let package = Package(
         library("Planes", ["Contract", "Identity", nioCore, nioHTTP1]),
         library("Workers", ["ControlPlane", "Locking", "Prometheus", "SQL", "Store", coreMetrics, lifecycle, logging]),
         library("ControlPlane", ["Contract", "Identity", "Locking", "Planes", "SQL", "Store", crypto]),
-        library("Identity", ["Contract", "SQL", "Store", crypto]),
+        library("Identity", ["Contract", "Locking", "Policies", "SQL", "Store", crypto]),
+        library("Policies", ["Contract", "IPAddresses"]),
         library(
             "Delivery",
             [
@@ -118,8 +119,9 @@ let package = Package(
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),
-        tests("ControlPlaneTests", ["Contract", "ControlPlane", "Identity", "SQL", "Store", "TestSupport"]),
-        tests("IdentityTests", ["Contract", "Identity", "SQL", "Store", "TestSupport"]),
+        tests("ControlPlaneTests", ["Contract", "ControlPlane", "Identity", "Policies", "SQL", "Store", "TestSupport"]),
+        tests("IdentityTests", ["Contract", "Identity", "Policies", "SQL", "Store", "TestSupport"]),
+        tests("PoliciesTests", ["Contract", "Policies"]),
         tests("WorkersTests", ["Locking", "Prometheus", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
         .target(
             name: "TestSupport", dependencies: ["Locking", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],

@@ -32,5 +32,9 @@ extension Migration {
         Migration(
             version: 9, name: "instance addresses", oldestCompatible: 5, sqlite: PackageResources.m0009_instance_addresses_sqlite_sql,
             postgres: PackageResources.m0009_instance_addresses_postgres_sql),
+        // A program of an older schema would take a user's key for one of the whole account.
+        Migration(
+            version: 10, name: "users", oldestCompatible: 10, sqlite: PackageResources.m0010_users_sqlite_sql,
+            postgres: PackageResources.m0010_users_postgres_sql),
     ]
 }

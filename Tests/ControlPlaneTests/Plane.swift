@@ -58,9 +58,9 @@ struct Plane {
     }
 
     /// The call, if it is sound and its caller may make it.
-    func ready(_ id: OperationID, _ json: String, _ caller: Caller = .test()) throws -> ReadyCall {
+    func ready(_ id: OperationID, _ json: String, _ caller: Caller = .test()) async throws -> ReadyCall {
         let prepared = try Array(json.utf8).withUnsafeBytes { try control.prepare(id, $0, caller) }
-        try authorize(caller, prepared.access)
+        try await Authorizer(store: store).authorize(caller, prepared.access)
         return try prepared.checked()
     }
 

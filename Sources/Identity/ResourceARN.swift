@@ -1,17 +1,17 @@
 import Contract
 
 /// A resource name of this service, taken apart: `arn:PARTITION:kinesisvideo:REGION:ACCOUNT:TYPE/NAME/CREATION-TIME`.
-struct ResourceARN {
-    let partition: String
-    let region: String
-    let account: String
-    let type: String
-    let name: String
+public struct ResourceARN: Sendable {
+    public let partition: String
+    public let region: String
+    public let account: String
+    public let type: String
+    public let name: String
     /// Milliseconds since the epoch; nil where the text is not how this server would write a time, so that it names nothing.
-    let creationTime: Int64?
+    public let creationTime: Int64?
 
     /// From a text that satisfies the pattern of ARNs.
-    init?(_ text: String) {
+    public init?(_ text: String) {
         let parts = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
         guard parts.count == 6 else { return nil }
         let path = parts[5].split(separator: "/", omittingEmptySubsequences: false)
