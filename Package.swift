@@ -55,7 +55,7 @@ let package = Package(
                 "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Gateway", "Identity", "Locking",
                 "MediaClient", "MediaPlane",
                 "Migrations",
-                "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
+                "Policies", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
                 httpClient, lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 argumentParser,
@@ -74,7 +74,8 @@ let package = Package(
         library("Planes", ["Contract", "Identity", nioCore, nioHTTP1]),
         library("Workers", ["ControlPlane", "Locking", "Prometheus", "SQL", "Store", coreMetrics, lifecycle, logging]),
         library("ControlPlane", ["Contract", "Identity", "Locking", "Planes", "SQL", "Store", crypto]),
-        library("Identity", ["Contract", "SQL", "Store", crypto]),
+        library("Identity", ["Contract", "Locking", "Policies", "SQL", "Store", crypto]),
+        library("Policies", ["Contract", "IPAddresses"]),
         library(
             "Delivery",
             [
@@ -144,8 +145,9 @@ let package = Package(
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),
-        tests("ControlPlaneTests", ["Contract", "ControlPlane", "Identity", "Planes", "SQL", "Store", "TestSupport", nioHTTP1]),
-        tests("IdentityTests", ["Contract", "Identity", "SQL", "Store", "TestSupport"]),
+        tests("ControlPlaneTests", ["Contract", "ControlPlane", "Identity", "Planes", "Policies", "SQL", "Store", "TestSupport", nioHTTP1]),
+        tests("IdentityTests", ["Contract", "Identity", "Policies", "SQL", "Store", "TestSupport"]),
+        tests("PoliciesTests", ["Contract", "Policies"]),
         tests("WorkersTests", ["Locking", "Prometheus", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
         .target(
             name: "TestSupport", dependencies: ["Locking", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],

@@ -32,8 +32,12 @@ extension Migration {
         Migration(
             version: 9, name: "instance addresses", oldestCompatible: 5, sqlite: PackageResources.m0009_instance_addresses_sqlite_sql,
             postgres: PackageResources.m0009_instance_addresses_postgres_sql),
+        // A program of an older schema would take a user's key for one of the whole account.
         Migration(
-            version: 10, name: "media", oldestCompatible: 5, sqlite: PackageResources.m0010_media_sqlite_sql,
-            postgres: PackageResources.m0010_media_postgres_sql),
+            version: 10, name: "users", oldestCompatible: 10, sqlite: PackageResources.m0010_users_sqlite_sql,
+            postgres: PackageResources.m0010_users_postgres_sql),
+        Migration(
+            version: 11, name: "media", oldestCompatible: 10, sqlite: PackageResources.m0011_media_sqlite_sql,
+            postgres: PackageResources.m0011_media_postgres_sql),
     ]
 }

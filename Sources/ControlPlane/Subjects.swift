@@ -55,15 +55,16 @@ extension Call {
         try access.resource(.channel, name: name, arn: arn, for: caller, wrongARN: contract.wrongARN)
     }
 
+    /// A stream or channel that is to be made. The caller must be allowed to make it, and to tag it where it is given tags.
+    mutating func new(_ kind: ResourceKind, named name: String, tags: [MapEntry<String>], taggedBy operation: String) -> ResourceKey {
+        access.resources.append(.new(kind: kind.rawValue, name: name))
+        access.tags = tags
+        access.taggingOperation = operation
+        return ResourceKey(kind, account: caller.account, region: caller.region, name: name)
+    }
+
     /// A stream or a channel, from its ARN. The caller must be allowed to reach it.
     mutating func resource(arn: String) throws(OperationError) -> ResourceKey {
         try access.resource(arn, of: ResourceKind.allCases, member: "ResourceARN", for: caller, wrongARN: contract.wrongARN)
-    }
-}
-
-extension Caller {
-    /// The ARN of a new resource of this name, up to its creation time.
-    func arnPrefix(_ kind: ResourceKind, name: String) -> String {
-        "arn:\(Partition.of(region)):kinesisvideo:\(region):\(account):\(kind.rawValue)/\(name)/"
     }
 }

@@ -32,7 +32,7 @@ extension Gateway {
                     parsed, of: request, body: signed.readableBytesSpan, secret: key.secret, now: clock.signatureTime(),
                     payload: body == nil ? .unsignedAllowed : .exact)
             }
-            caller = self.caller(Principal(key), region: parsed.region, exchange, body)
+            caller = self.caller(key.principal, region: parsed.region, exchange, body)
         }
         exchange.caller = caller
         return caller
@@ -45,7 +45,9 @@ extension Gateway {
     private func caller(_ principal: Principal, region: String, _ exchange: Exchange, _ body: ByteBuffer?) -> Caller {
         Caller(
             principal: principal, region: region, requestID: exchange.requestID, invocation: invocation(exchange, body, region: region),
-            origin: origin(exchange))
+            origin: origin(exchange),
+            circumstances: Caller.Circumstances(
+                sourceAddress: exchange.peer.isProxy ? nil : exchange.peer.address, isTLS: configuration.isTLS, time: clock.now()))
     }
 
     /// Where nobody is asked who they are, a web page in the browser of whoever runs this could call too, from a foreign site or by a name of its

@@ -14,6 +14,7 @@ public final class Gateway: Sendable {
     let configuration: GatewayConfiguration
     let routes: Routes<RoutedOperation>
     let keyRing: KeyRing
+    let authorizer: Authorizer
     let verifier = SignatureVerifier()
     let throttle: Throttle
     let metrics: Metrics
@@ -34,6 +35,7 @@ public final class Gateway: Sendable {
     ) {
         routes = Routes(operations.map { ($0.route, $0) })
         keyRing = KeyRing(keys)
+        authorizer = keys.authorizer
         self.configuration = configuration
         bodyBudget = BodyBudget(bytes: configuration.largeBodies)
         replyBudget = BodyBudget(bytes: configuration.largeReplies)
@@ -60,7 +62,7 @@ public final class Gateway: Sendable {
         let caller = try await authenticate(&exchange, body)
         let operation = try operation(of: exchange)
         let requested = try body.prepare(operation, exchange.head, caller)
-        try authorize(caller, requested.access)
+        try await authorizer.authorize(caller, requested.access)
         let call = try requested.checked()
         exchange.resourceName = call.resourceName
         try throttle.admit(operation.id, caller, resourceName: call.resourceName, now: clock.monotonicSeconds())

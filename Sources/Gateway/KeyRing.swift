@@ -4,13 +4,13 @@ import Locking
 
 /// The access keys that sign the requests at hand, so that not every request reads its key from the database.
 ///
-/// A key that was disabled is refused by every instance within `maximumAge`. Unknown ids are remembered too, for as long, so that guessing costs
+/// A key that was disabled is refused by every instance within `maximumAge`, and policies that were changed hold. Unknown ids are remembered too, for as long, so that guessing costs
 /// the database one read an id.
 ///
 /// Threads: any task may use it at any time. Memory is bounded by `capacity` entries.
 final class KeyRing: Sendable {
     private struct Entry {
-        let key: AccessKey?
+        let key: ActiveKey?
         let readAt: Double
     }
 
@@ -26,7 +26,7 @@ final class KeyRing: Sendable {
     }
 
     /// The key, if it may sign now. `now` is in seconds of any clock that does not step.
-    func key(_ id: String, now: Double) async throws(OperationError) -> AccessKey? {
+    func key(_ id: String, now: Double) async throws(OperationError) -> ActiveKey? {
         if let entry = entries.withLock({ $0[id] }), now - entry.readAt < Self.maximumAge { return entry.key }
         let key = try await keys.active(id)
         entries.withLock { entries in

@@ -2,27 +2,23 @@ public import Contract
 public import SQL
 public import Store
 
-/// An access key that may sign calls now.
+/// An access key, as whoever signs with it has it.
 public struct AccessKey: Sendable {
     public let id: String
     public let account: String
-    /// The one thing that it speaks for; nil where it may do anything in the account.
-    public let thingARN: String?
     public let secret: String
 
     /// A key with an id and a secret that were made before.
-    public init(id: String, account: String, thingARN: String? = nil, secret: String) {
+    public init(id: String, account: String, secret: String) {
         self.id = id
         self.account = account
-        self.thingARN = thingARN
         self.secret = secret
     }
 
     /// A new key with an id and a secret of the forms that AWS gives: 20 and 40 characters.
-    public static func random(account: String, thingARN: String? = nil) -> AccessKey {
+    public static func random(account: String) -> AccessKey {
         AccessKey(
             id: "AKIA" + characters(16, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), account: account,
-            thingARN: thingARN,
             secret: characters(40, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"))
     }
 
@@ -33,12 +29,29 @@ public struct AccessKey: Sendable {
     }
 }
 
+/// For whom a key is.
+public enum KeyHolder: Sendable {
+    /// Whoever may do everything in the account.
+    case account
+    /// The user of this name.
+    case user(String)
+    /// The agent of the thing with this ARN.
+    case thing(String)
+}
+
+/// An access key that may sign calls now, and who calls with it.
+public struct ActiveKey: Sendable {
+    public let principal: Principal
+    public let secret: String
+}
+
 /// The access keys of the deployment: in the database, the secrets encrypted under the master key.
 ///
-/// Threads: a value without state of its own; any task may use it at any time.
+/// Threads: any task may use it at any time; copies share what they know.
 public struct AccessKeys: Sendable {
     private let store: Store
     private let sealer: Sealer
+    private let policies = ReadPolicies()
 
     /// The access keys of a store, under its deployment's master key.
     public init(store: Store, masterKey: MasterKey) {
@@ -70,18 +83,34 @@ public struct AccessKeys: Sendable {
         }
     }
 
-    /// Makes a key for an account, or for one thing of it, and returns it: the secret cannot be read again later.
-    public func create(account: String, thingARN: String? = nil, description: String) async throws -> AccessKey {
-        let key = AccessKey.random(account: account, thingARN: thingARN)
-        guard try await add(key, description: description, unlessFact: nil) else {
-            throw Failure(description: "The access key could not be added. Try again.")
+    /// Makes a key of an account, for `lifetime` milliseconds or for good. Its secret cannot be read again later.
+    public func create(
+        account: String, for holder: KeyHolder = .account, description: String, lifetime: Int64? = nil
+    ) async throws -> AccessKey {
+        let key = AccessKey.random(account: account)
+        guard try await add(key, for: holder, description: description, lifetime: lifetime) else {
+            guard case .user(let name) = holder else { throw Failure(description: "The access key could not be added. Try again.") }
+            throw Failure(description: "There is no user \(name) in the account \(account).")
         }
         return key
     }
 
+    /// Makes a key for whom another one is, which ends `overlap` milliseconds later; nil where that one cannot sign any more, or is none.
+    public func rotate(_ id: String, overlap: Int64) async throws -> AccessKey? {
+        guard let account = try await store.accessKey(id)?.account else { return nil }
+        let key = AccessKey.random(account: account)
+        let sealed = try sealer.seal(key.secret, owner: key.id)
+        return try await store.addSuccessor(id: key.id, secretSealed: sealed, of: id, overlap: overlap) ? key : nil
+    }
+
+    /// Has a key sign nothing more in so many milliseconds, unless it ends sooner. Returns whether there is one of this id.
+    public func expire(_ id: String, in milliseconds: Int64) async throws(DatabaseError) -> Bool {
+        try await store.expireAccessKey(id, in: milliseconds)
+    }
+
     /// Adds the deployment's first key unless it ever had one; returns whether it was added.
     public func addFirst(_ key: AccessKey) async throws -> Bool {
-        try await add(key, description: "made by the first start", unlessFact: Self.firstKeyFact)
+        try await add(key, for: .account, description: "made by the first start", unlessFact: Self.firstKeyFact)
     }
 
     /// Whether a first key was ever added.
@@ -99,23 +128,41 @@ public struct AccessKeys: Sendable {
         try await store.disableAccessKey(id)
     }
 
-    /// The key, if it may sign calls now.
-    public func active(_ id: String) async throws(OperationError) -> AccessKey? {
+    /// The key, if it may sign calls now, and who calls with it.
+    public func active(_ id: String) async throws(OperationError) -> ActiveKey? {
         do throws(DatabaseError) {
             guard let record = try await store.accessKey(id), record.isActive, let secret = sealer.open(record.secretSealed, owner: id)
             else { return nil }
-            return AccessKey(id: id, account: record.account, thingARN: record.thingARN, secret: secret)
+            let reach: Principal.Reach =
+                if let name = record.user {
+                    .user(policies.user(name, try await store.grants(account: record.account, user: name)))
+                } else {
+                    record.thingARN.map { .thing($0) } ?? .account
+                }
+            return ActiveKey(principal: Principal(account: record.account, keyID: id, reach: reach), secret: secret)
         } catch {
             throw OperationError(error)
         }
     }
 
+    /// Decides what those who sign with these keys may do.
+    public var authorizer: Authorizer { Authorizer(store: store) }
+
     private static let masterKeyFact = "master-key-proof"
     private static let firstKeyFact = "first-access-key"
 
-    private func add(_ key: AccessKey, description: String, unlessFact fact: String?) async throws -> Bool {
+    private func add(
+        _ key: AccessKey, for holder: KeyHolder, description: String, lifetime: Int64? = nil, unlessFact fact: String? = nil
+    ) async throws -> Bool {
         let sealed = try sealer.seal(key.secret, owner: key.id)
+        let (user, thingARN): (String?, String?) =
+            switch holder {
+            case .account: (nil, nil)
+            case .user(let name): (name, nil)
+            case .thing(let arn): (nil, arn)
+            }
         return try await store.addAccessKey(
-            id: key.id, account: key.account, thingARN: key.thingARN, secretSealed: sealed, description: description, unlessFact: fact)
+            id: key.id, account: key.account, thingARN: thingARN, user: user, secretSealed: sealed, description: description,
+            lifetime: lifetime, unlessFact: fact)
     }
 }

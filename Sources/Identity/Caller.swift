@@ -1,5 +1,5 @@
 /// Who calls, as the signature says.
-public struct Principal: Sendable, Hashable {
+public struct Principal: Sendable {
     /// Twelve digits.
     public let account: String
     /// The access key.
@@ -7,9 +7,11 @@ public struct Principal: Sendable, Hashable {
     public let reach: Reach
 
     /// What a principal may do.
-    public enum Reach: Sendable, Hashable {
+    public enum Reach: Sendable {
         /// Every operation of the control plane in the account.
         case account
+        /// What the policies of a user allow, of the operations of the control plane.
+        case user(User)
         /// What the agent of one thing needs, by the thing's ARN.
         case thing(String)
         /// Whatever there is, in the account: nobody is asked who they are.
@@ -23,13 +25,6 @@ public struct Principal: Sendable, Hashable {
     }
 }
 
-extension Principal {
-    /// Whoever signs with an access key.
-    public init(_ key: AccessKey) {
-        self.init(account: key.account, keyID: key.id, reach: key.thingARN.map(Reach.thing) ?? .account)
-    }
-}
-
 /// Who calls, and what of the request matters to the rules.
 public struct Caller: Sendable {
     public let principal: Principal
@@ -39,6 +34,22 @@ public struct Caller: Sendable {
     public let invocation: Invocation?
     /// Scheme and host at which the client reached this deployment, such as `https://kvs.example.com:8443`; nil where it named none.
     public let origin: String?
+    public let circumstances: Circumstances
+
+    /// How a request came, as far as policies may ask for it.
+    public struct Circumstances: Sendable {
+        /// The address that the client called from; nil where it is a proxy's.
+        public let sourceAddress: String?
+        public let isTLS: Bool
+        /// Milliseconds since the epoch.
+        public let time: Int64
+
+        public init(sourceAddress: String? = nil, isTLS: Bool = false, time: Int64 = 0) {
+            self.sourceAddress = sourceAddress
+            self.isTLS = isTLS
+            self.time = time
+        }
+    }
 
     /// What makes two calls the same call, besides key and operation.
     public struct Invocation: Sendable {
@@ -53,12 +64,16 @@ public struct Caller: Sendable {
         }
     }
 
-    public init(principal: Principal, region: String, requestID: String, invocation: Invocation?, origin: String?) {
+    public init(
+        principal: Principal, region: String, requestID: String, invocation: Invocation?, origin: String?,
+        circumstances: Circumstances = Circumstances()
+    ) {
         self.principal = principal
         self.region = region
         self.requestID = requestID
         self.invocation = invocation
         self.origin = origin
+        self.circumstances = circumstances
     }
 
     /// Twelve digits.

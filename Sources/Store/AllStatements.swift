@@ -5,6 +5,7 @@ extension Store {
     public static let statements: [StatementText] =
         [confirmStatement.text, ResourceStatements.lockUsage.text, ResourceStatements.usage.text] + ResourceStatements.stream.all
         + ResourceStatements.channel.all + StreamStatements.all + ChannelStatements.all + EdgeStatements.all + EventStatements.all
-        + TaskStatements.all + MutationStatements.all + AccessKeyStatements.all + InstanceStatements.all
+        + TaskStatements.all + MutationStatements.all + AccessKeyStatements.all + UserStatements.all
+        + InstanceStatements.all
         + DestinationStatements.all + DeliveryStatements.all + ClockRepairStatements.all + MediaStatements.all
 }

@@ -142,6 +142,10 @@ enum Constraint: Sendable {
     case answeredMutation
     case accessKey
     case deployment
+    case user
+    case policyLimit
+    /// A foreign key, whichever: SQLite does not say.
+    case reference
 
     /// From the name that Postgres reports, or what SQLite reports in its place.
     init?(reported: String) {
@@ -156,6 +160,9 @@ enum Constraint: Sendable {
             self = .answeredMutation
         case "access_key_pkey", "access_key.id": self = .accessKey
         case "deployment_pkey", "deployment.name": self = .deployment
+        case "iam_user_pkey", "iam_user.account, iam_user.name": self = .user
+        case "iam_user_policy_limit": self = .policyLimit
+        case "foreign_key", "iam_user_tag_user", "iam_user_policy_user", "iam_user_policy_policy", "access_key_user": self = .reference
         default: return nil
         }
     }

@@ -5,15 +5,16 @@ import Identity
 import Settings
 import Store
 
-/// Makes, lists and disables access keys, beside the instances that run.
+/// Makes, lists and ends access keys, beside the instances that run.
 struct Keys: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "keys", abstract: "Make, list and disable access keys.", subcommands: [Create.self, List.self, Disable.self])
+        commandName: "keys", abstract: "Make, list, rotate, expire and disable access keys.",
+        subcommands: [Create.self, List.self, Rotate.self, Expire.self, Disable.self])
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "create", abstract: "Make an access key and print it as a profile for an AWS credentials file.",
-            discussion: ConfigurationFlags.discussion)
+            discussion: "A key of no user may do everything in its account.\n\n" + ConfigurationFlags.discussion)
 
         @Option(
             help: ArgumentHelp(
@@ -21,17 +22,30 @@ struct Keys: AsyncParsableCommand {
             transform: Thing.init)
         var thing: Thing?
 
+        @Option(
+            help: ArgumentHelp("Make a key for this user of the account, who may do what the user's policies allow.", valueName: "NAME"))
+        var user: String?
+
+        @Option(help: ArgumentHelp("How long the key may be used, such as 12h or 30d.", valueName: "TIME"), transform: Lifetime.init)
+        var expiresIn: Lifetime?
+
         @OptionGroup(title: "Configuration")
         var flags: ConfigurationFlags
+
+        func validate() throws {
+            guard thing == nil || user == nil else { throw ValidationError("A key is for a thing or for a user: give --thing or --user.") }
+        }
 
         func run() async throws {
             try await Keys.open(flags) { keys, configuration in
                 let account = thing?.account ?? configuration.account
+                let holder: KeyHolder = if let user { .user(user) } else { thing.map { .thing($0.arn) } ?? .account }
                 let key = try await keys.create(
-                    account: account, thingARN: thing?.arn, description: thing?.arn ?? "made by weir keys create")
+                    account: account, for: holder, description: thing?.arn ?? "made by weir keys create",
+                    lifetime: expiresIn?.milliseconds)
                 print(
                     FirstCredentials.profile(
-                        "weir-\(thing?.name ?? account)", key, region: thing?.region ?? configuration.region, configuration))
+                        "weir-\(user ?? thing?.name ?? account)", key, region: thing?.region ?? configuration.region, configuration))
             }
         }
     }
@@ -54,6 +68,19 @@ struct Keys: AsyncParsableCommand {
         }
     }
 
+    /// A time such as `15m`, `12h` or `30d`, of at most ten years.
+    struct Lifetime {
+        let milliseconds: Int64
+
+        init(_ text: String) throws {
+            let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+            guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), count >= 0,
+                count <= 10 * 365 * 86_400 / unit
+            else { throw ValidationError("must be a number and a unit, such as 15m, 12h or 30d") }
+            milliseconds = count * unit * 1000
+        }
+    }
+
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "list", abstract: "List the access keys, without their secrets.", discussion: ConfigurationFlags.discussion)
@@ -64,9 +91,62 @@ struct Keys: AsyncParsableCommand {
         func run() async throws {
             try await Keys.open(flags) { keys, _ in
                 for key in try await keys.list() {
-                    let made = Date(timeIntervalSince1970: Double(key.createdAt) / 1000).formatted(.iso8601)
-                    print("\(key.id)  \(key.account)  \(key.isActive ? "ACTIVE  " : "DISABLED")  \(made)  \(key.description)")
+                    let holder = key.user.map { "user \($0), " } ?? ""
+                    let end = key.expiresAt.map { ", ends \(Self.time($0))" } ?? ""
+                    print(
+                        "\(key.id)  \(key.account)  \(key.isActive ? "ACTIVE  " : "DISABLED")  \(Self.time(key.createdAt))  "
+                            + "\(holder)\(key.description)\(end)")
                 }
+            }
+        }
+
+        private static func time(_ milliseconds: Int64) -> String {
+            Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
+        }
+    }
+
+    struct Rotate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rotate", abstract: "Make a key for whom another one is, and have that one end a while later.",
+            discussion: "Prints the new key as a profile for an AWS credentials file.\n\n" + ConfigurationFlags.discussion)
+
+        @Argument(help: ArgumentHelp("The id of the key that is to end, as weir keys list shows it.", valueName: "id"))
+        var id: String
+
+        @Option(help: ArgumentHelp("How long the old key may still be used.", valueName: "TIME"), transform: Lifetime.init)
+        var overlap: Lifetime?
+
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
+
+        func run() async throws {
+            try await Keys.open(flags) { keys, configuration in
+                guard let key = try await keys.rotate(id, overlap: overlap?.milliseconds ?? 86_400_000) else {
+                    throw ValidationError("There is no active access key \(id).")
+                }
+                print(FirstCredentials.profile("weir-\(key.account)", key, region: configuration.region, configuration))
+            }
+        }
+    }
+
+    struct Expire: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "expire", abstract: "Have an access key sign nothing more after a while, unless it ends sooner.",
+            discussion: ConfigurationFlags.discussion)
+
+        @Argument(help: ArgumentHelp("The id of the key, as weir keys list shows it.", valueName: "id"))
+        var id: String
+
+        @Option(name: .customLong("in"), help: ArgumentHelp("How long it may still be used.", valueName: "TIME"), transform: Lifetime.init)
+        var lifetime: Lifetime
+
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
+
+        func run() async throws {
+            try await Keys.open(flags) { keys, _ in
+                guard try await keys.expire(id, in: lifetime.milliseconds) else { throw ValidationError("There is no access key \(id).") }
+                print("\(id) will sign nothing more.")
             }
         }
     }

@@ -8,7 +8,8 @@ struct Weir: AsyncParsableCommand {
         abstract: "A self-hosted server that speaks the Amazon Kinesis Video Streams API.",
         version: version,
         subcommands: [
-            Serve.self, Migrate.self, Status.self, Doctor.self, ConfigCommand.self, OpenAPI.self, Keys.self, Subscriptions.self,
+            Serve.self, Migrate.self, Status.self, Doctor.self, ConfigCommand.self, OpenAPI.self, Accounts.self, Users.self, Keys.self,
+            PolicyCommand.self, Subscriptions.self,
             Events.self,
             WebhookSecretsCommand.self, EdgeAgentCommand.self, MediaCommand.self,
         ])

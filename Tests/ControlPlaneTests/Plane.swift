@@ -60,9 +60,9 @@ struct Plane {
     }
 
     /// The call, if it is sound and its caller may make it.
-    func ready(_ id: OperationID, _ json: String, _ caller: Caller = .test()) throws -> RoutedCall {
+    func ready(_ id: OperationID, _ json: String, _ caller: Caller = .test()) async throws -> RoutedCall {
         let prepared = try Array(json.utf8).withUnsafeBytes { try control.prepare(id, $0, caller) }
-        try authorize(caller, prepared.access)
+        try await Authorizer(store: store).authorize(caller, prepared.access)
         return try prepared.checked()
     }
 

@@ -11,11 +11,11 @@ import Testing
     private static let otherHub = Fixture.hub + "2"
 
     /// Why a call is refused before anything is looked up; nil where it is not.
-    private static func refusal(_ sample: SampleCall, _ reach: Principal.Reach, _ plane: Plane, body: String? = nil) throws
+    private static func refusal(_ sample: SampleCall, _ reach: Principal.Reach, _ plane: Plane, body: String? = nil) async throws
         -> OperationError?
     {
         do {
-            _ = try plane.ready(sample.operation, body ?? sample.body, .test(reach: reach))
+            _ = try await plane.ready(sample.operation, body ?? sample.body, .test(reach: reach))
             return nil
         } catch let error as OperationError {
             return error
@@ -31,7 +31,9 @@ import Testing
         _ sample: SampleCall
     ) async throws {
         try await Plane.with { plane in
-            let (byAccount, byThing) = (try Self.refusal(sample, .account, plane), try Self.refusal(sample, .thing(Fixture.hub), plane))
+            let (byAccount, byThing) = (
+                try await Self.refusal(sample, .account, plane), try await Self.refusal(sample, .thing(Fixture.hub), plane)
+            )
             let denied: OperationError?
             switch sample.operation.api {
             case .controlPlane, .media, .archivedMedia:
@@ -43,7 +45,7 @@ import Testing
             }
             #expect(denied?.code == .accessDenied)
             #expect(denied?.publicMessage == Self.denial(sample.operation, "*"))
-            #expect(try Self.refusal(sample, .anything, plane) == nil)
+            #expect(try await Self.refusal(sample, .anything, plane) == nil)
             #expect(plane.callCount == 0)
         }
     }
@@ -53,7 +55,7 @@ import Testing
         try await Plane.with { plane in
             // Also of a thing whose name begins with that of its own.
             for stranger in [Self.otherHub, String(Fixture.hub.dropLast()), Fixture.hub.replacing("eu-west-1", with: "eu-west-2")] {
-                let refusal = try Self.refusal(sample, .thing(stranger), plane)
+                let refusal = try await Self.refusal(sample, .thing(stranger), plane)
                 #expect(refusal?.code == .accessDenied)
                 #expect(refusal?.publicMessage == Self.denial(sample.operation, Fixture.hub))
             }
@@ -65,15 +67,15 @@ import Testing
     func `where nobody is asked, a thing is still one of the account and region`(_ sample: SampleCall) async throws {
         try await Plane.with { plane in
             let foreign = Fixture.hub.replacing(Fixture.account, with: "999988887777")
-            let denied = try Self.refusal(sample, .anything, plane, body: sample.body.replacing(Fixture.hub, with: foreign))
+            let denied = try await Self.refusal(sample, .anything, plane, body: sample.body.replacing(Fixture.hub, with: foreign))
             #expect(denied?.code == .accessDenied)
             #expect(denied?.publicMessage == Self.denial(sample.operation, foreign))
             let abroad = Fixture.hub.replacing("eu-west-1", with: "eu-west-2")
-            let invalid = try Self.refusal(sample, .anything, plane, body: sample.body.replacing(Fixture.hub, with: abroad))
+            let invalid = try await Self.refusal(sample, .anything, plane, body: sample.body.replacing(Fixture.hub, with: abroad))
             #expect(invalid?.code == .invalidArgument)
             #expect(
                 invalid?.publicMessage == "HubDeviceArn \(abroad) is not of the region eu-west-1, which the request was signed for.")
-            #expect(try Self.refusal(sample, .anything, plane, body: sample.body.replacing(Fixture.hub, with: Self.otherHub)) == nil)
+            #expect(try await Self.refusal(sample, .anything, plane, body: sample.body.replacing(Fixture.hub, with: Self.otherHub)) == nil)
         }
     }
 

@@ -19,6 +19,7 @@ import TestSupport
 struct LoopbackGateway: Sendable {
     let port: Int
     let store: Store
+    let keys: AccessKeys
     let key: AccessKey
     /// Of another account.
     let otherKey: AccessKey
@@ -108,7 +109,8 @@ struct LoopbackGateway: Sendable {
                 do {
                     try await body(
                         LoopbackGateway(
-                            port: port, store: store, key: key, otherKey: otherKey, gateway: gateway, log: log, streams: streams,
+                            port: port, store: store, keys: keys, key: key, otherKey: otherKey, gateway: gateway, log: log,
+                            streams: streams,
                             stop: { await group.triggerGracefulShutdown() }))
                 } catch {
                     await group.triggerGracefulShutdown()

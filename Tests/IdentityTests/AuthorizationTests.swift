@@ -1,7 +1,8 @@
 import Contract
-import Identity
 import TestSupport
 import Testing
+
+@testable import Identity
 
 /// The policy: which key reaches what.
 @Suite struct AuthorizationTests {
@@ -23,7 +24,7 @@ import Testing
         access.resources = resources
         access.tags = [MapEntry(key: "k", value: "v")]
         do throws(OperationError) {
-            try authorize(caller(reach, region: region), access)
+            try requireReach(of: caller(reach, region: region), access)
             return nil
         } catch {
             #expect(error.code == .accessDenied)

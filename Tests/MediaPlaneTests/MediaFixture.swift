@@ -49,7 +49,7 @@ struct MediaFixture {
     }
 
     /// A call, as the gateway has it prepared.
-    private func call(_ id: OperationID, headers: [(String, String)], _ body: String) throws -> RoutedCall {
+    private func call(_ id: OperationID, headers: [(String, String)], _ body: String) async throws -> RoutedCall {
         let operation = try #require(plane.operations.first { $0.id == id })
         let head = HTTPRequestHead(
             version: .http1_1, method: .POST, uri: id.contract.route.path, headers: HTTPHeaders(headers))
@@ -58,36 +58,36 @@ struct MediaFixture {
             requestID: "request",
             invocation: nil, origin: nil)
         let requested = try Array(body.utf8).withUnsafeBytes { try operation.prepare(CallInput(head: head, body: $0), caller) }
-        try authorize(caller, requested.access)
+        try await Authorizer(store: store).authorize(caller, requested.access)
         return try requested.checked()
     }
 
     /// A connection of PutMedia to the stream `gate`.
     func produce(
         _ headers: [(String, String)] = [("x-amzn-stream-name", "gate"), ("x-amzn-fragment-timecode-type", "ABSOLUTE")]
-    ) throws -> Connection {
-        guard case .exchange(let perform) = try call(.putMedia, headers: headers, "").answer else { throw Unexpected() }
+    ) async throws -> Connection {
+        guard case .exchange(let perform) = try await call(.putMedia, headers: headers, "").answer else { throw Unexpected() }
         let connection = Connection()
         connection.start { try await perform(connection.body, $0) }
         return connection
     }
 
     /// A connection of GetMedia or GetMediaForFragmentList.
-    func read(_ id: OperationID, _ body: String) throws -> Connection {
-        guard case .stream(let perform) = try call(id, headers: [], body).answer else { throw Unexpected() }
+    func read(_ id: OperationID, _ body: String) async throws -> Connection {
+        guard case .stream(let perform) = try await call(id, headers: [], body).answer else { throw Unexpected() }
         let connection = Connection()
         connection.start { try await perform($0) }
         return connection
     }
 
     func list(_ body: String) async throws -> String {
-        guard case .bytes(let perform) = try call(.listFragments, headers: [], body).answer else { throw Unexpected() }
+        guard case .bytes(let perform) = try await call(.listFragments, headers: [], body).answer else { throw Unexpected() }
         return String(decoding: try await perform(), as: UTF8.self)
     }
 
     /// Sends a film as a whole; returns the acknowledgements and the numbers of what is stored.
     @discardableResult func put(_ film: Film) async throws -> (lines: [String], stored: [String]) {
-        let connection = try produce()
+        let connection = try await produce()
         connection.send(film.bytes)
         connection.finish()
         try await connection.over()

@@ -18,8 +18,8 @@ import Testing
             #expect(try await !add("a"))
             #expect(try await store.accessKeys().map(\.id) == ["b", "Z", "a"])
             let expected = AccessKeyRecord(
-                id: "a", account: "1", thingARN: nil, secretSealed: "sealed-a", isActive: true, description: "for a",
-                createdAt: TestClock.start + 5)
+                id: "a", account: "1", thingARN: nil, user: nil, secretSealed: "sealed-a", isActive: true, description: "for a",
+                createdAt: TestClock.start + 5, expiresAt: nil)
             #expect(try await store.accessKey("a") == expected)
             #expect(try await store.accessKey("c") == nil)
             #expect(try await store.disableAccessKey("a"))

@@ -23,6 +23,10 @@ VIEWS = {
     "instances": "id",
     "accounts": "account, region",
     "access_keys": "id",
+    "users": "account, name",
+    "user_tags": "account, user_name, key",
+    "user_policies": "account, user_name, policy_name",
+    "policies": "account, name",
     "schema_migrations": "version",
     "destinations": "id",
     "deliveries": "occurred_at_ms, resource_arn, sequence, destination_id",
@@ -71,6 +75,14 @@ def rows():
     yield insert(
         "access_key", id="AKIA2", account=ACCOUNT, secret_sealed="sealed-secret", status="DISABLED", description="", created_at=999,
         thing_arn="arn:aws:iot:us-east-1:123456789012:thing/hub-1")
+    for number, name in enumerate(["ada", "_b"]):
+        yield insert("iam_user", account=ACCOUNT, name=name, policy_count=1, created_at=number)
+        yield insert("iam_user_tag", account=ACCOUNT, user_name=name, key="site", value="é")
+        yield insert("policy", account=ACCOUNT, name=f"p{number}", document="{}", created_at=999, changed_at=1_000)
+        yield insert("iam_user_policy", account=ACCOUNT, user_name=name, policy_name=f"p{number}")
+        yield insert(
+            "access_key", id=f"AKIAUSER{number}", account=ACCOUNT, secret_sealed="sealed-secret", status="ACTIVE", description="", created_at=7, user_name=name,
+            expires_at=FAR if number else None)
     # Names around the differences of collations, and times around those of rounding.
     names = ["B", "_b", "a", "b", "a-b", "a.b", "Z9"]
     times = [0, 1, 999, 1_000, 951_782_400_123, 1_700_000_000_499, 1_700_000_000_500, 253_402_300_799_999]
@@ -256,6 +268,8 @@ LOOK_UPS = {
     "queues of a destination": ("SELECT * FROM delivery_queues WHERE destination_id = 'i'", "delivery_queue"),
     "a key": ("SELECT * FROM access_keys WHERE id = 'i'", "access_key"),
     "a pack": ("SELECT * FROM packs WHERE id = 1", "pack"),
+    "users of an account": ("SELECT * FROM users WHERE account = 'a'", "iam_user"),
+    "policies of a user": ("SELECT * FROM user_policies WHERE account = 'a' AND user_name = 'n'", "iam_user_policy"),
 }
 SCANS = {
     "stream by ARN": "SELECT * FROM streams WHERE arn = 'a'",

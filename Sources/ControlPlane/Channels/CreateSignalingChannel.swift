@@ -4,8 +4,9 @@ import Store
 
 extension CreateSignalingChannel: Rule {
     static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
-        call.access.tags = (input.tags ?? []).map { MapEntry(key: $0.key, value: $0.value) }
-        return try call.channel(named: input.channelName)
+        call.new(
+            .channel, named: input.channelName, tags: (input.tags ?? []).map { MapEntry(key: $0.key, value: $0.value) },
+            taggedBy: TagResource.contract.name)
     }
 
     static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {
@@ -16,7 +17,7 @@ extension CreateSignalingChannel: Rule {
             throw OperationError(.invalidArgument, "ChannelType is FULL_MESH: SINGLE_MASTER is the only type that is supported.")
         }
         let new = NewChannel(
-            key: key, arnPrefix: call.caller.arnPrefix(.channel, name: input.channelName), version: Token.random(),
+            key: key, arnPrefix: call.caller.arnPrefix(key.kind.rawValue, name: input.channelName), version: Token.random(),
             channelType: type.rawValue, messageTtlSeconds: Int64(input.singleMasterConfiguration?.messageTtlSeconds ?? 60),
             tags: try TagRecord.records((input.tags ?? []).map { ($0.key, $0.value) }))
         let rules = call.plane.rules

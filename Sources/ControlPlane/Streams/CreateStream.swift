@@ -4,8 +4,7 @@ import Store
 
 extension CreateStream: Rule {
     static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
-        call.access.tags = input.tags ?? []
-        return try call.stream(named: input.streamName)
+        call.new(.stream, named: input.streamName, tags: input.tags ?? [], taggedBy: TagStream.contract.name)
     }
 
     static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {
@@ -19,7 +18,7 @@ extension CreateStream: Rule {
         }
         let caller = call.caller
         let new = NewStream(
-            key: key, arnPrefix: caller.arnPrefix(.stream, name: input.streamName), version: Token.random(),
+            key: key, arnPrefix: caller.arnPrefix(key.kind.rawValue, name: input.streamName), version: Token.random(),
             deviceName: input.deviceName, mediaType: input.mediaType,
             kmsKeyID: input.kmsKeyID
                 ?? "arn:\(Partition.of(caller.region)):kms:\(caller.region):\(caller.account):alias/aws/kinesisvideo",

@@ -1,7 +1,13 @@
 import Contract
+import Identity
 import Store
 
 extension UntagStream: Rule {
+    static func subject(of input: Input, _ call: inout Call) throws(OperationError) -> ResourceKey {
+        call.access.removedTagKeys = input.tagKeyList
+        return try call.stream(named: input.streamName, arn: input.streamARN)
+    }
+
     static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) {
         try await call.removeTags(key, keys: input.tagKeyList)
     }

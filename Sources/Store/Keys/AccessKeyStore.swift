@@ -11,16 +11,37 @@ extension Store {
         try await database.read(AccessKeyStatements.list, [])
     }
 
-    /// Adds an active access key. With `unlessFact`, only if the deployment does not know that fact yet, which it knows from then on; answers
-    /// whether it was added.
+    /// Adds an active access key, of a user or thing where one is given, for `lifetime` milliseconds where that is given. With `unlessFact`, only
+    /// if the deployment does not know that fact yet, which it knows from then on. Returns whether it was added: not where the user is missing.
     public func addAccessKey(
-        id: String, account: String, thingARN: String? = nil, secretSealed: String, description: String, unlessFact fact: String? = nil
+        id: String, account: String, thingARN: String? = nil, user: String? = nil, secretSealed: String, description: String,
+        lifetime: Int64? = nil, unlessFact fact: String? = nil
     ) async throws(DatabaseError) -> Bool {
         var batch = Batch()
         if let fact { batch.add(AccessKeyStatements.insertFact, [.text(fact), .text(id)]) }
         batch.add(
-            AccessKeyStatements.insert, [.text(id), .text(account), .text(secretSealed), .text(description), .text(thingARN)])
+            AccessKeyStatements.insert,
+            [
+                .text(id), .text(account), .text(secretSealed), .text(description), .text(thingARN), .text(user), .integer(lifetime),
+            ])
         return try await unlessThere(batch)
+    }
+
+    /// Adds a key of the same holder as another, which ends `overlap` milliseconds later. Returns whether there was an active one to follow.
+    public func addSuccessor(
+        id: String, secretSealed: String, of predecessor: String, overlap: Int64
+    ) async throws(DatabaseError) -> Bool {
+        var batch = Batch()
+        let added = batch.add(AccessKeyStatements.insertSuccessor, [.text(id), .text(secretSealed), .text(predecessor)])
+        batch.add(AccessKeyStatements.expire, [.text(predecessor), .integer(overlap)])
+        return try await !write(batch).rows(added).isEmpty
+    }
+
+    /// Has an access key sign nothing more in `milliseconds`, unless it ends sooner. Returns whether there is one of this id.
+    public func expireAccessKey(_ id: String, in milliseconds: Int64) async throws(DatabaseError) -> Bool {
+        var batch = Batch()
+        let expired = batch.add(AccessKeyStatements.expire, [.text(id), .integer(milliseconds)])
+        return try await !write(batch).rows(expired).isEmpty
     }
 
     /// Disables an access key; returns whether there is one of this id.
