@@ -145,7 +145,9 @@ let package = Package(
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),
-        tests("ControlPlaneTests", ["Contract", "ControlPlane", "Identity", "Planes", "Policies", "SQL", "Store", "TestSupport", nioHTTP1]),
+        tests(
+            "ControlPlaneTests",
+            ["Contract", "ControlPlane", "Identity", "Planes", "Policies", "SQL", "Store", "TestSupport", nioHTTP1]),
         tests("IdentityTests", ["Contract", "Identity", "Policies", "SQL", "Store", "TestSupport"]),
         tests("PoliciesTests", ["Contract", "Policies"]),
         tests("WorkersTests", ["Locking", "Prometheus", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),

@@ -38,13 +38,13 @@ import Testing
             let listed = try await fixture.list(#"{"StreamName":"gate"}"#)
             for number in stored { #expect(listed.contains(number)) }
             let list = stored.reversed().map { "\"\($0)\"" }.joined(separator: ",")
-            let reader = try fixture.read(.getMediaForFragmentList, #"{"StreamName":"gate","Fragments":[\#(list)]}"#)
+            let reader = try await fixture.read(.getMediaForFragmentList, #"{"StreamName":"gate","Fragments":[\#(list)]}"#)
             try await reader.over()
             let read = try ReadFragment.all(in: reader.bytes)
             #expect(read.compactMap(\.number) == stored.reversed())
             #expect(read.map(\.blocks) == [2, 1, 0].map { number in [0, 40, 80].map { Self.start + 2000 * number + $0 } })
             #expect(read.allSatisfy { $0.clusters == 1 && $0.before.count == 1 && $0.after.isEmpty })
-            let follower = try fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"EARLIEST"}}"#)
+            let follower = try await fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"EARLIEST"}}"#)
             try await follower.over()
             let followed = try ReadFragment.all(in: follower.bytes)
             #expect(followed.compactMap(\.number) == stored)
@@ -55,7 +55,7 @@ import Testing
     @Test(arguments: Engine.allCases) func `the end of a fragment is stored while the body is open`(_ engine: Engine) async throws {
         try await MediaFixture.with(engine) { fixture in
             _ = try await fixture.store.createActive("gate")
-            let producer = try fixture.produce()
+            let producer = try await fixture.produce()
             try await eventually("the head is out") { producer.hasStarted }
             var film = film(1)
             film.tags([("place", "gate")])
@@ -64,7 +64,7 @@ import Testing
             let stored = try #require(try await producer.line("PERSISTED").number)
             producer.finish()
             try await producer.over()
-            let reader = try fixture.read(.getMediaForFragmentList, #"{"StreamName":"gate","Fragments":["\#(stored)"]}"#)
+            let reader = try await fixture.read(.getMediaForFragmentList, #"{"StreamName":"gate","Fragments":["\#(stored)"]}"#)
             try await reader.over()
             let read = try ReadFragment.all(in: reader.bytes)
             #expect(read.map(\.after) == [[[Matroska.Tag("place", "gate")]]])
@@ -74,7 +74,7 @@ import Testing
     @Test(arguments: Engine.allCases) func `a connection that breaks keeps every whole fragment`(_ engine: Engine) async throws {
         try await MediaFixture.with(engine) { fixture in
             _ = try await fixture.store.createActive("gate")
-            let producer = try fixture.produce()
+            let producer = try await fixture.produce()
             producer.send(Array(film(3).bytes.dropLast(10)))
             _ = try await producer.line("\"BUFFERING\",\"FragmentTimecode\":\(Self.start + 4000),")
             producer.leave()
@@ -88,10 +88,10 @@ import Testing
     @Test func `the newest connection is the producer, and the one before may finish its fragment`() async throws {
         try await MediaFixture.with(.sqlite) { fixture in
             _ = try await fixture.store.createActive("gate")
-            let older = try fixture.produce()
+            let older = try await fixture.produce()
             older.send(film(1).bytes)
             _ = try await older.line("BUFFERING")
-            let newer = try fixture.produce()
+            let newer = try await fixture.produce()
             newer.send(film(2).bytes)
             _ = try await newer.line("PERSISTED")
             var more = Film()
@@ -109,14 +109,14 @@ import Testing
     @Test func `a third connection is refused where the documented limits hold`() async throws {
         try await MediaFixture.with(.sqlite, { $0.producers = 2 }) { fixture in
             _ = try await fixture.store.createActive("gate")
-            let live = [try fixture.produce(), try fixture.produce()]
+            let live = [try await fixture.produce(), try await fixture.produce()]
             try await eventually("two are there") { live.allSatisfy(\.hasStarted) }
-            let third = try fixture.produce()
+            let third = try await fixture.produce()
             let error = await #expect(throws: OperationError.self) { try await third.over() }
             #expect(error?.code == .connectionLimitExceeded && !third.hasStarted)
             live.first?.finish()
             try await live.first?.over()
-            let fourth = try fixture.produce()
+            let fourth = try await fixture.produce()
             fourth.finish()
             try await fourth.over()
             live.last?.finish()
@@ -127,11 +127,11 @@ import Testing
     @Test func `a stopping instance takes the fragment that is on its way, and no other`() async throws {
         try await MediaFixture.with(.sqlite) { fixture in
             _ = try await fixture.store.createActive("gate")
-            let idle = try fixture.produce()
+            let idle = try await fixture.produce()
             try await eventually("it is there") { idle.hasStarted }
             idle.drain()
             try await idle.over()
-            let busy = try fixture.produce()
+            let busy = try await fixture.produce()
             let bytes = film(3).bytes
             busy.send(Array(bytes.dropLast(150)))
             _ = try await busy.line("\"BUFFERING\",\"FragmentTimecode\":\(Self.start + 4000),")
@@ -149,7 +149,7 @@ import Testing
     @Test func `a connection ends in its time, behind a whole fragment`() async throws {
         try await MediaFixture.with(.sqlite, { $0.longestConnection = 1 }) { fixture in
             _ = try await fixture.store.createActive("gate")
-            let idle = try fixture.produce()
+            let idle = try await fixture.produce()
             try await idle.over()
             #expect(idle.lines == ["{\"EventType\":\"ERROR\",\"ErrorCode\":\"MAX_CONNECTION_DURATION_REACHED\",\"ErrorId\":4003}\n"])
         }
@@ -158,7 +158,7 @@ import Testing
     @Test func `who sends nothing is told that it is waited for`() async throws {
         try await MediaFixture.with(.sqlite, { $0.idleInterval = 1 }) { fixture in
             _ = try await fixture.store.createActive("gate")
-            let producer = try fixture.produce()
+            let producer = try await fixture.produce()
             #expect(try await producer.line("IDLE") == "{\"EventType\":\"IDLE\"}\n")
             producer.interrupt(.silent)
             try await producer.over()
@@ -171,7 +171,7 @@ import Testing
     func `a body that breaks off in the middle of a fragment`(_ how: RequestBody.Interruption, _ code: String?) async throws {
         try await MediaFixture.with(.sqlite) { fixture in
             _ = try await fixture.store.createActive("gate")
-            let producer = try fixture.produce()
+            let producer = try await fixture.produce()
             producer.send(Array(film(1).bytes.dropLast(5)))
             let number = try #require(try await producer.line("BUFFERING").number)
             producer.interrupt(how)
@@ -189,10 +189,10 @@ import Testing
     {
         try await MediaFixture.with(engine, { $0.readerIdle = nil }) { fixture in
             _ = try await fixture.store.createActive("gate")
-            let producer = try fixture.produce()
+            let producer = try await fixture.produce()
             producer.send(film(1).bytes)
             _ = try await producer.line("BUFFERING")
-            let reader = try fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"NOW"}}"#)
+            let reader = try await fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"NOW"}}"#)
             try await eventually("it reads") { !reader.bytes.isEmpty }
             _ = try await fixture.store.delete(.named("gate"), expectedVersion: nil, removalDelay: 60_000, .fresh("Delete"))
             producer.finish()
@@ -208,8 +208,8 @@ import Testing
     @Test func `frames are sent on as they come`() async throws {
         try await MediaFixture.with(.sqlite) { fixture in
             _ = try await fixture.store.createActive("gate")
-            let producer = try fixture.produce()
-            let reader = try fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"NOW"}}"#)
+            let producer = try await fixture.produce()
+            let reader = try await fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"NOW"}}"#)
             try await eventually("it reads") { reader.hasStarted }
             var sent = Film()
             sent.cluster(Self.start, [0])
@@ -238,8 +238,8 @@ import Testing
     @Test func `a reader that is slow gets all of it, and holds nobody up`() async throws {
         try await MediaFixture.with(.sqlite, { $0.liveBytesOfStream = 4096 }) { fixture in
             _ = try await fixture.store.createActive("gate")
-            let producer = try fixture.produce()
-            let reader = try fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"NOW"}}"#)
+            let producer = try await fixture.produce()
+            let reader = try await fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"NOW"}}"#)
             try await eventually("it reads") { reader.hasStarted }
             var sent = Film()
             sent.cluster(Self.start, [0, 40], size: 1000)
@@ -264,8 +264,8 @@ import Testing
     @Test func `a fragment that breaks off is the end of what its reader gets`() async throws {
         try await MediaFixture.with(.sqlite) { fixture in
             _ = try await fixture.store.createActive("gate")
-            let producer = try fixture.produce()
-            let reader = try fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"NOW"}}"#)
+            let producer = try await fixture.produce()
+            let reader = try await fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"NOW"}}"#)
             try await eventually("it reads") { reader.hasStarted }
             producer.send(Array(film(1).bytes.dropLast(20)))
             try await eventually("it has begun") { (try? ReadFragment.all(in: reader.bytes).last?.blocks.count) == 2 }
@@ -281,7 +281,7 @@ import Testing
             _ = try await fixture.store.createActive("gate")
             let (_, stored) = try await fixture.put(film())
             func read(_ selector: String) async throws -> [String] {
-                let reader = try fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{\#(selector)}}"#)
+                let reader = try await fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{\#(selector)}}"#)
                 try await reader.over()
                 return try ReadFragment.all(in: reader.bytes).compactMap(\.number)
             }
@@ -296,7 +296,7 @@ import Testing
             // Behind the end of one, the next.
             #expect(try await read(at + time(Self.start + 2081)) == [stored[2]])
             #expect(try await read(at + "0") == stored)
-            let unknown = try fixture.read(
+            let unknown = try await fixture.read(
                 .getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"FRAGMENT_NUMBER","AfterFragmentNumber":"1"}}"#)
             try await unknown.over()
             #expect(String(decoding: unknown.bytes, as: UTF8.self).contains("AWS_KINESISVIDEO_ERROR_ID"))
@@ -314,7 +314,9 @@ import Testing
         try await MediaFixture.with(.sqlite, { $0.readers = 3 }) { fixture in
             _ = try await fixture.store.createActive("gate")
             let now = #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"NOW"}}"#
-            let three = try (0..<3).map { _ in try fixture.read(.getMedia, now) }
+            let three = [
+                try await fixture.read(.getMedia, now), try await fixture.read(.getMedia, now), try await fixture.read(.getMedia, now),
+            ]
             try await eventually("they read") { three.allSatisfy(\.hasStarted) }
             let error = await #expect(throws: OperationError.self) { try await fixture.read(.getMedia, now).over() }
             #expect(error?.code == .connectionLimitExceeded)
@@ -363,7 +365,7 @@ import Testing
             _ = try await fixture.store.createActive("door")
             let (_, stored) = try await fixture.put(film(1))
             for (name, number) in [("gate", "1"), ("door", stored[0])] {
-                let reader = try fixture.read(.getMediaForFragmentList, #"{"StreamName":"\#(name)","Fragments":["\#(number)"]}"#)
+                let reader = try await fixture.read(.getMediaForFragmentList, #"{"StreamName":"\#(name)","Fragments":["\#(number)"]}"#)
                 let error = await #expect(throws: OperationError.self) { try await reader.over() }
                 #expect(error?.publicMessage == "Fragment numbers are invalid : \(number)" && !reader.hasStarted)
             }
@@ -373,18 +375,18 @@ import Testing
     @Test(arguments: Engine.allCases) func `a stream that keeps nothing is received and followed`(_ engine: Engine) async throws {
         try await MediaFixture.with(engine) { fixture in
             _ = try await fixture.store.create(.named("gate", retention: 0))
-            let producer = try fixture.produce()
+            let producer = try await fixture.produce()
             producer.send(film(3).bytes)
             producer.finish()
             try await producer.over()
             #expect(producer.lines.filter { $0.contains("RECEIVED") }.count == 3)
             #expect(!producer.lines.contains { $0.contains("PERSISTED") || $0.contains("ERROR") })
             let numbers = producer.lines.filter { $0.contains("RECEIVED") }.compactMap(\.number)
-            let reader = try fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"EARLIEST"}}"#)
+            let reader = try await fixture.read(.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"EARLIEST"}}"#)
             try await reader.over()
             #expect(try ReadFragment.all(in: reader.bytes).compactMap(\.number) == numbers)
             #expect(try await fixture.list(#"{"StreamName":"gate"}"#) == #"{"Fragments":[]}"#)
-            let list = try fixture.read(.getMediaForFragmentList, #"{"StreamName":"gate","Fragments":["\#(numbers[0])"]}"#)
+            let list = try await fixture.read(.getMediaForFragmentList, #"{"StreamName":"gate","Fragments":["\#(numbers[0])"]}"#)
             let error = await #expect(throws: OperationError.self) { try await list.over() }
             #expect(error?.code == .invalidArgument)
         }
@@ -396,28 +398,28 @@ import Testing
         try await MediaFixture.with(.sqlite) { fixture in
             let arn = try await fixture.store.createActive("gate").arn
             let kind = ("x-amzn-fragment-timecode-type", "RELATIVE")
-            let good = try fixture.produce([("X-Amzn-Stream-ARN", arn), kind])
+            let good = try await fixture.produce([("X-Amzn-Stream-ARN", arn), kind])
             good.finish()
             try await good.over()
             for headers in [
                 [("x-amzn-stream-name", "gate"), ("x-amzn-stream-arn", arn), kind], [kind],
                 [("x-amzn-stream-name", "gate"), kind, ("x-amzn-producer-start-timestamp", "99999999999999")],
             ] {
-                let error = #expect(throws: OperationError.self) { _ = try fixture.produce(headers) }
+                let error = await #expect(throws: OperationError.self) { _ = try await fixture.produce(headers) }
                 #expect(error?.code == .invalidArgument)
             }
             for text in ["1e3", "-1", "1,5", "", "1.0000000000", " 1"] {
-                let error = #expect(throws: OperationError.self) {
-                    _ = try fixture.produce([("x-amzn-stream-name", "gate"), kind, ("x-amzn-producer-start-timestamp", text)])
+                let error = await #expect(throws: OperationError.self) {
+                    _ = try await fixture.produce([("x-amzn-stream-name", "gate"), kind, ("x-amzn-producer-start-timestamp", text)])
                 }
                 #expect(error?.code == .validation, "\(text)")
             }
             for text in ["0", "1700000000", "1700000000.5", "1700000000.", "1700000000.123456789"] {
-                let producer = try fixture.produce([("x-amzn-stream-name", "gate"), kind, ("x-amzn-producer-start-timestamp", text)])
+                let producer = try await fixture.produce([("x-amzn-stream-name", "gate"), kind, ("x-amzn-producer-start-timestamp", text)])
                 producer.finish()
                 try await producer.over()
             }
-            let unknown = try fixture.produce([("x-amzn-stream-name", "nobody"), kind])
+            let unknown = try await fixture.produce([("x-amzn-stream-name", "nobody"), kind])
             let error = await #expect(throws: OperationError.self) { try await unknown.over() }
             #expect(error?.publicMessage == "The requested stream is not found or not active.")
         }
