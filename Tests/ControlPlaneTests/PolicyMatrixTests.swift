@@ -1,5 +1,6 @@
 import Contract
 import Identity
+import Planes
 import Policies
 import SQL
 import Store
