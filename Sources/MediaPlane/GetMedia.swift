@@ -286,6 +286,8 @@ private struct MediaReader {
     private mutating func sendRest(of number: FragmentNumber, from offset: Int) async throws {
         while true {
             let (_, version) = live.next(after: .max)
+            // Asked before the store is: one that is stored meanwhile is found there.
+            let state = live.fragment(number)?.state
             guard let current = try await plane.store.stream(stream.key) else { throw ReadFailure.streamGone }
             stream = current
             let record =
@@ -296,7 +298,6 @@ private struct MediaReader {
                 try await stored.send(record, from: offset > 0 ? offset : nil)
                 return try await end(number)
             }
-            let state = live.fragment(number)?.state
             guard state == .open || state == .whole else {
                 guard offset > 0 else { return }
                 throw MediaDocument.Failure.writing
