@@ -255,7 +255,9 @@ private struct MediaReader {
 
     private mutating func sendLive(_ number: FragmentNumber) async throws {
         defer { sequence = number.sequence }
-        guard let fragment = live.fragment(number), isWanted(number, fragment.producerTime) else { return }
+        // It may be stored, and gone from memory, since it was found.
+        guard let fragment = live.fragment(number) else { return try await sendRest(of: number, from: 0) }
+        guard isWanted(number, fragment.producerTime) else { return }
         var offset = 0
         while true {
             switch live.piece(of: number, at: offset) {
