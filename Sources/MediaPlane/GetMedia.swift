@@ -255,7 +255,9 @@ private struct MediaReader {
 
     private mutating func sendLive(_ number: FragmentNumber) async throws {
         defer { sequence = number.sequence }
-        guard let fragment = live.fragment(number), isWanted(number, fragment.producerTime) else { return }
+        // It may be stored, and gone from memory, since it was found.
+        guard let fragment = live.fragment(number) else { return try await sendRest(of: number, from: 0) }
+        guard isWanted(number, fragment.producerTime) else { return }
         var offset = 0
         while true {
             switch live.piece(of: number, at: offset) {
@@ -286,6 +288,8 @@ private struct MediaReader {
     private mutating func sendRest(of number: FragmentNumber, from offset: Int) async throws {
         while true {
             let (_, version) = live.next(after: .max)
+            // Asked before the store is: one that is stored meanwhile is found there.
+            let state = live.fragment(number)?.state
             guard let current = try await plane.store.stream(stream.key) else { throw ReadFailure.streamGone }
             stream = current
             let record =
@@ -296,7 +300,6 @@ private struct MediaReader {
                 try await stored.send(record, from: offset > 0 ? offset : nil)
                 return try await end(number)
             }
-            let state = live.fragment(number)?.state
             guard state == .open || state == .whole else {
                 guard offset > 0 else { return }
                 throw MediaDocument.Failure.writing

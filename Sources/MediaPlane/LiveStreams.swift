@@ -134,6 +134,8 @@ final class LiveStream: Sendable {
         change { state in
             guard let place = state.place(of: number) else { return }
             state.fragments[place].state = .whole
+            // Whoever comes from now on reads it from the store, a moment later.
+            if state.readers == 0 { forget(place, &state) }
         }
     }
 
@@ -169,6 +171,15 @@ final class LiveStream: Sendable {
 
     /// Fragments that are kept while there are readers, though they are stored.
     private static let keptForReaders = 3
+
+    /// Lets go of what is held of a fragment.
+    private func forget(_ place: Int, _ state: inout State) {
+        let count = state.fragments[place].heldBytes
+        state.fragments[place].pieces.removeAll()
+        state.fragments[place].start = state.fragments[place].length
+        state.heldBytes -= count
+        all.hold(-count)
+    }
 
     /// Lets go of the oldest piece that is held; false where there is none.
     private func dropOldest(_ state: inout State) -> Bool {

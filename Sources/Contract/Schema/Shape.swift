@@ -117,11 +117,12 @@ extension JSONValue {
         }
     }
 
-    /// The number, if it is one without a fraction that 64 bits hold.
+    /// The number, if it is one without a fraction that 64 bits hold; with a point or an exponent, 53 bits.
     fileprivate var longNumber: Int? {
         switch self {
         case .integer(let integer): Int(integer)
-        case .number(let number): Int(exactly: number)
+        // One that is farther from zero may have been rounded to this.
+        case .number(let number): number.magnitude < 0x1p53 ? Int(exactly: number) : nil
         case .null, .bool, .string, .array, .object: nil
         }
     }
