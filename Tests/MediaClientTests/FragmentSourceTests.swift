@@ -87,14 +87,15 @@ import Testing
 
     @Test func `a source that breaks off is sent up to there, and told`() throws {
         let bytes = Array(try file("ffmpeg.mkv").dropLast(2000))
-        let settings = MediaProducer.Settings(stream: "s", isLive: false, start: Date(timeIntervalSince1970: 0))
+        let settings = MediaProducer.Settings(
+            stream: "s", isLive: false, start: Date(timeIntervalSince1970: Double(Self.start) / 1000))
         var source = FragmentSource(settings)
         var sent = try source.read(bytes)
         let fault = #expect(throws: SourceFault.self) { try source.finish() }
         #expect(fault?.description.contains("breaks off") == true)
         sent += source.rest()
         let whole = try fragments(try file("ffmpeg.mkv"))
-        #expect(!sent.isEmpty && sent.count <= whole.count && sent.dropLast() == whole.prefix(sent.count - 1))
+        #expect(!sent.isEmpty && sent.count <= whole.count && sent.map(\.timecode) == whole.prefix(sent.count).map(\.timecode))
     }
 
     @Test func `what is no Matroska is told`() {
