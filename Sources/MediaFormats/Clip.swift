@@ -31,14 +31,15 @@ public struct Clip: Sendable {
     public mutating func append(_ fragment: Fragment, start: Int64) throws(MediaError) -> Bool {
         let lead = fragment.frames.contains { $0.track == tracks.video?.number } ? tracks.video : tracks.audio
         let first = fragment.frames.filter { $0.track == lead?.number }.map(\.time).min() ?? 0
-        guard start.magnitude < 1 << 61, first.magnitude <= TimedFragment.longest else {
+        let firstSound = fragment.frames.first { $0.track == tracks.audio?.number }?.time
+        guard start.magnitude < 1 << 61, max(first.magnitude, firstSound?.magnitude ?? 0) <= TimedFragment.longest else {
             throw .invalidMediaFrame(track: lead?.number ?? 0)
         }
         var shift = shift ?? start
         let gap = start - shift + first - end
         if self.shift != nil, gap.magnitude > TimedFragment.tolerance { shift += gap }
         let position = start - shift
-        let origin = audioOrigin ?? fragment.frames.first { $0.track == tracks.audio?.number }.map { position + $0.time }
+        let origin = audioOrigin ?? firstSound.map { position + $0 }
         let timed = try TimedFragment(fragment, of: tracks, at: position, audioOrigin: origin ?? 0)
         let added = (timed.video + timed.audio).reduce(0) { $0 + $1.bytes.count }
         let isWithin = fragments < Self.mostFragments && size + added <= Self.mostBytes
