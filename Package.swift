@@ -52,7 +52,8 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Gateway", "Identity", "Locking",
+                "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Gateway", "Identity",
+                "Locking",
                 "MediaClient", "MediaPlane",
                 "Migrations",
                 "Policies", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
@@ -136,9 +137,8 @@ let package = Package(
         tests(
             "MediaPlaneTests",
             [
-                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaPlane", "Planes", "SQL", "Store", "TestSupport",
-                logging,
-                nioCore, nioHTTP1,
+                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaPlane", "Planes", "Policies", "SQL", "Store",
+                "TestSupport", logging, nioCore, nioHTTP1,
             ]),
         tests("MediaFormatsTests", ["MediaFormats"]),
         tests("MediaClientTests", ["Client", "Contract", "Locking", "Matroska", "MediaClient", nioCore, nioHTTP1, nioPosix]),
@@ -170,6 +170,7 @@ let package = Package(
                 "FragmentStore", "Migrations", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Store", logging, nioCore,
             ],
             path: "ops/benchmark/media-store", swiftSettings: strict),
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     ]

@@ -29,6 +29,7 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         Reloading.ignoreSignal()
+        MemoryReturn.prepare()
         var configuration = try flags.read()
         let logger = Log.make(level: configuration.logLevel)
         for remark in configuration.remarks { logger.warning("\(remark)") }
@@ -111,7 +112,7 @@ struct Serve: AsyncParsableCommand {
         // Stopped in reverse: first the instance is not ready, then takes no new requests, then the workers end, then the others learn of it, and
         // the log has the last word.
         var services: [any Service] = [
-            accessLog, membership, OutboxWatch(store: store, outbox: outbox, registry: registry, logger: logger),
+            accessLog, MemoryReturn(), membership, OutboxWatch(store: store, outbox: outbox, registry: registry, logger: logger),
             LimitTeller(store: store, limits: limits, eventsWait: { courier.hint() }, logger: logger),
             Reloading(read: { [flags] in try flags.readAgain() }, certificates: certificates, logger: logger),
         ]

@@ -48,13 +48,15 @@ struct MediaFixture {
         }
     }
 
-    /// A call, as the gateway has it prepared.
-    private func call(_ id: OperationID, headers: [(String, String)], _ body: String) async throws -> RoutedCall {
+    /// A call of a key with this reach, as the gateway has it prepared.
+    func call(
+        _ id: OperationID, headers: [(String, String)], _ body: String, reach: Principal.Reach = .account
+    ) async throws -> RoutedCall {
         let operation = try #require(plane.operations.first { $0.id == id })
         let head = HTTPRequestHead(
             version: .http1_1, method: .POST, uri: id.contract.route.path, headers: HTTPHeaders(headers))
         let caller = Caller(
-            principal: Principal(account: Fixture.account, keyID: "AKIATEST", reach: .account), region: Fixture.region,
+            principal: Principal(account: Fixture.account, keyID: "AKIATEST", reach: reach), region: Fixture.region,
             requestID: "request",
             invocation: nil, origin: nil)
         let requested = try Array(body.utf8).withUnsafeBytes { try operation.prepare(CallInput(head: head, body: $0), caller) }

@@ -1,7 +1,9 @@
 import Contract
 import Foundation
+import Identity
 import Matroska
 import Planes
+import Policies
 import SQL
 import Store
 import TestSupport
@@ -23,6 +25,39 @@ import Testing
     @Test func `each operation on media is offered`() async throws {
         try await MediaFixture.with(.sqlite) { fixture in
             #expect(fixture.plane.operations.map(\.id) == OperationID.allCases.filter { [.media, .archivedMedia].contains($0.api) })
+        }
+    }
+
+    @Test func `a user may do with media what policies allow, of the streams that they name`() async throws {
+        try await MediaFixture.with(.sqlite) { fixture in
+            let headers = [("x-amzn-stream-name", "gate"), ("x-amzn-fragment-timecode-type", "ABSOLUTE")]
+            let calls: [(OperationID, String)] = [
+                (.putMedia, ""), (.listFragments, #"{"StreamName":"gate"}"#),
+                (.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"NOW"}}"#),
+                (.getMediaForFragmentList, #"{"StreamName":"gate","Fragments":["1"]}"#),
+            ]
+            #expect(Set(calls.map(\.0)) == Set(fixture.plane.operations.map(\.id)))
+            for (id, body) in calls {
+                func isAllowed(_ action: String, on stream: String) async throws -> Bool {
+                    let policy = try Policy(
+                        "p",
+                        #"""
+                        {"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kinesisvideo:\#(action)",
+                        "Resource":"arn:aws:kinesisvideo:*:*:stream/\#(stream)/*"}}
+                        """#)
+                    let user = User(name: "ada", tags: [], policies: PolicySet([policy]))
+                    do {
+                        _ = try await fixture.call(id, headers: id == .putMedia ? headers : [], body, reach: .user(user))
+                        return true
+                    } catch let error as OperationError {
+                        #expect(error.code == .accessDenied, "\(id): \(error)")
+                        return false
+                    }
+                }
+                #expect(try await isAllowed(id.rawValue, on: "gate"), "\(id)")
+                #expect(try await isAllowed(id.rawValue, on: "door") == false, "\(id)")
+                #expect(try await isAllowed("DescribeStream", on: "gate") == false, "\(id)")
+            }
         }
     }
 
