@@ -26,6 +26,28 @@ import Testing
         #expect(limits.enter("192.0.2.3") && !limits.isFullForCalls)
     }
 
+    @Test func `of a connection that has ended nothing is left`() async throws {
+        try await LoopbackGateway.with { server in
+            let isForgotten = try isForgotten(by: server.gateway)
+            #expect(isForgotten)
+        }
+    }
+
+    /// Whether a connection that came and went is not in memory any more.
+    private func isForgotten(by gateway: Gateway) throws -> Bool {
+        weak var handler: ConnectionHandler?
+        do {
+            let channel = EmbeddedChannel()
+            let made = ConnectionHandler(
+                gateway, Peer(address: "192.0.2.1", localPort: nil), channel.eventLoop, Turns(channel.eventLoop))
+            handler = made
+            try channel.pipeline.syncOperations.addHandler(made)
+            try channel.connect(to: SocketAddress(ipAddress: "192.0.2.1", port: 1)).wait()
+            _ = try channel.finish()
+        }
+        return handler == nil
+    }
+
     @Test func `who waits for room is called once there is some`() {
         let limits = ConnectionLimits(all: 17)
         #expect(limits.hasRoom { Issue.record("there was room") })

@@ -84,6 +84,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        // It refers to this handler.
+        connection = nil
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -92,6 +94,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // What was read before the connection was closed is nobody's any more.
+        guard context.channel.isActive else { return }
         let part = unwrapInboundIn(data)
         isInRead = true
         guard ahead.isEmpty, !isTakingNext, machine.takesParts else {
