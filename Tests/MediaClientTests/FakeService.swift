@@ -134,6 +134,11 @@ final class FakeService: Sendable {
         private func beginSession(_ context: ChannelHandlerContext) {
             let session = state.withLock { $0.script.isEmpty ? .sound : $0.script.removeFirst() }
             self.session = session
+            // A connection may carry one session after the other.
+            parser = Parser(.service)
+            open = nil
+            count = 0
+            isOver = false
             if case .answers(let status, let message) = session {
                 isOver = true
                 send(context, status, #"{"Message":"\#(message)"}"#)

@@ -147,8 +147,8 @@ def test_files_are_the_owners_alone(deployments):
     names = {path.name for path in server.folder.iterdir()}
     assert {"master.key", "credentials"} <= names
     assert ("weir.db" in names) == (deployments.engine == "sqlite")
-    for path in server.folder.iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    for path in server.folder.rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     assert (server.folder / "master.key").stat().st_size == 32
 
 
