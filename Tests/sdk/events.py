@@ -29,7 +29,7 @@ OF_RESOURCES = {
     ChannelStatusChange UpdateMediaStorageConfiguration MediaStorageConfigurationChange
     """.split()
 }
-OTHERS = {f"weir.kinesisvideo.{name}" for name in ("LimitReached", "DestinationPaused", "Test")}
+OTHERS = {f"weir.kinesisvideo.{name}" for name in ("LimitReached", "DestinationPaused", "DiskReserveReached", "OldestMediaDropped", "Test")}
 
 def stream_destination(uri, account=ACCOUNT):
     """The id of the destination that streams name."""
