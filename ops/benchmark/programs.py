@@ -136,7 +136,7 @@ class Weir:
 
     @property
     def sqlite(self) -> Path:
-        return next(path for path in sorted(self.folder.iterdir()) if path.read_bytes()[:15] == b"SQLite format 3")
+        return next(path for path in sorted(self.folder.iterdir()) if path.is_file() and path.read_bytes()[:15] == b"SQLite format 3")
 
     def key(self) -> tuple[str, str]:
         lines = dict(line.split(" = ") for line in (self.folder / "credentials").read_text().splitlines() if " = " in line)
