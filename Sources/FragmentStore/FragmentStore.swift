@@ -92,7 +92,8 @@ public final class FragmentStore: Service {
         let reader: PackReader
         let threads: NIOThreadPool
         let filled: AsyncStream<Pack>.Continuation
-        let sealing: Task<Void, Never>
+        /// Seals packs, until `filled` ends; nil where nothing is written.
+        let sealing: Task<Void, Never>?
         /// The folders, for this process alone.
         let holds: [any Sendable]
 
@@ -208,7 +209,7 @@ public final class FragmentStore: Service {
             opened.withLock {
                 $0 = Opened(
                     storeID: storeID, hot: hot, warm: warm, writers: [:], ring: ring, reader: reader, threads: threads, filled: hand,
-                    sealing: Task {}, holds: [])
+                    sealing: nil, holds: [])
             }
         } catch {
             throw OpeningFailure(description: "\(configuration.directory) cannot be read as a media folder: \(error)")
@@ -238,7 +239,7 @@ public final class FragmentStore: Service {
         guard let opened = opened.withLock({ $0 }) else { return }
         for writer in opened.writers.values { await writer.close() }
         opened.filled.finish()
-        await opened.sealing.value
+        await opened.sealing?.value
         try? await opened.threads.shutdownGracefully()
         self.opened.withLock { $0 = nil }
     }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import FragmentStore
 import Settings
 import Store
@@ -21,14 +20,7 @@ struct MediaStats: AsyncParsableCommand {
         try await Deployment.open(flags) { deployment, _ in
             let receiving = try await deployment.store.receivingStreams(limit: 1000)
             let accounts = try await deployment.store.storedBytes()
-            let rows = receiving.map { stream in
-                [
-                    stream.account, stream.region, stream.name,
-                    Date(timeIntervalSince1970: Double(stream.openedAt) / 1000).formatted(.iso8601),
-                    stream.lastFragmentAt.map { "\((stream.now - $0) / 1000) s ago" } ?? "",
-                ]
-            }
-            print(TextTable(["ACCOUNT", "REGION", "STREAM", "SENDS SINCE", "LAST FRAGMENT"], rows).text)
+            print(Status.table(receiving))
             print("")
             print(TextTable(["ACCOUNT", "BYTES"], accounts.sorted { $0.account < $1.account }.map { [$0.account, "\($0.bytes)"] }).text)
             print("streams that receive: \(receiving.count), bytes kept: \(accounts.reduce(0) { $0 + $1.bytes })")
@@ -55,9 +47,7 @@ struct MediaVerify: AsyncParsableCommand {
             findings = try await PackInspector(store: deployment.store, configuration: configuration.fragmentStore(instanceID: ""))
                 .verify { print($0) }
         }
-        guard let findings else { return }
-        print("packs: \(findings.packs), fragments: \(findings.fragments), bytes: \(findings.bytes), faults: \(findings.faults)")
-        if findings.faults > 0 { throw ExitCode(1) }
+        try findings?.tell("packs")
     }
 }
 
@@ -81,8 +71,14 @@ struct MediaRebuild: AsyncParsableCommand {
             findings = try await PackInspector(store: deployment.store, configuration: configuration.fragmentStore(instanceID: ""))
                 .rebuild { print($0) }
         }
-        guard let findings else { return }
-        print("packs put in: \(findings.packs), fragments: \(findings.fragments), bytes: \(findings.bytes), faults: \(findings.faults)")
-        if findings.faults > 0 { throw ExitCode(1) }
+        try findings?.tell("packs put in")
+    }
+}
+
+extension PackInspector.Findings {
+    /// Prints the sums, the one of packs called `packs`, and ends the command with 1 where there is a fault.
+    fileprivate func tell(_ packs: String) throws {
+        print("\(packs): \(self.packs), fragments: \(fragments), bytes: \(bytes), faults: \(faults)")
+        if faults > 0 { throw ExitCode(1) }
     }
 }

@@ -39,7 +39,8 @@ struct Status: AsyncParsableCommand {
     /// How many streams are listed.
     private static let mostStreams = 1000
 
-    private static func table(_ streams: [ReceivingStream]) -> String {
+    /// The streams that receive media, one a line.
+    static func table(_ streams: [ReceivingStream]) -> String {
         let rows = streams.map { stream in
             [
                 stream.account, stream.region, stream.name, "\((stream.now - stream.openedAt) / 1000) s",
