@@ -39,5 +39,8 @@ extension Migration {
         Migration(
             version: 11, name: "media", oldestCompatible: 10, sqlite: PackageResources.m0011_media_sqlite_sql,
             postgres: PackageResources.m0011_media_postgres_sql),
+        Migration(
+            version: 12, name: "media events", oldestCompatible: 10, sqlite: PackageResources.m0012_media_events_sqlite_sql,
+            postgres: PackageResources.m0012_media_events_postgres_sql),
     ]
 }

@@ -48,6 +48,10 @@ public enum CloudEvent {
         }
         writer.key("sequence")
         writer.integer(event.sequence)
+        if let detail = event.detail, let notification = try? JSONParser.parse(Array(detail.utf8)) {
+            writer.key("notification")
+            writer.value(notification)
+        }
         writer.endObject()
     }
 }

@@ -30,6 +30,18 @@ extension EventName {
             "The edge configuration of a stream has another sync status, which is the status told; DELETED once it is gone."
         case .limitReached:
             "Calls of an account were refused because of a limit, which the subject names. At most one for each account, limit and minute."
+        case .mediaSessionBegan: "A producer has begun to send media to a stream. The subject is the stream's ARN and `/media`."
+        case .mediaSessionEnded:
+            """
+            A producer's connection has ended; the status says why: COMPLETE, CLIENT_LEFT, SILENT, DRAINING, or the code of the error that it was told. \
+            Not told where the stream is gone by then, nor of an instance that died.
+            """
+        case .firstFragmentPersisted: "The first fragment of a stream is stored."
+        case .fragmentPersisted:
+            """
+            A fragment is stored that its producer tagged AWS_KINESISVIDEO_NOTIFICATION. The subject is the stream's ARN and `/fragments`. Told where the \
+            stream's notification configuration says, and to subscriptions that name this type.
+            """
         case .diskReserveReached:
             "The disk of a tier of media, which the subject names, has no more free than its reserve. What follows is the setting disk-full."
         case .oldestMediaDropped:

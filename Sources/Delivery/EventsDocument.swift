@@ -39,7 +39,8 @@ public enum EventsDocument {
     }
 
     private static let guide = """
-        Every change that Weir accepts and every status that follows from one is told to whoever is to be told: to the webhooks, topics and files \
+        Every change that Weir accepts, every status that follows from one, who sends media, and every fragment whose producer asked for it is told \
+        to whoever is to be told: to the webhooks, topics and files \
         that an operator subscribes, and to the URL that a stream's notification configuration names.
 
         **At least once.** An event is posted until it is answered by 2xx. What comes again carries the same `id` and the same header webhook-id: \
@@ -53,7 +54,8 @@ public enum EventsDocument {
         secret of its own. While a secret is changed over there are several signatures; one that fits is enough. Check it over the bytes as \
         they came, and refuse a timestamp that is more than five minutes off.
 
-        **To a topic** the same event is published as the message. A FIFO topic gets a group for each subject and an id for each event, so it keeps \
+        **To a topic** the same event is published as the message, except of a fragment: that is published as the service does, its \
+        notification alone. A FIFO topic gets a group for each subject and an id for each event, so it keeps \
         the order and drops what comes again within five minutes.
 
         Answer quickly, and work afterwards. What the body of the answer says makes no difference.
@@ -162,7 +164,10 @@ public enum EventsDocument {
                 (
                     "sequence",
                     string(
-                        "Grows with each event of a subject: 1, 2, 3 and so on for streams and channels, and with gaps for limits and destinations.",
+                        """
+                        Grows with each event of a subject: 1, 2, 3 and so on for streams, channels and the sessions of a stream's producers, and with \
+                        gaps for fragments, limits and destinations.
+                        """,
                         ["pattern": "^[0-9]+$"])
                 ),
                 ("sequencetype", string("How sequences compare.", ["const": "Integer"])),
@@ -187,14 +192,55 @@ public enum EventsDocument {
                 string(
                     """
                     The status after it: of the stream or channel, DELETED once that is gone; of the edge configuration where the event is about \
-                    one; REACHED for a limit; of the destination for what is told of destinations.
+                    one; REACHED for a limit; of the destination for what is told of destinations. Of a session OPEN, or why it has ended; of a fragment \
+                    PERSISTED.
                     """, ["minLength": .integer(1)])
             ),
             ("version", string("The version of the stream or channel after it. Absent for what has none.", ["minLength": .integer(1)])),
             ("keyId", string("The access key of the call that led to it. Absent where none did.", ["minLength": .integer(1)])),
             ("requestId", string("The id of the call that led to it. Absent where none did.", ["minLength": .integer(1)])),
             ("sequence", .object(["type": "integer", "minimum": .integer(0), "description": "The same as the attribute."])),
+            ("notification", notification),
         ])
+
+    /// Of a fragment.
+    private static let notification: JSONValue = {
+        guard
+            case .object(let described) = object(
+                required: [
+                    "StreamArn", "FragmentNumber", "FragmentStartProducerTimestamp", "FragmentStartServerTimestamp", "NotificationType",
+                    "NotificationPayload",
+                ],
+                [
+                    ("StreamArn", string("The stream.", ["pattern": "^arn:"])),
+                    ("FragmentNumber", string("As producers and readers know the fragment.", ["pattern": "^[0-9]{40,48}$"])),
+                    (
+                        "FragmentStartProducerTimestamp",
+                        .object(["type": "integer", "description": "When it begins by its producer, in milliseconds since the epoch."])
+                    ),
+                    (
+                        "FragmentStartServerTimestamp",
+                        .object(["type": "integer", "description": "When it began to come, in milliseconds since the epoch."])
+                    ),
+                    ("NotificationType", string("The fragment is stored.", ["const": "PERSISTED"])),
+                    (
+                        "NotificationPayload",
+                        .object([
+                            "type": "object", "description": "The fragment's other tags, by their names.", "maxProperties": .integer(10),
+                            "additionalProperties": .object(["type": "string", "maxLength": .integer(256)]),
+                        ])
+                    ),
+                ])
+        else { return .null }
+        return .object(
+            JSONObject(
+                described.members + [
+                    (
+                        "description",
+                        .string("Of a fragment, as a topic gets it alone, with the subject `Kinesis Video Streams Notification`.")
+                    )
+                ]))
+    }()
 
     private static func object(required: [String], _ properties: [(key: String, value: JSONValue)]) -> JSONValue {
         .object([

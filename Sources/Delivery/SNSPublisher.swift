@@ -15,13 +15,22 @@ struct TopicMessage: Sendable {
     /// ...and hands on one of those that come with the same id within five minutes.
     var id = ""
 
+    /// An event, as topics get it.
+    static func of(_ event: Event, isReplay: Bool) -> TopicMessage {
+        guard let notification = event.detail else { return lifecycle(event, isReplay: isReplay) }
+        return TopicMessage(
+            subject: "Kinesis Video Streams Notification", body: notification, group: event.resourceARN, id: id(event, isReplay))
+    }
+
     /// What happened to a resource: the subject tells it apart from the notifications of fragments, which consumers of a topic may expect alone.
-    static func lifecycle(_ event: Event, isReplay: Bool) -> TopicMessage {
+    private static func lifecycle(_ event: Event, isReplay: Bool) -> TopicMessage {
         TopicMessage(
             subject: "Kinesis Video Streams Lifecycle", body: String(decoding: CloudEvent.json(event, isReplay: isReplay), as: UTF8.self),
             attributes: [("type", CloudEvent.typePrefix + event.type)], group: event.resourceARN,
-            id: isReplay ? event.id + "/replay" : event.id)
+            id: id(event, isReplay))
     }
+
+    private static func id(_ event: Event, _ isReplay: Bool) -> String { isReplay ? event.id + "/replay" : event.id }
 }
 
 /// Publishes to topics through the query API of Amazon SNS, or of a server that speaks it.

@@ -80,7 +80,7 @@ final class Sender: Sendable {
     private func publish(_ event: Event, _ isReplay: Bool, to destination: DestinationRecord) async throws(DeliveryFault)
         -> AttemptResult
     {
-        let request = try topics.request(.lifecycle(event, isReplay: isReplay), to: destination.target, at: Date())
+        let request = try topics.request(.of(event, isReplay: isReplay), to: destination.target, at: Date())
         let answer = try await transport.post(request, within: timeout)
         let code = SNSPublisher.errorCode(in: answer.excerpt).map { ", \($0)" } ?? ""
         return result(answer, error: "publishing was answered by \(answer.status)\(code)", canBeGone: false)

@@ -13,15 +13,17 @@ final class ArchiveShelf: PackShelf {
     private let quota: QuotaGauge
     private let room: @Sendable () async -> Bool
     private let hand: @Sendable (Pack) -> Void
+    private let eventsWait: @Sendable () -> Void
     private let logger: Logger
 
     /// How long a round may wait for the database before its fragments are given up.
     private static let patience = Duration.seconds(15)
 
-    /// `room` drops the oldest media where that is what is wanted of a full disk; `hand` takes packs over that are full.
+    /// `room` drops the oldest media where that is what is wanted of a full disk; `hand` takes packs over that are full; `eventsWait`
+    /// is called where something was committed beside fragments.
     init(
         _ folder: PackFolder, _ store: Store, _ disk: DiskState, _ quota: QuotaGauge, room: @escaping @Sendable () async -> Bool,
-        hand: @escaping @Sendable (Pack) -> Void, _ logger: Logger
+        hand: @escaping @Sendable (Pack) -> Void, eventsWait: @escaping @Sendable () -> Void, _ logger: Logger
     ) {
         self.folder = folder
         self.store = store
@@ -29,6 +31,7 @@ final class ArchiveShelf: PackShelf {
         self.quota = quota
         self.room = room
         self.hand = hand
+        self.eventsWait = eventsWait
         self.logger = logger
     }
 
@@ -100,6 +103,7 @@ final class ArchiveShelf: PackShelf {
         let admissions = try await store.indexFragments(rows, packs) { batch in
             for fragment in fragments { fragment.beside?(fragment.record, &batch) }
         }
+        if fragments.contains(where: { $0.beside != nil }) { eventsWait() }
         return zip(fragments, admissions).map { fragment, admission in
             switch admission {
             case .stored:

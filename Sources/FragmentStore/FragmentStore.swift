@@ -167,7 +167,7 @@ public final class FragmentStore: Service {
         let (filled, hand) = AsyncStream<Pack>.makeStream()
         let room: @Sendable () async -> Bool = { [weak self] in await self?.makeRoom() ?? false }
         func shelf(_ folder: PackFolder, _ disk: DiskState) -> ArchiveShelf {
-            ArchiveShelf(folder, store, disk, quota, room: room, hand: { hand.yield($0) }, logger)
+            ArchiveShelf(folder, store, disk, quota, room: room, hand: { hand.yield($0) }, eventsWait: eventsWait, logger)
         }
         let shelves: [IngestSession.Place: any PackShelf] = [.hot: shelf(hot, hotDisk), .warm: shelf(warm, warmDisk), .ring: ring]
         // A file of the ring is gone once the last fragment in it is.
@@ -290,8 +290,11 @@ public final class FragmentStore: Service {
 
     /// Opens a session of a stream that is CREATING, ACTIVE or UPDATING, the newest from now on.
     ///
+    /// - Parameter cause: The producer's call.
     /// - Parameter limit: How many sessions of the stream may live on this instance with this one; nil: any number.
-    public func openSession(_ key: ResourceKey, limit: Int? = nil) async throws(SessionRefusal) -> IngestSession {
+    public func openSession(
+        _ key: ResourceKey, by cause: EventCause = EventCause(keyID: "", requestID: ""), limit: Int? = nil
+    ) async throws(SessionRefusal) -> IngestSession {
         guard opened.withLock({ $0?.writers.isEmpty == false }) else { throw .disk("the store is not open for writing") }
         // Looked at before anything is written: whoever is refused changes nothing.
         guard let found = try await ask({ store throws(DatabaseError) in try await store.mediaStream(key) }) else { throw .notFound }
@@ -303,16 +306,17 @@ public final class FragmentStore: Service {
         if let limit, let id = found.id, streams.withLock({ $0[id]?.sessionCount ?? 0 }) >= limit { throw .tooManySessions }
         let id = Int64.random(in: 1...(.max))
         let session = try await ask { store throws(DatabaseError) in
-            try await store.openMediaSession(found.key, id: id, instanceID: self.configuration.instanceID)
+            try await store.openMediaSession(found.key, id: id, instanceID: self.configuration.instanceID, cause)
         }
         guard let session else { throw .notFound }
+        eventsWait()
         let shared = streams.withLock { streams in
             let state = streams[session.streamID] ?? StreamState()
             streams[session.streamID] = state
             state.opened(session.epoch)
             return state
         }
-        return IngestSession(session, self, shared)
+        return IngestSession(session, cause, self, shared)
     }
 
     private func ask<Answer>(_ question: (Store) async throws(DatabaseError) -> Answer) async throws(SessionRefusal) -> Answer {
@@ -320,12 +324,13 @@ public final class FragmentStore: Service {
     }
 
     /// A session has ended.
-    func closed(_ session: MediaSession) async {
+    func closed(_ session: MediaSession, reason: String, _ cause: EventCause) async {
         streams.withLock { streams in
             if streams[session.streamID]?.closed(session.epoch) == true { streams[session.streamID] = nil }
         }
         do throws(DatabaseError) {
-            try await store.closeMediaSession(session)
+            try await store.closeMediaSession(session, reason: reason, cause)
+            eventsWait()
         } catch {
             logger.warning("the end of a session is not noted", metadata: ["error": "\(error)"])
         }

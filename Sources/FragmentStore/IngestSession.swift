@@ -13,6 +13,7 @@ public final class IngestSession: Sendable {
     /// The stream as it was when the session was opened.
     public let stream: StoredStream
     private let session: MediaSession
+    private let cause: EventCause
     private let store: FragmentStore
     private let shared: StreamState
     private let packs = SessionPacks()
@@ -54,8 +55,9 @@ public final class IngestSession: Sendable {
         }
     }
 
-    init(_ session: MediaSession, _ store: FragmentStore, _ shared: StreamState) {
+    init(_ session: MediaSession, _ cause: EventCause, _ store: FragmentStore, _ shared: StreamState) {
         self.session = session
+        self.cause = cause
         self.store = store
         self.shared = shared
         stream = session.stream
@@ -111,8 +113,9 @@ public final class IngestSession: Sendable {
 
     /// Ends the fragment and has it stored. Returns when there is room for the next; `StoringFragment.stored` returns when this one is stored.
     ///
-    /// - Parameter beside: Adds statements to the batch that stores the fragment. They must depend on its row in `fragment` (`stream_id`,
-    ///   `sequence`), which is not there where the fragment is refused, and never is where nothing is kept. May be called again, for another batch.
+    /// - Parameter beside: Adds statements to the batch that stores the fragment, behind the one that indexes it: what follows from a fragment is
+    ///   neither lost nor done without it. They must depend on its row in `fragment` (`stream_id`, `sequence`), which is not there where the
+    ///   fragment is refused. May be called again, for another batch, where the outcome of the first was not known; is not where nothing is kept.
     public func finish(
         _ end: FragmentEnd, beside: (@Sendable (FragmentRecord, inout Batch) -> Void)? = nil
     ) async throws(IngestFailure) -> StoringFragment {
@@ -122,8 +125,11 @@ public final class IngestSession: Sendable {
             return (state.draft, state.bytes, state.lastPlace)
         }
         guard let draft else { throw failed(.internal("no fragment has begun")) }
-        let finish = RoundWriter.Finish(beside: beside)
-        state.withLock { $0.last = finish }
+        let finish = state.withLock { state in
+            let finish = RoundWriter.Finish(beside: state.last == nil ? tellingFirst(beside) : beside)
+            state.last = finish
+            return finish
+        }
         store.add(.end(draft, bytes, end, finish), to: place)
         if store.memory.isExceeded { await finish.written.value() }
         return StoringFragment(number: draft.number, outcome: finish.stored)
@@ -139,15 +145,27 @@ public final class IngestSession: Sendable {
         draft?.end()
     }
 
+    /// Adds that the fragment may be the stream's first. A later one of the session cannot be: where the first is not stored none is.
+    private func tellingFirst(
+        _ beside: (@Sendable (FragmentRecord, inout Batch) -> Void)?
+    ) -> @Sendable (FragmentRecord, inout Batch) -> Void {
+        { [session, cause] record, batch in
+            batch.tellFirstFragment(record.number.sequence, of: session, cause)
+            beside?(record, &batch)
+        }
+    }
+
     /// Ends the session: a fragment that is not finished is forgotten, those that are finished are stored still.
-    public func close() async {
+    ///
+    /// - Parameter reason: As it is told, in capitals.
+    public func close(reason: String = "CLIENT_LEFT") async {
         await abandon()
         let isFirst = state.withLock { state in
             defer { state.isClosed = true }
             state.failure = state.failure ?? .internal("the session is closed")
             return !state.isClosed
         }
-        if isFirst { await store.closed(session) }
+        if isFirst { await store.closed(session, reason: reason, cause) }
     }
 
     private func check() throws(IngestFailure) {

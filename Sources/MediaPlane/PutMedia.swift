@@ -31,13 +31,14 @@ extension MediaPlane {
     /// Takes a producer's media until its body ends, or until something is wrong with it; tells what becomes of each fragment meanwhile.
     func putMedia(_ input: PutMedia.Input, _ call: MediaCall, _ body: RequestBody, _ writer: any ResponseWriter) async throws {
         let ingest: IngestSession
+        let cause = EventCause(keyID: call.caller.keyID, requestID: call.caller.requestID)
         do throws(SessionRefusal) {
-            ingest = try await store.openSession(call.key, limit: settings.producers)
+            ingest = try await store.openSession(call.key, by: cause, limit: settings.producers)
         } catch {
             throw OperationError(error, call.key)
         }
         let start = clock()
-        let connection = ProducerConnection(self, ingest, writer)
+        let connection = ProducerConnection(self, ingest, cause, writer)
         var end = SessionEnd.clientLeft
         // Clients send no media before they have this, and some none of what they hold back.
         if (try? await writer.start(contentType: "application/json")) != nil {
@@ -45,7 +46,7 @@ extension MediaPlane {
             let machine = PutMediaSession(settings, input.fragmentTimecodeType, producerStart: input.producerStart ?? 0)
             end = await live.with(ingest.stream.arn) { live in await connection.run(machine, body, live) }
         }
-        await ingest.close()
+        await ingest.close(reason: end.reason.uppercased().replacing("-", with: "_"))
         metrics.ended(end)
         logger.info(
             "media session ended",
@@ -132,6 +133,7 @@ enum SessionEnd: Error {
 final class ProducerConnection: Sendable {
     let plane: MediaPlane
     let ingest: IngestSession
+    let cause: EventCause
     private let http: any ResponseWriter
     let acknowledgements: AcknowledgementWriter
     private let state = Lock(State())
@@ -145,9 +147,10 @@ final class ProducerConnection: Sendable {
         var fragments = 0
     }
 
-    init(_ plane: MediaPlane, _ ingest: IngestSession, _ http: any ResponseWriter) {
+    init(_ plane: MediaPlane, _ ingest: IngestSession, _ cause: EventCause, _ http: any ResponseWriter) {
         self.plane = plane
         self.ingest = ingest
+        self.cause = cause
         self.http = http
         acknowledgements = AcknowledgementWriter(http, plane.metrics)
     }

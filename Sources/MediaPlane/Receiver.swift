@@ -154,7 +154,8 @@ struct Receiver {
         guard let whole = coming else { return nil }
         let storing: StoringFragment
         do throws(IngestFailure) {
-            storing = try await connection.ingest.finish(StoredEnd(length: ending.length, flags: ending.flags))
+            storing = try await connection.ingest.finish(
+                StoredEnd(length: ending.length, flags: ending.flags), beside: connection.following(ending))
         } catch {
             throw SessionEnd(error, whole.told)
         }

@@ -8,4 +8,5 @@ extension Store {
         + TaskStatements.all + MutationStatements.all + AccessKeyStatements.all + UserStatements.all
         + InstanceStatements.all
         + DestinationStatements.all + DeliveryStatements.all + ClockRepairStatements.all + MediaStatements.all
+        + MediaEventStatements.all
 }

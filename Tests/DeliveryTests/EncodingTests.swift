@@ -239,7 +239,7 @@ import Testing
     }
 
     @Test func `topics are told of the life of a stream under a subject of its own`() {
-        let message = TopicMessage.lifecycle(Self.event, isReplay: false)
+        let message = TopicMessage.of(Self.event, isReplay: false)
         #expect(message.subject == "Kinesis Video Streams Lifecycle")
         #expect(Array(message.body.utf8) == CloudEvent.json(Self.event))
         #expect(message.attributes.map(\.name) == ["type"])
@@ -250,7 +250,7 @@ import Testing
         func members(_ event: Event, isReplay: Bool = false, topic: String = "arn:aws:sns:us-east-1:111122223333:cameras.fifo")
             -> [Substring]
         {
-            String(decoding: SNSPublisher.body(.lifecycle(event, isReplay: isReplay), topic), as: UTF8.self).split(separator: "&")
+            String(decoding: SNSPublisher.body(.of(event, isReplay: isReplay), topic), as: UTF8.self).split(separator: "&")
         }
         func member(_ name: String, _ members: [Substring]) -> Substring? { members.first { $0.hasPrefix(name + "=") } }
         let first = members(Self.event)
@@ -264,18 +264,17 @@ import Testing
         #expect(!plain.contains { $0.hasPrefix("MessageGroupId") || $0.hasPrefix("MessageDeduplicationId") })
     }
 
-    @Test func `topics are told of fragments as the service tells of them`() {
-        let message = FragmentNotification(
-            streamARN: "arn:s", fragmentNumber: "91343852333181432412489103236310005892133364608", producerTimestamp: 1_705_489_836_421,
-            serverTimestamp: 1_705_489_836_500, payload: [("plate", "AB 1"), ("gate", "\"7\"")]
-        ).message
+    @Test func `topics are told of fragments as the service tells of them, and of nothing else`() throws {
+        let notification = #"{"StreamArn":"arn:s","FragmentNumber":"913","NotificationPayload":{"gate":"\"7\""}}"#
+        let event = Event(
+            resourceARN: "arn:s/fragments", sequence: 7, type: "FragmentPersisted", account: "1", region: "r", status: "PERSISTED",
+            version: "", keyID: "", requestID: "", occurredAt: 1, detail: notification)
+        let message = TopicMessage.of(event, isReplay: false)
         #expect(message.subject == "Kinesis Video Streams Notification")
-        #expect(
-            message.body == """
-                {"StreamArn":"arn:s","FragmentNumber":"91343852333181432412489103236310005892133364608",\
-                "FragmentStartProducerTimestamp":1705489836421,"FragmentStartServerTimestamp":1705489836500,\
-                "NotificationType":"PERSISTED","NotificationPayload":{"plate":"AB 1","gate":"\\"7\\""}}
-                """)
+        #expect(message.body == notification)
         #expect(message.attributes.isEmpty)
+        #expect(message.group == "arn:s/fragments")
+        #expect(message.id != TopicMessage.of(event, isReplay: true).id)
+        #expect(String(decoding: CloudEvent.json(event), as: UTF8.self).hasSuffix(#""sequence":7,"notification":"# + notification + "}}"))
     }
 }

@@ -152,7 +152,7 @@ import Testing
             #expect(try await look() == ["http://127.0.0.1/kept ACTIVE 1", "https://two ACTIVE 1"])
             // One that was named a moment ago stays, though the stream cannot be seen yet.
             try await Self.notify(store, "gate", "https://one")
-            try database.execute("UPDATE stream SET notification_destination = NULL")
+            try database.execute("UPDATE stream SET notification_destination = NULL, fragment_destination = NULL")
             try database.execute("DELETE FROM delivery_queue; DELETE FROM delivery")
             #expect(try await look() == ["http://127.0.0.1/kept ACTIVE 0", "https://one ACTIVE 0"])
         }

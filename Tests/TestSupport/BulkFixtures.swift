@@ -12,13 +12,13 @@ extension Fixture {
         try database.execute(
             """
             \(numbers) INSERT INTO stream SELECT '\(account)', '\(region)', name, arn, \(now) + i, 'CREATING', 'v' || i, NULL, NULL, 'key', 0,
-                'HOT', 2, 'bulk' || i, 1, NULL, NULL, \(now), NULL FROM (\(streams)) AS s;
+                'HOT', 2, 'bulk' || i, 1, NULL, NULL, \(now), NULL, NULL FROM (\(streams)) AS s;
             \(numbers) INSERT INTO tag SELECT arn, 'even', 'x' FROM (\(streams)) AS s;
             \(numbers) INSERT INTO tag SELECT arn, 'odd', 'y' FROM (\(streams)) AS s;
             \(numbers) INSERT INTO task SELECT arn, 'activate-stream', '\(account)', '\(region)', name, 'AKIA', 'request', \(now), \(now), 0, NULL
                 FROM (\(streams)) AS s;
             \(numbers) INSERT INTO event SELECT arn, 1, 'CreateStream', '\(account)', '\(region)', 'CREATING', 'v' || i, 'bulk' || i, 'AKIA',
-                'request', \(now) FROM (\(streams)) AS s;
+                'request', \(now), NULL FROM (\(streams)) AS s;
             \(numbers) INSERT INTO answered_mutation SELECT 'AKIA\(account)', 'invocation' || i, 'CreateStream', 'hash', arn, \(now) FROM (\(streams)) AS s;
             INSERT INTO account_usage VALUES ('\(account)', '\(region)', \(count), 0, 'bulk', 0)
             """)
@@ -48,7 +48,8 @@ extension Fixture {
         try database.execute(
             """
             \(numbers) INSERT INTO media_stream SELECT i, 'arn:bulk:\(account):' || i, '\(account)', '\(region)',
-                'bulk-' || substr(CAST(1000000 + i AS TEXT), 2), \(now) + i, 1, 'instance' || i, \(now), NULL, 1, \(now), 1000, 1, 10 FROM numbers;
+                'bulk-' || substr(CAST(1000000 + i AS TEXT), 2), \(now) + i, 1, 'instance' || i, \(now), NULL, 1, \(now), 1000, 1, 10, 'media' || i, 1,
+                \(now), \(now) FROM numbers;
             \(numbers) INSERT INTO pack SELECT i, 'store', 'HOT', 24, 'OPEN', \(now), 1000, \(now), \(now), 0, 0 FROM numbers;
             \(numbers) INSERT INTO pack SELECT i + \(count), 'store', 'HOT', 24, 'SEALED', \(now), 1000, \(now), \(now), \(now) + i, i % 2
                 FROM numbers;

@@ -29,7 +29,12 @@ OF_RESOURCES = {
     ChannelStatusChange UpdateMediaStorageConfiguration MediaStorageConfigurationChange
     """.split()
 }
-OTHERS = {f"weir.kinesisvideo.{name}" for name in ("LimitReached", "DestinationPaused", "DiskReserveReached", "OldestMediaDropped", "Test")}
+OTHERS = {
+    f"weir.kinesisvideo.{name}" for name in """
+    MediaSessionBegan MediaSessionEnded FirstFragmentPersisted FragmentPersisted LimitReached DestinationPaused DiskReserveReached
+    OldestMediaDropped Test
+    """.split()
+}
 
 def stream_destination(uri, account=ACCOUNT):
     """The id of the destination that streams name."""
@@ -88,6 +93,7 @@ WEIR_EVENT = {
                 "keyId": {"type": "string", "pattern": "^[A-Z0-9]{16,128}$"},
                 "requestId": {"type": "string", "pattern": f"^{UUID.pattern}$"},
                 "sequence": {"type": "integer", "minimum": 1},
+                "notification": {"type": "object"},
             },
             "additionalProperties": False,
         },
@@ -112,7 +118,8 @@ def check_event(event):
     assert event["sequence"] == str(data["sequence"]) == sequence
     assert milliseconds(event["time"]) == int(moment)
     if event["type"] in OF_RESOURCES:
-        assert set(data) == set(WEIR_EVENT["properties"]["data"]["properties"])
+        assert set(data) == set(WEIR_EVENT["properties"]["data"]["properties"]) - {"notification"}
+    assert ("notification" in data) == (event["type"] == "weir.kinesisvideo.FragmentPersisted")
     of = [data.get("region", ""), data.get("account", "")]
     assert event["subject"].split(":")[3:5] == of
     assert event["source"] == ":".join(["urn:weir:kinesisvideo", *filter(None, of)])

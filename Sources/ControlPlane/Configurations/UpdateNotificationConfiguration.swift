@@ -10,11 +10,11 @@ extension UpdateNotificationConfiguration: Rule {
         }
         let isEnabled = configuration?.status == .enabled
         // Topics have consumers that expect fragments, not what happens to the stream: those are told of it only where the operator says so.
-        let isTold = isEnabled && (target?.kind != .sns || rules.tellsTopicsOfLifecycle)
+        let tellsLifecycle = target?.kind != .sns || rules.tellsTopicsOfLifecycle
         try await call.commit(key, .configured, needsRetention: isEnabled ? "a notification" : nil) { change throws(Store.Failure) in
             try await call.plane.store.setNotification(
-                key, configuration.map(NotificationConfiguration.text), destination: isTold ? target : nil,
-                destinationLimit: rules.destinationLimit, needsRetention: isEnabled, change)
+                key, configuration.map(NotificationConfiguration.text), destination: isEnabled ? target : nil,
+                tellsLifecycle: tellsLifecycle, destinationLimit: rules.destinationLimit, needsRetention: isEnabled, change)
         }
     }
 

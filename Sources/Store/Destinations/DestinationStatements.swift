@@ -70,6 +70,7 @@ enum DestinationStatements {
     private static let unused = """
         origin = 'STREAM' AND used_at < (SELECT now_ms()) - CAST($1 AS BIGINT) AND created_at < (SELECT now_ms()) - CAST($1 AS BIGINT)
             AND (SELECT stream.name FROM stream WHERE stream.notification_destination = destination.id LIMIT 1) IS NULL
+            AND (SELECT stream.name FROM stream WHERE stream.fragment_destination = destination.id LIMIT 1) IS NULL
         """
 
     /// Disables those that no stream has named for $1 milliseconds and that fail, $2 times in a row by now: what waits for them is given up.

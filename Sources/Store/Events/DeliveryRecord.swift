@@ -15,6 +15,8 @@ public struct Event: Sendable, Hashable {
     public let requestID: String
     /// Milliseconds since the epoch.
     public let occurredAt: Int64
+    /// What it says beyond that, as a JSON object: of a fragment, its notification.
+    public let detail: String?
 
     /// The same wherever the event is told: `ARN/SEQUENCE@MILLISECONDS`.
     public var id: String { key.id }
@@ -23,7 +25,7 @@ public struct Event: Sendable, Hashable {
 
     public init(
         resourceARN: String, sequence: Int64, type: String, account: String, region: String, status: String, version: String, keyID: String,
-        requestID: String, occurredAt: Int64
+        requestID: String, occurredAt: Int64, detail: String? = nil
     ) {
         self.resourceARN = resourceARN
         self.sequence = sequence
@@ -35,6 +37,7 @@ public struct Event: Sendable, Hashable {
         self.keyID = keyID
         self.requestID = requestID
         self.occurredAt = occurredAt
+        self.detail = detail
     }
 }
 

@@ -10,14 +10,14 @@ struct AbandonedDestination: Sendable {
 enum DeliveryStatements {
     private static let eventColumns = """
         event.resource_arn, event.sequence, event.type, event.account, event.region, event.status, event.version, event.key_id,
-        event.request_id, event.occurred_at
+        event.request_id, event.occurred_at, event.detail
         """
 
     private static func event(_ row: inout Row) throws(DatabaseError) -> Event {
         Event(
             resourceARN: try row.text(), sequence: try row.integer(), type: try row.text(), account: try row.text(),
             region: try row.text(), status: try row.text(), version: try row.text(), keyID: try row.text(), requestID: try row.text(),
-            occurredAt: try row.integer())
+            occurredAt: try row.integer(), detail: try row.optionalText())
     }
 
     private static func text(_ row: inout Row) throws(DatabaseError) -> String { try row.text() }
@@ -366,12 +366,13 @@ enum DeliveryStatements {
         """,
         decode: queue)
 
-    /// How many events of the resources from $2 to below $3 wait for the destination $1: at most $4 are counted.
+    /// How many events of the resources from $2 to below $3 wait for the destination $1: at most $4 are counted. Those of media, whose subject is
+    /// a part of a stream, wait in bounds of their own.
     static let countPendingOf = Statement(
         "delivery.count-pending-of",
         """
         SELECT count(*) FROM (SELECT 1 FROM delivery WHERE destination_id = $1 AND resource_arn >= $2 AND resource_arn < $3
-            AND state = 'PENDING' ORDER BY destination_id, resource_arn, sequence LIMIT CAST($4 AS BIGINT)) AS waiting
+            AND state = 'PENDING' AND resource_arn NOT LIKE '%:stream/%/%/%' ORDER BY destination_id, resource_arn, sequence LIMIT CAST($4 AS BIGINT)) AS waiting
         """
     ) { row throws(DatabaseError) in try row.integer() }
 

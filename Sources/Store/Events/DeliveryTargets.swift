@@ -2,13 +2,53 @@
 ///
 /// They read the resource as the event left it, so an event goes to the destinations that were configured when it was accepted.
 enum DeliveryTargets {
+    /// Which subscriptions are told.
+    enum Subscriptions {
+        /// Those that want the type, or every type.
+        case all
+        /// Those alone that name the type.
+        case naming
+    }
+
     /// Adds a delivery for each destination of the events that rows of `table` under `condition` have just counted. `type` is a SQL expression;
-    /// `source` is where the rows come from, if that is more than the table.
-    static func insert(table: String, source: String? = nil, condition: String, type: String) -> String {
-        """
-        INSERT INTO delivery (destination_id, resource_arn, sequence, occurred_at, state, attempts, replayed, created_at)
-        \(select("\(table).arn, \(table).event_sequence, \(table).changed_at, 'PENDING', 0, 0, now_ms()", table, source, condition, type))
-        """
+    /// `source` is where the rows come from, if that is more than the table. `streams` is a column: the destination that the stream itself names.
+    /// Of events that are no changes of anything, and that nobody is refused for, no more than `limit` of a subject wait for a destination: beyond,
+    /// it is not told.
+    static func insert(
+        table: String, source: String? = nil, condition: String, type: String, streams: String? = nil, subscriptions: Subscriptions = .all,
+        limit: Int? = nil
+    ) -> String {
+        let columns = "destination.id, \(table).arn, \(table).event_sequence, \(table).changed_at, 'PENDING', 0, 0, now_ms()"
+        let isNamed = "replace(destination.types, ',' || CAST(\(type) AS TEXT) || ',', '') <> destination.types"
+        let isWanted =
+            switch subscriptions {
+            case .all: "(destination.types IS NULL OR \(isNamed))"
+            case .naming: isNamed
+            }
+        let hasRoom =
+            limit.map { limit in
+                """
+                AND (SELECT waiting.sequence FROM delivery AS waiting WHERE waiting.destination_id = destination.id
+                    AND waiting.resource_arn = \(table).arn AND waiting.state = 'PENDING' ORDER BY waiting.sequence LIMIT 1 OFFSET \(limit - 1)) IS NULL
+                """
+            } ?? ""
+        let ofStream =
+            streams.map { streams in
+                """
+                UNION ALL
+                SELECT \(columns) FROM \(source ?? table) JOIN destination ON destination.id = \(streams) AND destination.status <> 'DISABLED'
+                WHERE \(condition) \(hasRoom)
+                """
+            } ?? ""
+        return """
+            INSERT INTO delivery (destination_id, resource_arn, sequence, occurred_at, state, attempts, replayed, created_at)
+            SELECT \(columns) FROM \(source ?? table) JOIN destination ON destination.origin = 'SUBSCRIPTION'
+                AND destination.status <> 'DISABLED' AND (destination.account IS NULL OR destination.account = \(table).account) AND \(isWanted)
+                AND (destination.resource_prefix IS NULL
+                    OR substr(\(table).arn, 1, length(destination.resource_prefix)) = destination.resource_prefix)
+            WHERE \(condition) \(hasRoom)
+            \(ofStream)
+            """
     }
 
     /// Puts those deliveries into the queue of their resource and destination, which it locks until the batch ends. It reads the deliveries and
@@ -22,25 +62,5 @@ enum DeliveryTargets {
         WHERE \(condition)
         ON CONFLICT (destination_id, resource_arn) DO UPDATE SET enqueued = delivery_queue.enqueued + 1
         """
-    }
-
-    private static func select(_ columns: String, _ table: String, _ source: String?, _ condition: String, _ type: String) -> String {
-        let source = source ?? table
-        let subscriptions = """
-            SELECT destination.id, \(columns) FROM \(source) JOIN destination ON destination.origin = 'SUBSCRIPTION'
-                AND destination.status <> 'DISABLED' AND (destination.account IS NULL OR destination.account = \(table).account)
-                AND (destination.types IS NULL OR replace(destination.types, ',' || CAST(\(type) AS TEXT) || ',', '') <> destination.types)
-                AND (destination.resource_prefix IS NULL
-                    OR substr(\(table).arn, 1, length(destination.resource_prefix)) = destination.resource_prefix)
-            WHERE \(condition)
-            """
-        guard table == "stream" else { return subscriptions }
-        return """
-            \(subscriptions)
-            UNION ALL
-            SELECT destination.id, \(columns) FROM \(source) JOIN destination ON destination.id = stream.notification_destination
-                AND destination.status <> 'DISABLED'
-            WHERE \(condition)
-            """
     }
 }

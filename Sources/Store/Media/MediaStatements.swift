@@ -5,7 +5,7 @@ enum MediaStatements {
     /// The statuses in which a stream takes and gives media.
     private static let usable = "stream.status IN ('CREATING', 'ACTIVE', 'UPDATING')"
     /// The stream of a row of `media_stream`.
-    private static let incarnation = """
+    static let incarnation = """
         stream ON stream.account = media_stream.account AND stream.region = media_stream.region AND stream.name = media_stream.name
             AND stream.creation_time = media_stream.creation_time
         """
@@ -34,16 +34,19 @@ enum MediaStatements {
         """,
         decode: stream)
 
-    /// Opens a session of such a stream. $5 is its id if it has none yet, $6 the instance. The number of its sessions, this one included.
+    /// Opens a session of such a stream, under the change $7. $5 is its id if it has none yet, $6 the instance. The number of its sessions, this one
+    /// included.
     static let openSession = Statement(
         "media.open-session",
         """
         INSERT INTO media_stream (id, stream_arn, account, region, name, creation_time, epoch, instance_id, opened_at, closed_at, owner_epoch,
-            owner_since, reserved_sequence, sealed_fragments, sealed_bytes)
-        SELECT CAST($5 AS BIGINT), arn, account, region, name, creation_time, 1, $6, now_ms(), CAST(NULL AS BIGINT), 0, 0, 0, 0, 0 FROM stream
+            owner_since, reserved_sequence, sealed_fragments, sealed_bytes, change_token, event_sequence, changed_at)
+        SELECT CAST($5 AS BIGINT), arn, account, region, name, creation_time, 1, $6, now_ms(), CAST(NULL AS BIGINT), 0, 0, 0, 0, 0, $7, 1, now_ms()
+        FROM stream
         WHERE account = $1 AND region = $2 AND name = $3 AND (CAST($4 AS BIGINT) IS NULL OR creation_time = $4) AND \(usable)
         ON CONFLICT (stream_arn) DO UPDATE SET epoch = media_stream.epoch + 1, instance_id = excluded.instance_id,
-            opened_at = excluded.opened_at, closed_at = NULL
+            opened_at = excluded.opened_at, closed_at = NULL, change_token = excluded.change_token,
+            event_sequence = media_stream.event_sequence + 1, changed_at = excluded.changed_at
         RETURNING epoch
         """
     ) { row throws(DatabaseError) in try row.integer() }
@@ -81,9 +84,14 @@ enum MediaStatements {
         """,
         decode: block)
 
-    /// The session $2 of the stream $1 has ended, if it is the newest.
+    /// The session $2 of the stream $1 has ended, under the change $3. Nothing is open then, if it is the newest.
     static let closeSession = Statement<Void>(
-        "media.close-session", "UPDATE media_stream SET closed_at = now_ms() WHERE id = $1 AND epoch = CAST($2 AS BIGINT)")
+        "media.close-session",
+        """
+        UPDATE media_stream SET closed_at = CASE WHEN epoch = CAST($2 AS BIGINT) THEN now_ms() ELSE closed_at END, change_token = $3,
+            event_sequence = event_sequence + 1, changed_at = now_ms()
+        WHERE id = $1
+        """)
 
     // MARK: Fragments
 

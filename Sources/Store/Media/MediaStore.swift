@@ -8,11 +8,16 @@ extension Store {
         try await database.read(MediaStatements.findStream, key.arguments + [.integer(key.creationTime)]).first
     }
 
-    /// Opens a session of such a stream; nil where there is none. `id` is taken for a stream that media was never sent to: random, above zero.
-    public func openMediaSession(_ key: ResourceKey, id: Int64, instanceID: String) async throws(DatabaseError) -> MediaSession? {
+    /// Opens a session of such a stream, and tells so; nil where there is none. `id` is taken for a stream that media was never sent to: random,
+    /// above zero.
+    public func openMediaSession(_ key: ResourceKey, id: Int64, instanceID: String, _ cause: EventCause) async throws(DatabaseError)
+        -> MediaSession?
+    {
         var batch = Batch()
         let named = key.arguments + [.integer(key.creationTime)]
-        let opened = batch.add(MediaStatements.openSession, named + [.integer(id), .text(instanceID)])
+        let token = Token.random()
+        let opened = batch.add(MediaStatements.openSession, named + [.integer(id), .text(instanceID), .text(token)])
+        batch.tell(.mediaSessionBegan, of: key, status: "OPEN", token: token, cause)
         let found = batch.add(MediaStatements.findStream, named)
         let result = try await write(batch)
         guard let epoch = try result.rows(opened).first, let stream = try result.rows(found).first, let id = stream.id else { return nil }
@@ -34,10 +39,12 @@ extension Store {
         return try await write(batch).rows(extended).first
     }
 
-    /// A session has ended.
-    public func closeMediaSession(_ session: MediaSession) async throws(DatabaseError) {
+    /// A session has ended, for a reason in capitals.
+    public func closeMediaSession(_ session: MediaSession, reason: String, _ cause: EventCause) async throws(DatabaseError) {
         var batch = Batch()
-        batch.add(MediaStatements.closeSession, [.integer(session.streamID), .integer(session.epoch)])
+        let token = Token.random()
+        batch.add(MediaStatements.closeSession, [.integer(session.streamID), .integer(session.epoch), .text(token)])
+        batch.tell(.mediaSessionEnded, of: session.stream.key, status: reason, token: token, cause)
         _ = try await write(batch)
     }
 

@@ -235,13 +235,15 @@ final class ResourceStatements: Sendable {
             FROM \(activatedOnes) WHERE \(activated)
             """)
         let told = "\(table).account = $1 AND \(table).region = $2 AND \(table).name = $3 AND \(table).change_token = $4"
+        let streams = table == "stream" ? "stream.notification_destination" : nil
         insertDeliveries = Statement(
-            "delivery.insert-for-\(table)", DeliveryTargets.insert(table: table, condition: told, type: "$5"))
+            "delivery.insert-for-\(table)", DeliveryTargets.insert(table: table, condition: told, type: "$5", streams: streams))
         enqueueDeliveries = Statement(
             "delivery.enqueue-for-\(table)", DeliveryTargets.enqueue(table: table, condition: told))
         insertActivationDeliveries = Statement(
             "delivery.insert-for-activated-\(table)",
-            DeliveryTargets.insert(table: table, source: activatedOnes, condition: activated, type: "'\(event)'"))
+            DeliveryTargets.insert(
+                table: table, source: activatedOnes, condition: activated, type: "'\(event)'", streams: streams))
         enqueueActivationDeliveries = Statement(
             "delivery.enqueue-for-activated-\(table)",
             DeliveryTargets.enqueue(table: table, source: activatedOnes, condition: activated))

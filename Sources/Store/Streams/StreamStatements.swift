@@ -79,9 +79,13 @@ enum StreamStatements {
     static let setImageGeneration = configure("image-generation", "image_generation_configuration = $6")
 
     /// $8 is the destination that the configuration names while it is ENABLED: one that is there, or of fewer than $9 of the account in the region.
-    /// The lock on the account's row makes the count exact.
+    /// The lock on the account's row makes the count exact. What happens to the stream is told there too where $10 is 1.
     static let setNotification = configure(
-        "notification", "notification_configuration = $6, notification_destination = $8",
+        "notification",
+        """
+        notification_configuration = $6, fragment_destination = $8,
+            notification_destination = CASE WHEN CAST($10 AS BIGINT) = 1 THEN CAST($8 AS TEXT) END
+        """,
         condition: """
             AND (CAST($8 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM destination WHERE id = $8)
                 OR (SELECT count(*) FROM destination WHERE origin = 'STREAM' AND account = $1 AND region = $2) < CAST($9 AS BIGINT))

@@ -70,10 +70,10 @@ extension Store {
     }
 
     /// Sets who is notified of an ACTIVE stream's fragments, or ends it where `configuration`, in JSON, is nil. With `needsRetention` the stream
-    /// must keep media. What happens to the stream itself is told to `destination`, from this change on.
+    /// must keep media. Fragments are told to `destination`, and with `tellsLifecycle` what happens to the stream itself, from this change on.
     public func setNotification(
-        _ key: ResourceKey, _ configuration: String?, destination: StreamDestination?, destinationLimit: Int64 = .max, needsRetention: Bool,
-        _ change: Change
+        _ key: ResourceKey, _ configuration: String?, destination: StreamDestination?, tellsLifecycle: Bool = true,
+        destinationLimit: Int64 = .max, needsRetention: Bool, _ change: Change
     ) async throws(DatabaseError) -> ResourceChange {
         var batch = Batch()
         // Naming a destination may add one, of which an account has so many: those who do take turns.
@@ -83,7 +83,7 @@ extension Store {
         let configured = batch.add(
             StreamStatements.setNotification,
             configure(key, configuration, needsRetention: needsRetention, change) + [
-                .text(destination?.id(for: key)), .integer(destinationLimit),
+                .text(destination?.id(for: key)), .integer(destinationLimit), .integer(tellsLifecycle ? 1 : 0),
             ])
         if let destination {
             let named = key.arguments + [.text(change.token), .text(destination.id(for: key))]
