@@ -13,12 +13,16 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     case invalidDevice = "InvalidDeviceException"
     /// Declared by the operations on media, never sent: any endpoint of a deployment takes any stream.
     case invalidEndpoint = "InvalidEndpointException"
+    /// Declared by GetIceServerConfig, never sent.
+    case invalidClient = "InvalidClientException"
     case invalidResourceFormat = "InvalidResourceFormatException"
     case noDataRetention = "NoDataRetentionException"
     /// Declared by the reference, never sent: a denial is `accessDenied`, as on the wire of the real service.
     case notAuthorized = "NotAuthorizedException"
     case resourceInUse = "ResourceInUseException"
     case resourceNotFound = "ResourceNotFoundException"
+    /// Declared by GetIceServerConfig, never sent: a session here lasts as long as its WebSocket.
+    case sessionExpired = "SessionExpiredException"
     case streamEdgeConfigurationNotFound = "StreamEdgeConfigurationNotFoundException"
     case tagsPerResourceExceededLimit = "TagsPerResourceExceededLimitException"
     case versionMismatch = "VersionMismatchException"
@@ -46,7 +50,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
         case .accountChannelLimitExceeded, .accountStreamLimitExceeded, .clientLimitExceeded, .connectionLimitExceeded,
             .deviceStreamLimitExceeded, .invalidArgument, .invalidDevice, .invalidEndpoint, .invalidResourceFormat, .noDataRetention,
             .resourceInUse, .tagsPerResourceExceededLimit, .versionMismatch,
-            .validation, .serialization, .throttling, .malformedHTTPRequest:
+            .validation, .serialization, .throttling, .malformedHTTPRequest, .invalidClient, .sessionExpired:
             400
         case .notAuthorized: 401
         case .accessDenied, .missingAuthenticationToken, .incompleteSignature, .unrecognizedClient, .invalidSignature, .expiredToken: 403
@@ -64,6 +68,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     public func messageMember(in api: API?) -> String {
         switch self {
         case .missingAuthenticationToken, .incompleteSignature, .unrecognizedClient, .invalidSignature, .expiredToken: "message"
+        case .invalidClient, .sessionExpired: "message"
         case .accessDenied, .accountChannelLimitExceeded, .accountStreamLimitExceeded, .clientLimitExceeded, .connectionLimitExceeded,
             .deviceStreamLimitExceeded, .invalidArgument, .invalidDevice, .invalidEndpoint, .invalidResourceFormat, .noDataRetention,
             .notAuthorized, .resourceInUse, .resourceNotFound,
