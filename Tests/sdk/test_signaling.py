@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+from botocore.exceptions import ClientError
 
 from calls import call, fresh, wait_channel
 from deployment import run_weir, until
@@ -364,6 +365,38 @@ def test_operators_see_who_is_connected(peers, server, arn):
     assert "connected to channels:" in run_weir("status", *flags).stdout
     done = run_weir("channels", "connections", "nowhere", *flags)
     assert done.returncode != 0 and "nowhere" in done.stderr
+
+
+def test_policies_say_who_may_connect(peers, server, client, arn):
+    """A user may do what its policies say, by the channel's ARN and tags."""
+    name = fresh("signals")
+
+    def weir(*words, document=None):
+        done = run_weir(*words, "--data-dir", server.folder, *server.database.flags, input=document)
+        assert done.returncode == 0, done.stderr
+
+    call(client, "TagResource", ResourceARN=arn, Tags=[{"Key": "site", "Value": "north"}])
+    weir("policy", "put", name, "-", document=json.dumps({"Statement": [
+        {"Effect": "Allow", "Action": "kinesisvideo:ConnectAsViewer", "Resource": arn},
+        {"Effect": "Allow", "Action": "kinesisvideo:GetIceServerConfig", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/site": "north"}}},
+    ]}))
+    weir("users", "create", name, "--policy", name)
+    user = server.key("--user", name)
+    peers.viewer(arn, "phone", credentials=user)
+    refused = refusal(lambda: peers.master(arn, credentials=user))
+    assert (refused.status, refused.type) == (403, "AccessDeniedException")
+    assert refused.message.endswith(f"is not authorized to perform: kinesisvideo:ConnectAsMaster on resource: {arn}")
+    other = channel(client)
+    assert refusal(lambda: peers.viewer(other, "phone", credentials=user)).status == 403
+    signaling = api(server, user)
+    assert signaling.get_ice_server_config(ChannelARN=arn)["IceServerList"]
+    for refuse in (
+        lambda: signaling.get_ice_server_config(ChannelARN=other),
+        lambda: signaling.send_alexa_offer_to_master(ChannelARN=arn, SenderClientId="echo", MessagePayload="cA=="),
+    ):
+        with pytest.raises(ClientError) as denied:
+            refuse()
+        assert denied.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
 # --- limits ---
