@@ -18,7 +18,7 @@ from pathlib import Path
 
 import media
 from calls import call, wait_active
-from deployment import Deployments
+from deployment import Deployments, run_weir
 from media import Producer, cluster, end_of_fragment, head
 
 PRODUCERS = 8
@@ -123,8 +123,8 @@ def deaths(engine, rounds, seed):
                     lost += missing(server, stream, new)
             for stream, fragments in told.items():
                 lost += missing(server, stream, fragments)
-            spoilt = subprocess.run(
-                [os.environ["WEIR_BINARY"], "media", "verify", "--data-dir", server.folder, *server.database.flags], capture_output=True, text=True)
+            spoilt = run_weir("media", "verify", "--data-dir", server.folder, *server.database.flags, *server.flags)
+            assert spoilt.stdout, spoilt.stderr
             print(f"  weir media verify: {spoilt.stdout.strip().splitlines()[-1]}", flush=True)
             lost += spoilt.returncode != 0
         finally:
