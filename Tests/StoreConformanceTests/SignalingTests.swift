@@ -211,6 +211,7 @@ import Testing
             #expect(try await store.sessionsWithMail(ofInstance: "there") == ["m"])
             #expect(try await store.takeMessages(for: Presence(channel: door, client: "", session: "m")).map(\.payload) == ["1", "2"])
             #expect(try await store.sessionsWithMail(ofInstance: "there").isEmpty)
+            try await Self.beat(store, "here")
             // Who connects is told where the master is, and whose place it takes.
             let viewer = try #require(try await Self.connect(store, door, "phone", "v"))
             #expect(viewer.master == Place(instance: "there", session: "m") && viewer.superseded == nil)
