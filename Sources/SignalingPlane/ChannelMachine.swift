@@ -64,6 +64,8 @@ struct ChannelMachine {
 
     private var clients: [String: Client] = [:]
     private var names: [Session: String] = [:]
+    /// Connections that the database knows and that are about to be here, in whose mailbox something was found.
+    private var early: Set<Session> = []
     /// Whether media is stored: then peers do not meet here.
     var storesMedia = false
 
@@ -84,6 +86,7 @@ struct ChannelMachine {
     /// A client that connects is `""` for the master. `waiting` is what was in its mailbox; `master` is where the master is.
     mutating func joined(_ session: Session, _ client: String, sequence: Int64, waiting: [Letter], master: Place? = nil) -> [Action] {
         names[session] = client
+        let hadMail = early.remove(session) != nil
         var actions: [Action] = []
         change(client) { state in
             if let current = state.current, current.sequence > sequence {
@@ -95,7 +98,7 @@ struct ChannelMachine {
             state.current = (session, sequence)
             state.place = nil
             actions += waiting.map { .deliver(session, $0) }
-            if state.hasMail {
+            if state.hasMail || hadMail {
                 state.hasMail = false
                 state.underway += 1
                 actions.append(.collect(client: client, session))
@@ -271,7 +274,13 @@ struct ChannelMachine {
 
     /// Something is in the mailbox of a client whose connection this is.
     mutating func hasMail(_ session: Session) -> [Action] {
-        guard let client = names[session], clients[client]?.current?.session == session else { return [] }
+        guard let client = names[session] else {
+            // Whoever is gone is here too, and never asked for again.
+            if early.count >= Self.maximumPlaces { early.removeAll() }
+            early.insert(session)
+            return []
+        }
+        guard clients[client]?.current?.session == session else { return [] }
         var action: Action?
         change(client) { state in action = Self.collect(client, &state) }
         return action.map { [$0] } ?? []
