@@ -54,7 +54,7 @@ let package = Package(
             name: "Weir",
             dependencies: [
                 "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Gateway", "Identity",
-                "Locking",
+                "Links", "Locking",
                 "Matroska", "MediaClient", "MediaPlane",
                 "Migrations",
                 "Policies", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "SignalingPlane", "Store", "Workers",
@@ -76,9 +76,13 @@ let package = Package(
         library(
             "SignalingPlane",
             [
-                "Contract", "Identity", "Locking", "Planes", "Prometheus", "Store", collections, coreMetrics, crypto, lifecycle, logging,
+                "Contract", "Identity", "Links", "Locking", "Planes", "Prometheus", "Store", collections, coreMetrics, crypto, lifecycle,
+                logging,
                 nioCore, nioHTTP1, nioPosix,
             ]),
+        library(
+            "Links",
+            ["Locking", "Prometheus", collections, coreMetrics, crypto, lifecycle, logging, nioCore, nioPosix, nioSSL]),
         library("Planes", ["Contract", "Identity", nioCore, nioHTTP1]),
         library("Workers", ["ControlPlane", "Locking", "Prometheus", "SQL", "Store", coreMetrics, lifecycle, logging]),
         library("ControlPlane", ["Contract", "Identity", "Locking", "Planes", "SQL", "Store", crypto]),
@@ -159,7 +163,11 @@ let package = Package(
         tests("PoliciesTests", ["Contract", "Policies"]),
         tests(
             "SignalingPlaneTests",
-            ["Contract", "Identity", "Locking", "Planes", "SQL", "SignalingPlane", "Store", "TestSupport", logging, nioCore, nioHTTP1]),
+            [
+                "Contract", "Identity", "Links", "Locking", "Planes", "Prometheus", "SQL", "SignalingPlane", "Store", "TestSupport",
+                logging, nioCore, nioHTTP1, nioPosix,
+            ]),
+        tests("LinksTests", ["Links", "Locking", collections, crypto, logging, nioCore, nioPosix, nioSSL]),
         tests("WorkersTests", ["Locking", "Prometheus", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
         .target(
             name: "TestSupport", dependencies: ["Locking", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],
@@ -180,6 +188,10 @@ let package = Package(
                 "FragmentStore", "Migrations", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Store", logging, nioCore,
             ],
             path: "ops/benchmark/media-store", swiftSettings: strict),
+        // WebSockets that send back what they get, for ops/bench.
+        .executableTarget(
+            name: "SocketReference", dependencies: [nioCore, nioHTTP1, nioPosix, nioWebSocket], path: "ops/benchmark/sockets",
+            swiftSettings: strict),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),

@@ -26,6 +26,10 @@ extension EventName {
             "A signaling channel has become ACTIVE, after it was created or updated, or is gone: then its status is DELETED."
         case .mediaStorageConfigurationChange:
             "A signaling channel stores its media nowhere any more, since the stream that it was stored in is gone."
+        case .masterConnected: "A master has connected to a signaling channel, perhaps in place of another."
+        case .masterDisconnected: "The master of a signaling channel is not connected any more, and no other has taken its place."
+        case .viewerConnected: "A viewer has connected to a signaling channel. Told where viewer-events is true."
+        case .viewerDisconnected: "A viewer of a signaling channel is not connected any more. Told where viewer-events is true."
         case .edgeConfigurationStatusChange:
             "The edge configuration of a stream has another sync status, which is the status told; DELETED once it is gone."
         case .limitReached:

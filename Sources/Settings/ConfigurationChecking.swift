@@ -137,12 +137,30 @@ struct ConfigurationChecking {
         let text = text("stun-bind")
         if text.isEmpty { return .asServer }
         if text == "none" { return .none }
-        let colon = text.lastIndex(of: ":")
-        let port = colon.flatMap { UInt16(text[text.index(after: $0)...]) }
-        var host = colon.map { String(text[..<$0]) } ?? ""
+        let place = Self.hostAndPort(text)
+        require(place != nil, "stun-bind: must be none, or an address and a port such as 0.0.0.0:3478, not '\(text)'")
+        return .at(host: place?.host ?? "", port: place?.port ?? 0)
+    }
+
+    /// Where other instances are listened for, and where they are told that this one is; nil where that is nowhere.
+    mutating func linkListener(host: String) -> ServerConfiguration.LinkListener? {
+        let text = text("link-bind")
+        guard text != "none" else { return nil }
+        let place = text.isEmpty ? (host, 0) : Self.hostAndPort(text)
+        require(place != nil, "link-bind: must be none, or an address and a port such as 10.0.0.11:7090, not '\(text)'")
+        let address = optionalText("link-address")
+        require(
+            address.map { Self.hostAndPort($0).map { $0.port > 0 } ?? false } ?? true,
+            "link-address: must be a host and a port such as weir-1.internal:7090, not '\(address ?? "")'")
+        return ServerConfiguration.LinkListener(host: place?.host ?? "", port: place?.port ?? 0, address: address)
+    }
+
+    /// Reads `HOST:PORT`; an address of IPv6 is in brackets.
+    private static func hostAndPort(_ text: String) -> (host: String, port: Int)? {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+        var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        require(port != nil && !host.isEmpty, "stun-bind: must be none, or an address and a port such as 0.0.0.0:3478, not '\(text)'")
-        return .at(host: host, port: Int(port ?? 0))
+        return host.isEmpty ? nil : (host, Int(port))
     }
 
     mutating func trustedProxies() -> TrustedProxies {

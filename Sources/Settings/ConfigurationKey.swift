@@ -64,6 +64,11 @@ package struct ConfigurationKey: Sendable {
             "instance-address", "",
             "URL at which clients reach this very instance, for advertised addresses that are `instance`; empty: none."),
         .init(
+            "link-bind", "",
+            "ADDRESS:PORT where the other instances reach this one, over TLS; empty: the server's address, any free port; none: they do not."
+        ),
+        .init("link-address", "", "HOST:PORT told to the other instances; empty: that of link-bind, or for 0.0.0.0 the machine's name."),
+        .init(
             "turn-servers", "",
             "TURN servers that peers are told, each its URIs with commas between them, and semicolons between servers; empty: none."),
         .init("turn-secret-file", "", "File with the secret that is shared with the TURN servers, as coturn's static-auth-secret."),
@@ -108,6 +113,7 @@ package struct ConfigurationKey: Sendable {
         .init(
             "outbox-limit", "1000000", "How many events of an account may wait for their destinations before its changes are refused."),
         .init("drain-seconds", "0", "How long to answer as before, but not ready, after SIGTERM."),
+        .init("viewer-events", "false", "Whether events tell of each viewer that connects to a signaling channel or leaves."),
         .init("signaling-grace-seconds", "60", "How long WebSockets may take to go to another instance when stopping."),
         .init("stop-seconds", "10", "How long requests in flight may take to finish when stopping."),
         .init("log-level", "info", "trace, debug, info, notice, warning, error or critical."),

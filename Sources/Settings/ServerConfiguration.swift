@@ -37,6 +37,8 @@ package struct ServerConfiguration: Sendable {
     package let endpoints: AdvertisedEndpoints
     /// Where clients reach this instance by itself; nil where it tells nobody.
     package let instanceAddress: String?
+    /// Nil where other instances cannot reach this one.
+    package let linkListener: LinkListener?
     package let profile: LimitProfile
     package let media: MediaSettings
     package let streamQuota: Int64
@@ -56,6 +58,8 @@ package struct ServerConfiguration: Sendable {
     package let drainSeconds: Int
     /// How long WebSockets may take to go to another instance.
     package let signalingGraceSeconds: Int64
+    /// Whether events tell of viewers.
+    package let tellsViewers: Bool
     /// TURN servers, each by its URIs.
     package let turnServers: [[String]]
     /// What credentials for them are made by; nil where there is none.
@@ -106,6 +110,15 @@ package struct ServerConfiguration: Sendable {
         package let reserve: Int64?
         /// Bytes; nil: any number.
         package let accountQuota: Int64?
+    }
+
+    /// Where other instances are listened for.
+    package struct LinkListener: Sendable, Equatable {
+        package let host: String
+        /// 0 is any that is free.
+        package let port: Int
+        /// What they are told, HOST:PORT; nil: where it listens.
+        package let address: String?
     }
 
     /// Where STUN is answered.
@@ -175,6 +188,7 @@ package struct ServerConfiguration: Sendable {
             wss: checking.address("advertised-wss", webSocket: true), https: checking.address("advertised-https"),
             webrtc: checking.address("advertised-webrtc"))
         instanceAddress = checking.instanceAddress()
+        linkListener = checking.linkListener(host: host)
         profile = LimitProfile(rawValue: checking.text("profile", "relaxed or aws") { LimitProfile(rawValue: $0) != nil }) ?? .relaxed
         media = checking.media(profile)
         streamQuota = checking.optionalInteger("stream-quota", in: 1...(.max)) ?? profile.streamQuota
@@ -192,6 +206,7 @@ package struct ServerConfiguration: Sendable {
         delivery = checking.delivery()
         outboxLimit = checking.integer("outbox-limit", in: 1...1_000_000_000)
         drainSeconds = Int(checking.integer("drain-seconds", in: 0...3600))
+        tellsViewers = checking.boolean("viewer-events")
         signalingGraceSeconds = checking.integer("signaling-grace-seconds", in: 0...3600)
         turnServers = checking.turnServers()
         turnSecretFile = checking.optionalText("turn-secret-file")

@@ -55,7 +55,7 @@ extension SignalingPlane {
                 return RoutedCall(
                     resourceName: key.name,
                     answer: .socket { [self] () async throws(OperationError) in
-                        try await open(key, client, offersProtocol: offersProtocol)
+                        try await open(key, client, caller, offersProtocol: offersProtocol)
                     })
             }
         }
@@ -88,14 +88,18 @@ extension SignalingPlane {
         return client
     }
 
-    private func open(_ key: ResourceKey, _ client: String, offersProtocol: Bool) async throws(OperationError) -> AdmittedSocket {
+    private func open(_ key: ResourceKey, _ client: String, _ caller: Caller, offersProtocol: Bool) async throws(OperationError)
+        -> AdmittedSocket
+    {
         let channel = retain(key)
         do throws(OperationError) {
             guard channel.admitsConnection() else {
                 throw OperationError(.clientLimitExceeded, "Limit exceeded on number of connections for channel '\(key.name)'")
             }
             let socket = SignalingSocket(limits, offersProtocol: offersProtocol)
-            let peer = SignalingPeer(newSession(), Presence(channel: key, client: client, session: Token.random()), channel, socket)
+            let peer = SignalingPeer(
+                newSession(), Presence(channel: key, client: client, session: Token.random()), channel, socket,
+                origin: ConnectionOrigin(keyID: caller.keyID, requestID: caller.requestID))
             socket.connected(as: peer)
             _ = try await channel.connect(peer)
             return AdmittedSocket(socket, rules)

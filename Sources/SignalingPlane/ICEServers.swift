@@ -20,15 +20,21 @@ public struct ICEServers: Sendable {
     let secret: @Sendable () -> String
     /// The port of this deployment's own STUN responder.
     let stunPort: @Sendable () -> Int
+    let isThere: @Sendable (TURN) -> Bool
 
     /// - Parameters:
     ///   - turn: At most five, of which clients use the first.
     ///   - secret: Shared with all of them; empty where there is none.
     ///   - stunPort: Told where there is no TURN server, with the host that the client called.
-    public init(turn: [TURN], secret: @escaping @Sendable () -> String, stunPort: @escaping @Sendable () -> Int) {
+    ///   - isThere: Whether a TURN server is to be told of. Where none is, all are.
+    public init(
+        turn: [TURN], secret: @escaping @Sendable () -> String, stunPort: @escaping @Sendable () -> Int,
+        isThere: @escaping @Sendable (TURN) -> Bool = { _ in true }
+    ) {
         self.turn = turn
         self.secret = secret
         self.stunPort = stunPort
+        self.isThere = isThere
     }
 
     /// How long credentials are good for, in seconds. WebRTC developer guide, "service quotas".
@@ -38,7 +44,8 @@ public struct ICEServers: Sendable {
     func list(for channelARN: String, host: String, now: Int) -> [IceServer] {
         let username = Self.username(channelARN, expiry: now + Self.lifetime)
         let password = Self.password(of: username, secret: secret())
-        let uris = turn.isEmpty ? [["stun:\(host):\(stunPort())"]] : turn.map(\.uris)
+        let there = turn.filter(isThere)
+        let uris = turn.isEmpty ? [["stun:\(host):\(stunPort())"]] : (there.isEmpty ? turn : there).map(\.uris)
         return uris.map { IceServer(password: password, ttl: Self.lifetime, uris: $0, username: username) }
     }
 

@@ -85,12 +85,27 @@ private final class STUNHandler: ChannelInboundHandler {
     }
 }
 
-/// The messages of RFC 8489, as far as a responder needs them.
+/// The messages of RFC 8489, as far as a responder, and who asks whether a server is there, need them.
 enum STUN {
     private static let cookie: UInt32 = 0x2112_A442
     private static let bindingRequest: UInt16 = 0x0001
     private static let bindingSuccess: UInt16 = 0x0101
     private static let xorMappedAddress: UInt16 = 0x0020
+
+    /// A Binding request.
+    static func request(_ transaction: [UInt8]) -> ByteBuffer {
+        var request = ByteBuffer()
+        request.writeMultipleIntegers(bindingRequest, 0 as UInt16, cookie)
+        request.writeBytes(transaction)
+        return request
+    }
+
+    /// Whether a datagram answers a request, whatever the answer is.
+    static func isAnswer(_ datagram: ByteBuffer, to transaction: [UInt8]) -> Bool {
+        var datagram = datagram
+        guard let (type, _, cookie) = datagram.readMultipleIntegers(as: (UInt16, UInt16, UInt32).self) else { return false }
+        return type & 0x0100 != 0 && cookie == Self.cookie && datagram.readBytes(length: 12) == transaction
+    }
 
     /// What a Binding request is answered with; nil for anything else, which gets no answer.
     static func answer(to datagram: ByteBuffer, from address: SocketAddress) -> ByteBuffer? {

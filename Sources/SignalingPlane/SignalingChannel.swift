@@ -23,11 +23,16 @@ final class SignalingChannel: Sendable {
         var jobs = Deque<Job>()
         var isWorking = false
         var connects: Bucket?
+
+        /// The connection that a message comes from, by its name in the database.
+        func sender(_ letter: Letter) -> String {
+            machine.current(of: letter.sender).flatMap { peers[$0]?.presence.session } ?? ""
+        }
     }
 
     /// Something to be done with the database.
     private enum Job {
-        case keep(Letter, recipient: String, sender: ChannelMachine.Session, correlationID: String?)
+        case keep(Letter, recipient: String, ChannelMachine.Origin)
         case collect(SignalingPeer)
         case disconnect(SignalingPeer)
     }
@@ -57,8 +62,10 @@ final class SignalingChannel: Sendable {
                 state.peers[peer.session] = peer
                 state.machine.storesMedia = connected.storesMedia
                 return state.machine.joined(
-                    peer.session, peer.presence.client, sequence: connected.sequence, waiting: connected.waiting.compactMap(Letter.init))
+                    peer.session, peer.presence.client, sequence: connected.sequence, waiting: connected.waiting.compactMap(Letter.init),
+                    master: plane.elsewhere(connected.master))
             }
+            if let superseded = plane.elsewhere(connected.superseded) { plane.tell(.superseded, superseded) }
             plane.connected[peer.role]?.increment()
             return connected
         } catch {
@@ -69,10 +76,12 @@ final class SignalingChannel: Sendable {
 
     private func connected(_ peer: SignalingPeer) async throws(OperationError) -> Connecting.Connected {
         // Who only waits for an answer is no viewer.
-        let viewers = peer.presence.client.hasPrefix("AWS_") ? .max : plane.limits.viewers
+        let viewers = peer.presence.isWaiter ? .max : plane.limits.viewers
         let outcome: Connecting
         do throws(Store.Failure) {
-            outcome = try await plane.store.connect(peer.presence, instance: plane.instance, viewers: viewers)
+            outcome = try await plane.store.connect(
+                peer.presence, instance: plane.instance, viewers: viewers, told: plane.tells(of: peer) ? peer.origin : nil)
+            if plane.tells(of: peer) { plane.eventsWait() }
         } catch {
             throw OperationError(error)
         }
@@ -97,12 +106,23 @@ final class SignalingChannel: Sendable {
 
     /// A client sends a message.
     func send(_ peer: SignalingPeer, _ message: ClientMessage, _ kind: MessageKind, payload: String?) {
-        perform(correlationID: message.correlationID) { $0.machine.sent(peer.session, message, kind, payload: payload) }
+        perform { $0.machine.sent(peer.session, message, kind, payload: payload) }
     }
 
-    /// Another instance left a message for a client here.
-    func arrived(_ letter: Letter, for client: String) {
-        perform { $0.machine.arrived(letter, for: client) }
+    /// Another instance sends a message for a connection of this one. Returns whether it is taken.
+    func arrived(_ letter: Letter, for peer: SignalingPeer, from place: Place) -> Bool {
+        var isTaken = false
+        perform { state in
+            let actions = state.machine.arrived(letter, for: peer.session, from: place)
+            isTaken = actions != nil
+            return actions ?? []
+        }
+        return isTaken
+    }
+
+    /// Another instance left something in the mailbox of a client of this one.
+    func hasMail(_ peer: SignalingPeer) {
+        perform { $0.machine.hasMail(peer.session) }
     }
 
     /// The client has a newer connection over another instance.
@@ -117,9 +137,9 @@ final class SignalingChannel: Sendable {
 
     /// Lets something happen and does what follows from it. All of it is under the lock, so that each recipient gets messages in the order in which
     /// they were accepted; none of it waits.
-    private func perform(correlationID: String? = nil, _ happen: (inout State) -> [ChannelMachine.Action]) {
+    private func perform(_ happen: (inout State) -> [ChannelMachine.Action]) {
         let works = state.withLock { state in
-            for action in happen(&state) { perform(action, correlationID, &state) }
+            for action in happen(&state) { perform(action, &state) }
             guard !state.jobs.isEmpty, !state.isWorking else { return false }
             state.isWorking = true
             return true
@@ -127,23 +147,32 @@ final class SignalingChannel: Sendable {
         if works { Task { await self.work() } }
     }
 
-    private func perform(_ action: ChannelMachine.Action, _ correlationID: String?, _ state: inout State) {
+    private func perform(_ action: ChannelMachine.Action, _ state: inout State) {
         switch action {
         case .deliver(let session, let letter):
             plane.delivered.increment()
             state.peers[session]?.recipient.deliver(letter)
-        case .fail(let session, let failure):
+        case .fail(let session, let failure, let correlationID):
             plane.refused.increment()
             if let correlationID { state.peers[session]?.recipient.fail(failure, correlationID) }
-        case .keep(let letter, let recipient, let sender):
-            guard state.jobs.count < Self.maximumJobs else {
-                for action in state.machine.kept(for: recipient, isForHere: false) { perform(action, nil, &state) }
-                return perform(.fail(sender, .mailboxFull), correlationID, &state)
+        case .forward(let letter, let recipient, let place, let attempt):
+            let isOnItsWay = plane.send(letter, from: state.sender(letter), to: place) { [self] isTaken in
+                perform { $0.machine.answered(recipient, attempt: attempt, isTaken: isTaken) }
             }
-            state.jobs.append(.keep(letter, recipient: recipient, sender: sender, correlationID: correlationID))
+            guard !isOnItsWay else { return plane.forwarded.increment() }
+            for action in state.machine.notForwarded(recipient, isMessage: true) { perform(action, &state) }
+        case .keep(let letter, let recipient, let origin):
+            guard state.jobs.count < Self.maximumJobs else {
+                for action in state.machine.kept(for: recipient, .nowhere) { perform(action, &state) }
+                return perform(.fail(origin.session, .mailboxFull, correlationID: origin.correlationID), &state)
+            }
+            state.jobs.append(.keep(letter, recipient: recipient, origin))
+        case .tell(let client, let place):
+            guard !plane.tell(.mail, place) else { return }
+            for action in state.machine.notForwarded(client, isMessage: false) { perform(action, &state) }
         case .collect(let client, let session):
             guard let peer = state.peers[session] else {
-                for action in state.machine.collected(client, []) { perform(action, nil, &state) }
+                for action in state.machine.collected(client, []) { perform(action, &state) }
                 return
             }
             state.jobs.append(.collect(peer))
@@ -166,26 +195,31 @@ final class SignalingChannel: Sendable {
 
     private func perform(_ job: Job) async {
         switch job {
-        case .keep(let letter, let recipient, let sender, let correlationID):
+        case .keep(let letter, let recipient, let origin):
             let record = MailboxRecord(sequence: 0, sender: letter.sender, kind: letter.kind.rawValue, payload: letter.payload)
             let kept = await attempt { store throws(Store.Failure) in
                 try await store.keep(record, for: recipient, of: key, instance: plane.instance)
             }
-            perform(correlationID: correlationID) { state in
+            let (found, failure): (ChannelMachine.Found, MessageFailure?) =
                 switch kept {
-                case .kept(let instance):
-                    plane.kept.increment()
-                    return state.machine.kept(for: recipient, isForHere: instance == plane.instance)
-                case .full: return state.machine.kept(for: recipient, isForHere: false) + [.fail(sender, .mailboxFull)]
-                case .channelNotFound: return state.machine.kept(for: recipient, isForHere: false) + [.fail(sender, .channelIsGone)]
-                case nil: return state.machine.kept(for: recipient, isForHere: false) + [.fail(sender, .unavailable)]
+                case .kept(nil): (.nowhere, nil)
+                case .kept(let place?): (plane.elsewhere(place).map(ChannelMachine.Found.elsewhere) ?? .here, nil)
+                case .full: (.nowhere, .mailboxFull)
+                case .channelNotFound: (.nowhere, .channelIsGone)
+                case nil: (.nowhere, .unavailable)
                 }
+            if failure == nil { plane.kept.increment() }
+            perform { state in
+                var actions = state.machine.kept(for: recipient, found)
+                if let failure { actions.append(.fail(origin.session, failure, correlationID: origin.correlationID)) }
+                return actions
             }
         case .collect(let peer):
             let waiting = await attempt { store throws(Store.Failure) in try await store.takeMessages(for: peer.presence) }
             perform { $0.machine.collected(peer.presence.client, (waiting ?? []).compactMap(Letter.init)) }
         case .disconnect(let peer):
-            _ = await attempt { store throws(Store.Failure) in try await store.disconnect(peer.presence) }
+            _ = await attempt { store throws(Store.Failure) in try await store.disconnect(peer.presence, tells: plane.tells(of: peer)) }
+            if plane.tells(of: peer) { plane.eventsWait() }
             plane.forget(peer)
             plane.release(self)
         }

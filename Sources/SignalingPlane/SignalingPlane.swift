@@ -1,6 +1,7 @@
 import Contract
 import CoreMetrics
 import Identity
+public import Links
 import Locking
 public import Logging
 import NIOCore
@@ -26,6 +27,12 @@ public final class SignalingPlane: Sendable {
     let instance: String
     let limits: SignalingLimits
     let servers: ICEServers
+    /// To the other instances of the deployment, if it may have any.
+    let links: Links?
+    /// Whether events tell of viewers too.
+    let tellsViewers: Bool
+    /// Called where an event waits to be delivered.
+    let eventsWait: @Sendable () -> Void
     let logger: Logger
     /// Whether the instance is asked to stop: who waits for an answer gives up then.
     let isStopping: @Sendable () -> Bool
@@ -33,6 +40,7 @@ public final class SignalingPlane: Sendable {
     let connected: [ChannelRole: Meter]
     let superseded: [ChannelRole: Counter]
     let delivered: Counter
+    let forwarded: Counter
     let kept: Counter
     let refused: Counter
 
@@ -50,26 +58,36 @@ public final class SignalingPlane: Sendable {
     ///   - instance: As it is in the table of instances.
     ///   - isStopping: Whether the process is asked to stop.
     public init(
-        store: Store, instance: String, limits: SignalingLimits, servers: ICEServers, registry: Registry = Registry(), logger: Logger,
-        isStopping: @escaping @Sendable () -> Bool = { false }
+        store: Store, instance: String, limits: SignalingLimits, servers: ICEServers, links: Links? = nil, tellsViewers: Bool = false,
+        registry: Registry = Registry(),
+        logger: Logger,
+        eventsWait: @escaping @Sendable () -> Void = {}, isStopping: @escaping @Sendable () -> Bool = { false }
     ) {
         self.store = store
         self.instance = instance
         self.limits = limits
         self.servers = servers
+        self.links = links
+        self.tellsViewers = tellsViewers
+        self.eventsWait = eventsWait
         self.logger = logger
         self.isStopping = isStopping
         connected = Dictionary(uniqueKeysWithValues: ChannelRole.allCases.map { ($0, Meter(.connected, [$0.label], in: registry)) })
         superseded = Dictionary(uniqueKeysWithValues: ChannelRole.allCases.map { ($0, Counter(.superseded, [$0.label], in: registry)) })
         delivered = Counter(.messages, ["delivered"], in: registry)
+        forwarded = Counter(.messages, ["forwarded"], in: registry)
         kept = Counter(.messages, ["kept"], in: registry)
         refused = Counter(.messages, ["refused"], in: registry)
+        links?.receive(.signaling, self)
     }
 
     /// What the gateway offers of it.
     public var operations: [RoutedOperation] {
         ConnectRoute.allCases.map { connect($0) } + [getIceServerConfig, sendAlexaOfferToMaster]
     }
+
+    /// Whether events tell of a connection.
+    func tells(of peer: SignalingPeer) -> Bool { peer.origin != nil && (peer.role == .master || tellsViewers) }
 
     func newSession() -> ChannelMachine.Session { lastSession.add(1, ordering: .relaxed).newValue }
 
@@ -91,6 +109,7 @@ public final class SignalingPlane: Sendable {
 
     func remember(_ peer: SignalingPeer) { state.withLock { $0.peers[peer.presence.session] = peer } }
     func forget(_ peer: SignalingPeer) { state.withLock { _ = $0.peers.removeValue(forKey: peer.presence.session) } }
+    func peer(_ session: String) -> SignalingPeer? { state.withLock { $0.peers[session] } }
     var peers: [String: SignalingPeer] { state.withLock { $0.peers } }
 }
 
@@ -118,12 +137,18 @@ final class SignalingPeer: Sendable {
     let presence: Presence
     let channel: SignalingChannel
     let recipient: any Recipient
+    /// Whose request it began with; nil for a call that waits.
+    let origin: ConnectionOrigin?
 
-    init(_ session: ChannelMachine.Session, _ presence: Presence, _ channel: SignalingChannel, _ recipient: any Recipient) {
+    init(
+        _ session: ChannelMachine.Session, _ presence: Presence, _ channel: SignalingChannel, _ recipient: any Recipient,
+        origin: ConnectionOrigin? = nil
+    ) {
         self.session = session
         self.presence = presence
         self.channel = channel
         self.recipient = recipient
+        self.origin = origin
     }
 
     var role: ChannelRole { presence.client.isEmpty ? .master : .viewer }

@@ -32,6 +32,10 @@ public struct SignalingUpkeep: Service {
             }
         }
         do throws(Store.Failure) {
+            for (presence, _) in try await plane.store.presences(ofInstance: plane.instance)
+            where presence.client.isEmpty || plane.tellsViewers && !presence.isWaiter {
+                try await plane.store.disconnect(presence, tells: true)
+            }
             try await plane.store.removePresences(ofInstance: plane.instance)
         } catch {
             logger.warning("connections stay in the database until others remove them", metadata: ["error": "\(error)"])
@@ -40,13 +44,10 @@ public struct SignalingUpkeep: Service {
 }
 
 extension SignalingPlane {
-    /// Hands over what other instances left for clients here.
+    /// Looks for what other instances left for clients here and could not tell of.
     func takeMessages() async throws(Store.Failure) {
-        for (key, client, record) in try await store.takeMessages(ofInstance: instance) {
-            guard let letter = Letter(record) else { continue }
-            let channel = retain(key)
-            channel.arrived(letter, for: client)
-            release(channel)
+        for session in try await store.sessionsWithMail(ofInstance: instance) {
+            if let peer = peer(session) { peer.channel.hasMail(peer) }
         }
     }
 

@@ -6,6 +6,7 @@ import FoundationEssentials
 import FragmentStore
 import Gateway
 import Identity
+import Links
 import Locking
 import Logging
 import MediaPlane
@@ -89,7 +90,9 @@ struct Serve: AsyncParsableCommand {
                 case .events: courier.hint()
                 }
             })
-        let identity = configuration.identity
+        var own = configuration.identity
+        let links = try await configuration.links(of: deployment, &own, masterKey, registry, logger)
+        let identity = own
         let media = FragmentStore(
             store: store,
             configuration: configuration.fragmentStore(instanceID: identity.id), registry: registry, eventsWait: { courier.hint() },
@@ -100,12 +103,14 @@ struct Serve: AsyncParsableCommand {
         let stunPort = Lock(0)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let turnSecret = try configuration.turnSecret()
+        let turnServers = configuration.turnServers.map(ICEServers.TURN.init)
+        let turnWatch = TURNWatch(turnServers, registry: registry, logger: logger)
         let signaling = SignalingPlane(
             store: store, instance: identity.id, limits: configuration.signalingLimits,
             servers: ICEServers(
-                turn: configuration.turnServers.map(ICEServers.TURN.init), secret: { turnSecret },
-                stunPort: { stunPort.withLock { $0 } }),
-            registry: registry, logger: logger, isStopping: { readiness.isDraining })
+                turn: turnServers, secret: { turnSecret }, stunPort: { stunPort.withLock { $0 } }, isThere: { turnWatch.isThere($0) }),
+            links: links, tellsViewers: configuration.tellsViewers, registry: registry, logger: logger,
+            eventsWait: { courier.hint() }, isStopping: { readiness.isDraining })
         let gateway = Gateway(
             operations: controlPlane.operations + mediaPlane.operations + signaling.operations, keys: keys, throttle: throttle,
             metrics: metrics, accessLog: accessLog,
@@ -133,10 +138,12 @@ struct Serve: AsyncParsableCommand {
             LimitTeller(store: store, limits: limits, eventsWait: { courier.hint() }, logger: logger),
             Reloading(read: { [flags] in try flags.readAgain() }, certificates: certificates, logger: logger),
         ]
+        if let links { services.append(links) }
         if case .sqlite(let database) = deployment.database { services.append(FileWatch(database: database, logger: logger)) }
         if configuration.storesMedia { services.append(media) }
         if configuration.roles.contains(.signaling) {
             services.append(SignalingUpkeep(signaling, hasOthers: deployment.database.isShared, logger: logger))
+            services.append(turnWatch)
             let isListening: @Sendable (Int) -> Void = { port in
                 stunPort.withLock { $0 = port }
                 logger.notice("answering STUN", metadata: ["port": "\(port)"])
@@ -154,7 +161,8 @@ struct Serve: AsyncParsableCommand {
         if configuration.roles.contains(.worker) {
             services += [
                 Backlog(store: store, registry: registry, logger: logger),
-                Housekeeping(store: store, eventRetention: configuration.eventRetention, logger: logger),
+                Housekeeping(
+                    store: store, eventRetention: configuration.eventRetention, tellsViewers: configuration.tellsViewers, logger: logger),
                 courier,
                 TransitionWorker(
                     store: store, signal: signal, gauge: gauge, eventsWait: { courier.hint() },
@@ -229,6 +237,22 @@ extension ServerConfiguration {
             version: Weir.version, roles: roles.map(\.rawValue).sorted().joined(separator: ","),
             schemaVersion: Migration.all.last?.version ?? 0, status: .running, requestsPerSecond: 0, leasedTasks: 0,
             address: instanceAddress)
+    }
+
+    /// The links to the other instances, which are told of in `identity`; nil where there are no others, or they cannot reach this one.
+    func links(
+        of deployment: Deployment, _ identity: inout InstanceRecord, _ masterKey: MasterKey, _ registry: Registry, _ logger: Logger
+    ) async throws -> Links? {
+        guard deployment.database.isShared, let listener = linkListener else { return nil }
+        let store = deployment.store
+        let links = try Links(instance: identity.id, key: masterKey.derived(for: "links"), registry: registry, logger: logger) { name in
+            try await store.instances().first { $0.id == name && $0.isAlive }?.linkAddress
+        }
+        let port = try await links.listen(host: listener.host, port: listener.port)
+        let host = ["0.0.0.0", "::"].contains(listener.host) ? ProcessInfo.processInfo.hostName : listener.host
+        identity.linkAddress = listener.address ?? "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        logger.notice("listening for other instances", metadata: ["address": "\(identity.linkAddress ?? "")"])
+        return links
     }
 
     /// Whether this process has the folder of packs.

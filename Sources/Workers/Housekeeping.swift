@@ -9,6 +9,7 @@ public import Store
 public struct Housekeeping: Service {
     private let store: Store
     private let eventRetention: Int64
+    private let tellsViewers: Bool
     private let logger: Logger
 
     /// Answers of mutations are kept for ten minutes: longer than any SDK repeats a call.
@@ -20,10 +21,11 @@ public struct Housekeeping: Service {
     private static let batch = 1000
 
     /// Housekeeping on a store. `eventRetention` is the age in milliseconds after which events are removed,
-    /// and what became of their deliveries.
-    public init(store: Store, eventRetention: Int64, logger: Logger) {
+    /// and what became of their deliveries; `tellsViewers` is whether events tell of viewers that are lost with their instance.
+    public init(store: Store, eventRetention: Int64, tellsViewers: Bool = false, logger: Logger) {
         self.store = store
         self.eventRetention = eventRetention
+        self.tellsViewers = tellsViewers
         self.logger = logger
     }
 
@@ -48,7 +50,7 @@ public struct Housekeeping: Service {
         while try await store.removeEvents(olderThan: eventRetention, limit: Self.batch) == Self.batch {}
         while try await store.removeAnsweredMutations(olderThan: Self.answerRetention, limit: Self.batch) == Self.batch {}
         while try await store.removeExpiredMessages(limit: Self.batch) == Self.batch {}
-        try await store.removePresences(ofInstancesSilentFor: Self.presenceRetention)
+        try await store.removePresences(ofInstancesSilentFor: Self.presenceRetention, tellsViewers: tellsViewers)
         _ = try await store.removeInstances(silentFor: Self.instanceRetention)
     }
 }

@@ -60,7 +60,8 @@ public final class Membership: Service {
         let record = InstanceRecord(
             id: identity.id, host: identity.host, processID: identity.processID, version: identity.version, roles: identity.roles,
             schemaVersion: identity.schemaVersion, status: status ?? condition.status,
-            requestsPerSecond: rate(condition.answered), leasedTasks: Int64(condition.leasedTasks), address: identity.address)
+            requestsPerSecond: rate(condition.answered), leasedTasks: Int64(condition.leasedTasks), address: identity.address,
+            linkAddress: identity.linkAddress)
         do throws(DatabaseError) {
             try await store.beat(record)
             learn(try await store.instances().count(where: \.servesControlPlane))

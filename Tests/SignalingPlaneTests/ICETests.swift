@@ -1,6 +1,9 @@
 import Contract
 import Foundation
+import Logging
 import NIOCore
+import NIOPosix
+import Prometheus
 import Testing
 
 @testable import SignalingPlane
@@ -38,6 +41,47 @@ import Testing
         #expect(turn.map(\.uris) == [uris])
         #expect(turn.first?.username?.hasPrefix("1705490136:") == true)
         #expect(turn.first?.password == ICEServers.password(of: turn.first?.username ?? "", secret: "north"))
+    }
+
+    @Test func `a TURN server that does not answer is left out, but never all of them`() async throws {
+        // One that answers everything as a STUN server does, and a port that is closed.
+        let answering = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Answering()) }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let closed = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: "127.0.0.1", port: 0).get()
+        let good = try #require(answering.localAddress?.port)
+        let bad = try #require(closed.localAddress?.port)
+        try await closed.close()
+        let servers = [bad, good].map { ICEServers.TURN(uris: ["turn:127.0.0.1:\($0)?transport=udp"]) }
+        let byTCP = ICEServers.TURN(uris: ["turn:127.0.0.1:\(bad)?transport=tcp"])
+        let watch = TURNWatch(servers + [byTCP], registry: Registry(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        func told(_ turn: [ICEServers.TURN]) -> [[String]] {
+            ICEServers(turn: turn, secret: { "north" }, stunPort: { 1 }, isThere: { watch.isThere($0) }).list(
+                for: Self.arn, host: "h", now: 0
+            )
+            .compactMap(\.uris)
+        }
+        #expect(told(servers) == servers.map(\.uris))
+        await watch.askAll()
+        await watch.askAll()
+        #expect(told(servers) == [servers[1].uris])
+        #expect(told([servers[0]]) == [servers[0].uris])
+        #expect(told([servers[0], byTCP]) == [byTCP.uris])
+        try await answering.close()
+    }
+
+    /// Threads: on its channel's event loop only.
+    private final class Answering: ChannelInboundHandler {
+        typealias InboundIn = AddressedEnvelope<ByteBuffer>
+        typealias OutboundOut = AddressedEnvelope<ByteBuffer>
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let asked = unwrapInboundIn(data)
+            guard let answer = STUN.answer(to: asked.data, from: asked.remoteAddress) else { return }
+            context.writeAndFlush(wrapOutboundOut(AddressedEnvelope(remoteAddress: asked.remoteAddress, data: answer)), promise: nil)
+        }
     }
 
     // MARK: STUN

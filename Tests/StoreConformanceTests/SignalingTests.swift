@@ -131,7 +131,7 @@ import Testing
             let store = Store(database.database)
             let door = try await Self.channel(store)
             for payload in ["1", "2", "3"] {
-                guard case .kept(nil) = try await Self.keep(store, door, payload) else {
+                guard case .kept(at: nil) = try await Self.keep(store, door, payload) else {
                     Issue.record("\(payload) was not kept for somebody absent")
                     continue
                 }
@@ -140,10 +140,11 @@ import Testing
             #expect(try await Self.connect(store, door, "", "a")?.waiting.map(\.payload) == ["1", "2", "3"])
             #expect(try await Self.connect(store, door, "", "b")?.waiting.isEmpty == true)
             // For somebody who is there the message tells where.
-            guard case .kept("here"?) = try await Self.keep(store, door, "4") else {
+            guard case .kept(let place?) = try await Self.keep(store, door, "4") else {
                 Issue.record("it is not known where the master is")
                 return
             }
+            #expect(place == Place(instance: "here", session: "b"))
             #expect(try await store.takeMessages(for: Presence(channel: door, client: "", session: "a")).isEmpty)
             #expect(try await store.takeMessages(for: Presence(channel: door, client: "", session: "b")).map(\.payload) == ["4"])
         }
@@ -200,15 +201,23 @@ import Testing
             try await Self.beat(store, "there")
             _ = try await Self.connect(store, door, "", "m", at: "there")
             for payload in ["1", "2"] {
-                guard case .kept("there"?) = try await Self.keep(store, door, payload) else {
+                guard case .kept(let place?) = try await Self.keep(store, door, payload) else {
                     Issue.record("it is not known where the master is")
                     continue
                 }
+                #expect(place == Place(instance: "there", session: "m"))
             }
-            #expect(try await store.takeMessages(ofInstance: "here").isEmpty)
-            let taken = try await store.takeMessages(ofInstance: "there")
-            #expect(taken.map(\.message.payload) == ["1", "2"] && taken.allSatisfy { $0.channel == door && $0.client.isEmpty })
-            #expect(try await store.takeMessages(ofInstance: "there").isEmpty)
+            #expect(try await store.sessionsWithMail(ofInstance: "here").isEmpty)
+            #expect(try await store.sessionsWithMail(ofInstance: "there") == ["m"])
+            #expect(try await store.takeMessages(for: Presence(channel: door, client: "", session: "m")).map(\.payload) == ["1", "2"])
+            #expect(try await store.sessionsWithMail(ofInstance: "there").isEmpty)
+            try await Self.beat(store, "here")
+            // Who connects is told where the master is, and whose place it takes.
+            let viewer = try #require(try await Self.connect(store, door, "phone", "v"))
+            #expect(viewer.master == Place(instance: "there", session: "m") && viewer.superseded == nil)
+            let again = try #require(try await Self.connect(store, door, "phone", "w", at: "there"))
+            #expect(again.superseded == Place(instance: "here", session: "v"))
+            #expect(try await Self.connect(store, door, "", "n")?.master == nil)
             // What nobody fetches goes.
             _ = try await Self.keep(store, door, "3", to: "nobody")
             try database.execute("UPDATE mailbox SET expires_at = expires_at - 61000")

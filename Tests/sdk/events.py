@@ -20,7 +20,7 @@ from standardwebhooks import Webhook
 from calls import UUID
 from deployment import ACCOUNT, DEADLINE, REGION, binary, clean_environment, run_weir, until
 
-# Everything that is told: of resources, and of what no resource counts.
+# Everything that is told: of resources, of peers of a channel, and of what no resource counts.
 OF_RESOURCES = {
     f"weir.kinesisvideo.{name}" for name in """
     CreateStream UpdateStream UpdateDataRetention UpdateStreamStorageConfiguration DeleteStream StreamStatusChange TagStream UntagStream
@@ -29,6 +29,7 @@ OF_RESOURCES = {
     ChannelStatusChange UpdateMediaStorageConfiguration MediaStorageConfigurationChange
     """.split()
 }
+OF_PEERS = {f"weir.kinesisvideo.{name}" for name in ("MasterConnected", "MasterDisconnected", "ViewerConnected", "ViewerDisconnected")}
 OTHERS = {
     f"weir.kinesisvideo.{name}" for name in """
     MediaSessionBegan MediaSessionEnded FirstFragmentPersisted FragmentPersisted LimitReached DestinationPaused DiskReserveReached
@@ -73,7 +74,7 @@ WEIR_EVENT = {
     "type": "object",
     "required": ["specversion", "id", "source", "type", "subject", "time", "datacontenttype", "sequence", "sequencetype", "data"],
     "properties": {
-        "specversion": {}, "id": {}, "source": {}, "type": {"enum": sorted(OF_RESOURCES | OTHERS)}, "dataschema": {},
+        "specversion": {}, "id": {}, "source": {}, "type": {"enum": sorted(OF_RESOURCES | OF_PEERS | OTHERS)}, "dataschema": {},
         "subject": {"pattern": r"^arn:[a-z-]+:kinesisvideo:([a-z0-9-]+:\d{12}:(stream|channel|limit)|[a-z0-9-]*:(\d{12})?:destination)/"},
         "time": {"pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"},
         "datacontenttype": {"const": "application/json"},

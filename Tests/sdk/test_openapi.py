@@ -102,7 +102,7 @@ def test_the_documents_of_events():
     published = {key: value for key, value in events.PUBLISHED.items() if key not in ("$schema", "$id", "title")}
     assert published.pop("$defs") == {"Data": described["Data"]}
     assert published == described["Event"]
-    assert {kind["const"] for kind in published["properties"]["type"]["oneOf"]} == events.OF_RESOURCES | events.OTHERS
+    assert {kind["const"] for kind in published["properties"]["type"]["oneOf"]} == events.OF_RESOURCES | events.OF_PEERS | events.OTHERS
     for path in document["webhooks"].values():
         for media in path["post"]["requestBody"]["content"].values():
             events.check_event(media["example"])

@@ -2,16 +2,24 @@
 
 import base64
 import json
+import os
 import re
+import shutil
+import socket
+import subprocess
 import time
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 
 from calls import call, fresh, wait_channel
-from deployment import run_weir, until
+from deployment import clean_environment, run_weir, until
 from signaling import TEXT, Peer, Peers, Refused, api, presigned, stun
 
+ROOT = Path(__file__).resolve().parents[2]
 OFFER, ANSWER, CANDIDATE = "SDP_OFFER", "SDP_ANSWER", "ICE_CANDIDATE"
 
 
@@ -367,6 +375,30 @@ def test_operators_see_who_is_connected(peers, server, arn):
     assert done.returncode != 0 and "nowhere" in done.stderr
 
 
+def told_of(server, arn):
+    """The types of the events of a channel that tell of peers, in order."""
+    rows = server.database.rows(f"SELECT type FROM event WHERE resource_arn = '{arn}' AND type LIKE '%onnected' ORDER BY sequence")
+    return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize("viewers", ["false", "true"])
+def test_events_tell_of_peers(deployments, peers_of, viewers):
+    server = deployments.server("--viewer-events", viewers)
+    arn, peers = channel_of(server), peers_of(server)
+    first = peers.master(arn)
+    peers.viewer(arn, "phone").close()
+    second = peers.master(arn)
+    # The first has no place to lose any more.
+    first.close()
+    second.vanish()
+    expected = ["MasterConnected", "ViewerConnected", "ViewerDisconnected", "MasterConnected", "MasterDisconnected"]
+    if viewers == "false":
+        expected = [name for name in expected if name.startswith("Master")]
+    # A viewer's leaving is written beside what the others do.
+    until(lambda: sorted(told_of(server, arn)) == sorted(expected), lambda: told_of(server, arn))
+    assert [name for name in told_of(server, arn) if name.startswith("Master")] == [name for name in expected if name.startswith("Master")]
+
+
 def test_policies_say_who_may_connect(peers, server, client, arn):
     """A user may do what its policies say, by the channel's ARN and tags."""
     name = fresh("signals")
@@ -607,7 +639,90 @@ def test_storage_sessions_are_refused_with_a_word(sender, arn):
         assert answer.status == 404 and "PutMedia" in answer.message
 
 
+# --- behind HAProxy ---
+
+
+@contextmanager
+def haproxy(port, instance, *flags):
+    """HAProxy with ops/haproxy.cfg before one instance."""
+    program = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin")
+    assert program, "haproxy is missing: ops/install test gets it"
+    process = subprocess.Popen(
+        [program, "-db", "-f", ROOT / "ops" / "haproxy.cfg", *flags], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=clean_environment(WEIR_BIND=f"127.0.0.1:{port}", WEIR_1=f"127.0.0.1:{instance}"))
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_reload_of_haproxy_keeps_websockets(sqlite_deployments, peers_of):
+    """Those of before stay with the old process; who comes then comes over the new one."""
+    server = sqlite_deployments.server()
+    arn = channel_of(server)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    way_in = SimpleNamespace(port=port, credentials=server.credentials)
+    peers = peers_of(way_in)
+
+    def come(connect):
+        def attempt():
+            try:
+                return connect()
+            except (OSError, Refused):
+                return None
+
+        return until(attempt, "HAProxy lets it in")
+
+    with haproxy(port, server.port) as old:
+        master = come(lambda: peers.master(arn))
+        viewers = [peers.viewer(arn, f"v{number}") for number in range(100)]
+        with haproxy(port, server.port, "-sf", str(old.pid)):
+            newcomer = come(lambda: peers.viewer(arn, "newcomer"))
+            for number, viewer in enumerate([*viewers, newcomer]):
+                viewer.send(CANDIDATE, numbered([number])[0])
+            assert sorted(master.message()["messagePayload"] for _ in range(101)) == sorted(numbered(range(101)))
+            assert old.poll() is None
+
+
 # --- several instances ---
+
+
+def turns(server, arn):
+    """How many connections and messages of a channel the database has counted."""
+    return int(server.database.rows(f"SELECT signaling_sequence FROM channel WHERE arn = '{arn}'")[0][0])
+
+
+def numbered(numbers):
+    return [base64.b64encode(b"%d" % number).decode() for number in numbers]
+
+
+def test_a_message_to_somebody_connected_elsewhere_costs_no_statement(postgres_deployments, peers_of):
+    first = postgres_deployments.server()
+    second = postgres_deployments.beside(first)
+    arn, peers = channel_of(first), peers_of(first)
+    master, viewer = peers.master(arn), peers.viewer(arn, "phone", server=second)
+    assert turns(first, arn) == 2
+    sent = numbered(range(100))
+    for payload in sent:
+        viewer.send(CANDIDATE, payload)
+    assert [master.message()["messagePayload"] for _ in sent] == sent
+    for payload in sent:
+        master.send(CANDIDATE, payload, to="phone")
+    assert [viewer.message()["messagePayload"] for _ in sent] == sent
+    assert turns(first, arn) == 2
+    # A master that was there later is found by way of the database, once.
+    tablet = peers.viewer(arn, "tablet")
+    newer = peers.master(arn, server=second)
+    tablet.send(OFFER, "b25l")
+    assert newer.message()["messagePayload"] == "b25l"
+    before = turns(first, arn)
+    for payload in sent:
+        tablet.send(CANDIDATE, payload)
+    assert [newer.message()["messagePayload"] for _ in sent] == sent
+    assert turns(first, arn) == before
 
 
 def test_peers_on_two_instances(postgres_deployments, peers_of):
@@ -617,24 +732,53 @@ def test_peers_on_two_instances(postgres_deployments, peers_of):
     peers = peers_of(first)
     master, viewer = peers.master(arn), peers.viewer(arn, "phone", server=second)
     viewer.send(OFFER, "b25l")
-    for number in range(3):
-        viewer.send(CANDIDATE, base64.b64encode(b"%d" % number).decode())
-    assert [master.message()["messagePayload"] for _ in range(4)] == ["b25l", "MA==", "MQ==", "Mg=="]
+    for payload in numbered(range(3)):
+        viewer.send(CANDIDATE, payload)
+    assert [master.message()["messagePayload"] for _ in range(4)] == ["b25l", *numbered(range(3))]
     master.send(ANSWER, "YW5z", to="phone")
     assert viewer.message() == {"messagePayload": "YW5z", "messageType": ANSWER}
     # A newer master elsewhere takes over, and the old one learns of it.
     newer = peers.master(arn, server=second)
+    until(lambda: superseded(master), "it is superseded")
     viewer.send(OFFER, "dHdv")
     assert newer.message()["messagePayload"] == "dHdv"
-
-    # What it sends until then still counts.
-    until(lambda: superseded(master), "it is superseded")
     # An instance that dies takes its connections with it.
     second.kill()
     again = peers.viewer(arn, "phone")
     again.send(OFFER, "dHJl")
     third = peers.master(arn)
     assert third.message()["messagePayload"] == "dHJl"
+
+
+def test_nothing_is_lost_or_overtaken_while_a_master_moves(postgres_deployments, peers_of):
+    """A viewer sends without a break while the master connects over one instance and the other; each message arrives, once, in order."""
+    first = postgres_deployments.server()
+    second = postgres_deployments.beside(first)
+    arn, peers = channel_of(first), peers_of(first)
+    viewer = peers.viewer(arn, "phone")
+    masters = [peers.master(arn, server=second)]
+    for number in range(200):
+        viewer.send(CANDIDATE, numbered([number])[0])
+        if number % 50 == 49:
+            masters.append(peers.master(arn, server=(first, second)[number // 50 % 2]))
+    got = [[] for _ in masters]
+
+    def all_got():
+        for read, master in zip(got, masters):
+            read += there(master)
+        return sum(got, []) == numbered(range(200))
+
+    until(all_got, lambda: [[base64.b64decode(payload) for payload in read] for read in got])
+
+
+def there(peer):
+    """The payloads of what is there for a peer now."""
+    mark = b"there?"
+    peer.frame(9, mark)
+    payloads = []
+    while (read := peer.read()) != (10, mark):
+        payloads.append(json.loads(read[1])["messagePayload"])
+    return payloads
 
 
 def superseded(peer):

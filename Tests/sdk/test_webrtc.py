@@ -3,15 +3,19 @@
 import asyncio
 import base64
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 
+from browser import page
 from calls import call, fresh, wait_channel
 from deployment import DEADLINE, clean_environment, until
 from signaling import Peers, api
@@ -97,31 +101,63 @@ def test_a_viewer_sees_what_the_master_sends(sqlite_deployments, channel):
     assert run(exchange(server, channel(server)))
 
 
-def test_the_master_of_the_example(sqlite_deployments):
-    """docs/webrtc/master.py makes its channel, waits for viewers, and sends them a picture."""
-    server = sqlite_deployments.server()
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "webrtc"
+
+
+@contextmanager
+def example_master(server):
+    """docs/webrtc/master.py as it runs, once viewers may come; the value is the ARN of its channel."""
     example = subprocess.Popen(
-        [sys.executable, Path(__file__).resolve().parents[2] / "docs" / "webrtc" / "master.py", "example"], stdout=subprocess.PIPE, text=True,
+        [sys.executable, EXAMPLES / "master.py", "example"], stdout=subprocess.PIPE, text=True,
         env=clean_environment(
             AWS_SHARED_CREDENTIALS_FILE=str(server.credentials_file), AWS_PROFILE="weir", AWS_ENDPOINT_URL=server.endpoint,
             AWS_EC2_METADATA_DISABLED="true"))
     try:
         arn = example.stdout.readline().strip()
         assert example.stdout.readline().startswith("connected")
-
-        async def watch():
-            peers, seeing = Peers(server), connection(server, arn)
-            try:
-                return await seen(seeing, peers.viewer(arn, "phone"), lambda: asyncio.sleep(0))
-            finally:
-                await seeing.close()
-                peers.close()
-
-        assert run(watch())
+        yield arn
     finally:
         example.kill()
         example.wait(DEADLINE)
         example.stdout.close()
+
+
+def test_the_master_of_the_example(sqlite_deployments):
+    """It makes its channel, waits for viewers, and sends them a picture."""
+    server = sqlite_deployments.server()
+
+    async def watch(arn):
+        peers, seeing = Peers(server), connection(server, arn)
+        try:
+            return await seen(seeing, peers.viewer(arn, "phone"), lambda: asyncio.sleep(0))
+        finally:
+            await seeing.close()
+            peers.close()
+
+    with example_master(server) as arn:
+        assert run(watch(arn))
+
+
+def watch_in_a_browser(server, arn, folder, relay):
+    """Opens docs/webrtc/viewer.html, signs and connects there, and waits until the picture moves. Returns what there is to see."""
+    fields = {"endpoint": server.endpoint, "key": server.credentials.access_key, "secret": server.credentials.secret_key, "arn": arn}
+    with page(f"{(EXAMPLES / 'viewer.html').as_uri()}#{urlencode(fields)}", folder) as viewer:
+        until(lambda: viewer("document.readyState") == "complete", "the page is there")
+        viewer(f"document.querySelector('[name=relay]').checked = {json.dumps(relay)}; document.querySelector('button').click()")
+        said = "document.querySelector('output').textContent"
+        until(lambda: viewer(said) == "connected", lambda: viewer(said))
+        video = "document.querySelector('video')"
+        until(lambda: viewer(f"{video}.videoWidth") == 640, "the picture is as large as the master sends it")
+        frames = f"{video}.getVideoPlaybackQuality().totalVideoFrames"
+        first = viewer(frames)
+        until(lambda: viewer(frames) > first + 10, "the picture moves")
+        return viewer.picture()
+
+
+def test_a_browser_sees_the_picture(sqlite_deployments, tmp_path):
+    server = sqlite_deployments.server("--cors-origins", "null")
+    with example_master(server) as arn:
+        watch_in_a_browser(server, arn, tmp_path, relay=False)
 
 
 class Coturn:
@@ -177,12 +213,12 @@ def coturn(tmp_path):
         each.close()
 
 
-def relayed(sqlite_deployments, tmp_path, coturn):
+def relayed(sqlite_deployments, tmp_path, coturn, *flags):
     secret = tmp_path / "secret"
     secret.write_text("north\n")
     secret.chmod(0o600)
     return sqlite_deployments.server(
-        "--turn-servers", f"turn:127.0.0.1:{coturn.port}?transport=udp", "--turn-secret-file", secret)
+        "--turn-servers", f"turn:127.0.0.1:{coturn.port}?transport=udp", "--turn-secret-file", secret, *flags)
 
 
 def test_media_goes_through_coturn(sqlite_deployments, tmp_path, coturn, channel):
@@ -196,3 +232,14 @@ def test_coturn_refuses_credentials_of_another_secret(sqlite_deployments, tmp_pa
     server = relayed(sqlite_deployments, tmp_path, coturn("south"))
     with pytest.raises(AssertionError, match="no candidate"):
         run(exchange(server, channel(server), only="relay"))
+
+
+def test_a_browser_sees_the_picture_through_coturn(sqlite_deployments, tmp_path, coturn):
+    """The browser offers relayed candidates alone."""
+    turn = coturn("north")
+    server = relayed(sqlite_deployments, tmp_path, turn, "--cors-origins", "null")
+    with example_master(server) as arn:
+        picture = watch_in_a_browser(server, arn, tmp_path, relay=True)
+        if kept := os.environ.get("WEIR_SCREENSHOT"):
+            Path(kept).write_bytes(picture)
+    assert "session" in (tmp_path / "turn.log").read_text()

@@ -20,6 +20,7 @@ from pathlib import Path
 import behind_haproxy
 import data
 import media
+import signaling
 from load import CONNECTIONS, Played, Statements, pgbench, pgbench_arguments, play
 from programs import Nginx, Postgres, Program, Weir, free_port, run, stop_everything
 from signing import Signer
@@ -27,7 +28,7 @@ from signing import Signer
 REPOSITORY = Path(__file__).parent.parent.parent
 STREAMS = 1000
 MANY_STREAMS = 1_000_000
-GROUPS = ["describe", "create", "tag", "list", "start", "idle", "stream", "moto", "deliver", "cluster", "media"]
+GROUPS = ["describe", "create", "tag", "list", "start", "idle", "stream", "moto", "deliver", "cluster", "media", "signaling"]
 IDLE_CONNECTIONS = 9000
 
 
@@ -148,6 +149,8 @@ class Bench:
             self.clusters()
         if "media" in wanted:
             media.measure(self, self.options.weir, self.folder)
+        if "signaling" in wanted:
+            signaling.measure(self, self.options.weir, self.options.sockets, self.folder)
         self.report.print()
 
     def start_echo(self) -> None:
@@ -573,6 +576,7 @@ def main() -> None:
     parser.add_argument("--echo", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--delivery", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--media-store", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--sockets", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--postgres", type=Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     # Not by default /tmp, which may be memory, where a durable write costs nothing.

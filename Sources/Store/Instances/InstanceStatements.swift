@@ -7,8 +7,8 @@ enum InstanceStatements {
         "instance.beat",
         """
         INSERT INTO instance (id, host, process_id, version, roles, schema_version, started_at, heartbeat_at, status, requests_per_second,
-            leased_tasks, address)
-        VALUES ($1, $2, CAST($3 AS BIGINT), $4, $5, CAST($6 AS BIGINT), now_ms(), now_ms(), $7, CAST($8 AS BIGINT), CAST($9 AS BIGINT), $10)
+            leased_tasks, address, link_address)
+        VALUES ($1, $2, CAST($3 AS BIGINT), $4, $5, CAST($6 AS BIGINT), now_ms(), now_ms(), $7, CAST($8 AS BIGINT), CAST($9 AS BIGINT), $10, $11)
         ON CONFLICT (id) DO UPDATE SET heartbeat_at = now_ms(), status = excluded.status,
             requests_per_second = excluded.requests_per_second, leased_tasks = excluded.leased_tasks
         """)
@@ -18,14 +18,15 @@ enum InstanceStatements {
         "instance.list",
         """
         SELECT id, host, process_id, version, roles, schema_version, started_at, now_ms() - heartbeat_at, status, requests_per_second,
-            leased_tasks, address
+            leased_tasks, address, link_address
         FROM instance ORDER BY started_at, id
         """
     ) { row throws(DatabaseError) in
         InstanceRecord(
             id: try row.text(), host: try row.text(), processID: try row.integer(), version: try row.text(), roles: try row.text(),
             schemaVersion: try row.integer(), startedAt: try row.integer(), heartbeatAge: try row.integer(), status: try row.value(),
-            requestsPerSecond: try row.integer(), leasedTasks: try row.integer(), address: try row.optionalText())
+            requestsPerSecond: try row.integer(), leasedTasks: try row.integer(), address: try row.optionalText(),
+            linkAddress: try row.optionalText())
     }
 
     /// Those that have said nothing for $1 milliseconds.

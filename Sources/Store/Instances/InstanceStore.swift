@@ -32,10 +32,13 @@ public struct InstanceRecord: Sendable, Hashable {
     public let leasedTasks: Int64
     /// The address at which clients reach this instance alone: scheme, host and port; nil where it has none.
     public let address: String?
+    /// Where the other instances reach this one, HOST:PORT; nil where they do not.
+    public var linkAddress: String?
 
     public init(
         id: String, host: String, processID: Int64, version: String, roles: String, schemaVersion: Int64, startedAt: Int64 = 0,
-        heartbeatAge: Int64 = 0, status: InstanceStatus, requestsPerSecond: Int64, leasedTasks: Int64, address: String? = nil
+        heartbeatAge: Int64 = 0, status: InstanceStatus, requestsPerSecond: Int64, leasedTasks: Int64, address: String? = nil,
+        linkAddress: String? = nil
     ) {
         self.id = id
         self.host = host
@@ -49,6 +52,7 @@ public struct InstanceRecord: Sendable, Hashable {
         self.requestsPerSecond = requestsPerSecond
         self.leasedTasks = leasedTasks
         self.address = address
+        self.linkAddress = linkAddress
     }
 
     /// Milliseconds without a heartbeat after which an instance counts as dead: three missed ones.
@@ -87,6 +91,7 @@ extension Store {
                 .text(instance.id), .text(instance.host), .integer(instance.processID), .text(instance.version), .text(instance.roles),
                 .integer(instance.schemaVersion), .text(instance.status.rawValue), .integer(instance.requestsPerSecond),
                 .integer(instance.leasedTasks), instance.address.map { .text($0) } ?? .null,
+                instance.linkAddress.map { .text($0) } ?? .null,
             ])
         _ = try await write(batch)
     }

@@ -12,6 +12,32 @@ public struct Presence: Sendable, Hashable {
         self.client = client
         self.session = session
     }
+
+    /// Whether it is no client but a call that waits for an answer.
+    public var isWaiter: Bool { client.hasPrefix("AWS_") }
+}
+
+/// Whose request a connection began with.
+public struct ConnectionOrigin: Sendable, Hashable {
+    public let keyID: String
+    public let requestID: String
+
+    public init(keyID: String, requestID: String) {
+        self.keyID = keyID
+        self.requestID = requestID
+    }
+}
+
+/// Where a client is connected.
+public struct Place: Sendable, Hashable {
+    public let instance: String
+    /// Names the connection.
+    public let session: String
+
+    public init(instance: String, session: String) {
+        self.instance = instance
+        self.session = session
+    }
 }
 
 /// A connection as it is shown.
@@ -53,6 +79,10 @@ public enum Connecting: Sendable {
         public let sequence: Int64
         public let messageTtlSeconds: Int64
         public let storesMedia: Bool
+        /// The connection of the same client that this one takes the place of, if it has one.
+        public let superseded: Place?
+        /// Where the master is, if it is connected; nil for a master.
+        public let master: Place?
         /// What waited for the client, in order.
         public let waiting: [MailboxRecord]
     }
@@ -60,7 +90,8 @@ public enum Connecting: Sendable {
 
 /// What became of a message to somebody who is not connected here.
 public enum Keeping: Sendable {
-    case kept(instance: String?)
+    /// It waits for the recipient, who is connected there, or not at all.
+    case kept(at: Place?)
     /// As much waits as may.
     case full
     case channelNotFound

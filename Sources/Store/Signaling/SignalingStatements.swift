@@ -49,6 +49,11 @@ enum SignalingStatements {
         """
     ) { row throws(DatabaseError) in try row.integer() }
 
+    /// Where the client $6 is connected; $5 asks.
+    static let place = Statement(
+        "presence.place", "SELECT instance, session FROM presence WHERE \(here) AND client = $6 AND \(isLive)"
+    ) { row throws(DatabaseError) in Place(instance: try row.text(), session: try row.text()) }
+
     private static let waitingColumns =
         "sequence, sender, kind, payload, CAST(CASE WHEN expires_at > (SELECT now_ms()) THEN 1 ELSE 0 END AS BIGINT)"
 
@@ -69,15 +74,15 @@ enum SignalingStatements {
         """,
         decode: waiting)
 
-    /// Takes what waits for any client of the instance $1.
-    static let takeOfInstance = Statement(
-        "mailbox.take-of-instance",
-        "DELETE FROM mailbox WHERE instance = $1 RETURNING account, region, channel, channel_creation_time, client, \(waitingColumns)"
-    ) { row throws(DatabaseError) in
-        let channel = ResourceKey(
-            .channel, account: try row.text(), region: try row.text(), name: try row.text(), creationTime: try row.integer())
-        return (channel: channel, client: try row.text(), message: try waiting(&row))
-    }
+    /// The clients connected over the instance $1 that something waits for.
+    static let waitingAtInstance = Statement(
+        "mailbox.waiting-at-instance",
+        """
+        SELECT DISTINCT presence.session FROM mailbox JOIN presence ON presence.account = mailbox.account AND presence.region = mailbox.region
+            AND presence.channel = mailbox.channel AND presence.client = mailbox.client AND presence.instance = mailbox.instance
+        WHERE mailbox.instance = $1
+        """
+    ) { row throws(DatabaseError) in try row.text() }
 
     /// Forgets what the sender $6 left for the client $5: everything where $7 is an offer, since that begins anew; else what is of the kind $7.
     static let supersede = Statement<Void>(
@@ -105,6 +110,14 @@ enum SignalingStatements {
     static let perPair = 50
     /// Characters of messages that may wait in a channel.
     static let perChannel = 1 << 20
+
+    /// Counts an event of the channel, under the change token $7, if the client $5 is connected by the session $6.
+    static let countEvent = Statement<Void>(
+        "channel.count-connection",
+        """
+        UPDATE channel SET change_token = $7, event_sequence = event_sequence + 1, changed_at = now_ms()
+        WHERE \(channel) AND EXISTS (SELECT 1 FROM presence WHERE \(here) AND client = $5 AND session = $6)
+        """)
 
     static let disconnect = Statement<Void>(
         "presence.disconnect", "DELETE FROM presence WHERE \(here) AND client = $5 AND session = $6")
@@ -157,17 +170,32 @@ enum SignalingStatements {
         """
     ) { row throws(DatabaseError) in try row.integer() }
 
-    /// Connections over instances that are gone.
-    static let removeLost = Statement<Void>(
-        "presence.remove-lost",
-        """
-        DELETE FROM presence WHERE instance IN (SELECT DISTINCT instance FROM presence
+    /// Over instances that have said nothing for $1 milliseconds.
+    private static let isLost = """
+        instance IN (SELECT DISTINCT instance FROM presence
             WHERE NOT EXISTS (SELECT 1 FROM instance WHERE instance.id = presence.instance AND instance.status <> 'STOPPED'
                 AND instance.heartbeat_at > (SELECT now_ms()) - CAST($1 AS BIGINT)))
-        """)
+        """
+
+    /// At most $3 connections of masters, or of all clients if $2 is 1, over instances that are gone.
+    static let lost = Statement(
+        "presence.lost",
+        """
+        SELECT account, region, channel, channel_creation_time, client, session FROM presence
+        WHERE \(isLost) AND (client = '' OR CAST($2 AS BIGINT) = 1) LIMIT CAST($3 AS BIGINT)
+        """
+    ) { row throws(DatabaseError) in
+        let channel = ResourceKey(
+            .channel, account: try row.text(), region: try row.text(), name: try row.text(), creationTime: try row.integer())
+        return Presence(channel: channel, client: try row.text(), session: try row.text())
+    }
+
+    /// Connections over instances that are gone.
+    static let removeLost = Statement<Void>("presence.remove-lost", "DELETE FROM presence WHERE \(isLost)")
 
     static let all: [StatementText] = [
-        turn.text, connect.text, take.text, takeOfInstance.text, supersede.text, keep.text, disconnect.text, ofInstance.text,
-        ofChannel.text, counts.text, removeOfInstance.text, removeExpired.text, removeLost.text,
+        turn.text, connect.text, place.text, take.text, waitingAtInstance.text, supersede.text, keep.text, countEvent.text, disconnect.text,
+        ofInstance.text,
+        ofChannel.text, counts.text, removeOfInstance.text, removeExpired.text, lost.text, removeLost.text,
     ]
 }

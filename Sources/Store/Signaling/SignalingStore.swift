@@ -2,27 +2,35 @@ public import SQL
 
 extension Store {
     /// Connects a client over an instance, in place of whatever connection it has, and hands over what waits for it. A viewer is refused where
-    /// `viewers` others are connected.
-    public func connect(_ presence: Presence, instance: String, viewers: Int64) async throws(DatabaseError) -> Connecting {
+    /// `viewers` others are connected. `told`: whose call it was, where an event is to tell of it.
+    public func connect(
+        _ presence: Presence, instance: String, viewers: Int64, told: ConnectionOrigin? = nil
+    ) async throws(DatabaseError) -> Connecting {
         let channel = presence.channel.incarnation
         var batch = Batch()
         let turn = batch.add(SignalingStatements.turn, channel)
+        let superseded = batch.add(SignalingStatements.place, channel + [.text(instance), .text(presence.client)])
+        let master = presence.client.isEmpty ? nil : batch.add(SignalingStatements.place, channel + [.text(instance), .text("")])
         let connected = batch.add(
             SignalingStatements.connect,
             channel + [.text(instance), .text(presence.client), .text(presence.session), .integer(viewers)])
+        if let told { batch.addEvent(of: presence, .masterConnected, .viewerConnected, told) }
         let waiting = batch.add(SignalingStatements.take, channel + [.text(presence.client), .text(presence.session)])
         let result = try await write(batch)
         guard let turn = try result.rows(turn).first else { return .channelNotFound }
         guard let sequence = try result.rows(connected).first else { return .full }
+        let masterPlace = if let master { try result.rows(master).first } else { Place?.none }
         return .connected(
             Connecting.Connected(
                 channelARN: turn.arn, sequence: sequence, messageTtlSeconds: turn.messageTtlSeconds, storesMedia: turn.storesMedia,
+                superseded: try result.rows(superseded).first, master: masterPlace,
                 waiting: Self.inOrder(try result.rows(waiting))))
     }
 
-    /// Ends a connection, unless the client has a newer one.
-    public func disconnect(_ presence: Presence) async throws(DatabaseError) {
+    /// Ends a connection, unless the client has a newer one. `tells`: whether an event is to tell of it.
+    public func disconnect(_ presence: Presence, tells: Bool = false) async throws(DatabaseError) {
         var batch = Batch()
+        if tells { batch.addEvent(of: presence, .masterDisconnected, .viewerDisconnected, ConnectionOrigin(keyID: "", requestID: "")) }
         batch.add(
             SignalingStatements.disconnect, presence.channel.incarnation + [.text(presence.client), .text(presence.session)])
         _ = try await write(batch)
@@ -40,10 +48,11 @@ extension Store {
         let kept = batch.add(
             SignalingStatements.keep,
             channel + [.text(instance), .text(client), .text(message.sender), .text(message.kind), .text(message.payload)])
+        let place = batch.add(SignalingStatements.place, channel + [.text(instance), .text(client)])
         let result = try await write(batch)
         guard try result.rows(turn).first != nil else { return .channelNotFound }
-        guard let kept = try result.rows(kept).first else { return .full }
-        return .kept(instance: kept)
+        guard try result.rows(kept).first != nil else { return .full }
+        return .kept(at: try result.rows(place).first)
     }
 
     /// Takes what waits for a client, as long as this is its connection.
@@ -54,15 +63,9 @@ extension Store {
         return Self.inOrder(try await write(batch).rows(taken))
     }
 
-    /// Takes what other instances left for clients that are connected over this one, in order.
-    public func takeMessages(
-        ofInstance instance: String
-    ) async throws(DatabaseError) -> [(channel: ResourceKey, client: String, message: MailboxRecord)] {
-        var batch = Batch()
-        let taken = batch.add(SignalingStatements.takeOfInstance, [.text(instance)])
-        return try await write(batch).rows(taken)
-            .compactMap { row in row.message.map { (row.channel, row.client, $0) } }
-            .sorted { $0.message.sequence < $1.message.sequence }
+    /// The connections over an instance that something waits for: others left it there.
+    public func sessionsWithMail(ofInstance instance: String) async throws(DatabaseError) -> [String] {
+        try await database.read(SignalingStatements.waitingAtInstance, [.text(instance)])
     }
 
     /// The connections over an instance, and whether each has a channel that is not about to go.
@@ -92,8 +95,15 @@ extension Store {
         try await removeOld(SignalingStatements.removeExpired, 0, limit)
     }
 
-    /// Forgets the connections over instances that have said nothing for `age` milliseconds.
-    public func removePresences(ofInstancesSilentFor age: Int64) async throws(DatabaseError) {
+    /// Forgets the connections over instances that have said nothing for `age` milliseconds. Events tell of those of masters and, where
+    /// `tellsViewers`, of viewers.
+    public func removePresences(ofInstancesSilentFor age: Int64, tellsViewers: Bool = false) async throws(DatabaseError) {
+        let limit: Int64 = 1000
+        var lost: [Presence] = []
+        repeat {
+            lost = try await database.read(SignalingStatements.lost, [.integer(age), .integer(tellsViewers ? 1 : 0), .integer(limit)])
+            for presence in lost { try await disconnect(presence, tells: !presence.isWaiter) }
+        } while lost.count == limit
         var batch = Batch()
         batch.add(SignalingStatements.removeLost, [.integer(age)])
         _ = try await write(batch)
@@ -101,6 +111,19 @@ extension Store {
 
     private static func inOrder(_ rows: [MailboxRecord?]) -> [MailboxRecord] {
         rows.compactMap { $0 }.sorted { $0.sequence < $1.sequence }
+    }
+}
+
+extension Batch {
+    /// Tells that a client is connected, or that it is about not to be, whichever the batch makes of it; nothing where the connection is not the client's.
+    fileprivate mutating func addEvent(of presence: Presence, _ ofMaster: EventName, _ ofViewer: EventName, _ origin: ConnectionOrigin) {
+        let token = Token.random()
+        add(
+            SignalingStatements.countEvent,
+            presence.channel.incarnation + [.text(presence.client), .text(presence.session), .text(token)])
+        add(
+            event: (presence.client.isEmpty ? ofMaster : ofViewer).rawValue, on: presence.channel, keyID: origin.keyID,
+            requestID: origin.requestID, token: token)
     }
 }
 
