@@ -94,6 +94,7 @@ let package = Package(
         library("Client", ["Contract", "Files", "Locking", "Signing", httpClient, nioCore, nioHTTP1, nioSSL]),
         library("MediaClient", ["Client", "Contract", "Locking", "Matroska", "Signing", nioCore]),
         library("Signing", [crypto]),
+        library("ObjectStore", ["Signing", crypto, httpClient, nioCore, nioHTTP1, nioPosix, nioSSL]),
         library("Contract", []),
         library("Store", ["IPAddresses", "SQL", crypto]),
         library("IPAddresses", []),
@@ -130,6 +131,7 @@ let package = Package(
         tests("FilesTests", ["Files"]),
         tests("FragmentStoreTests", ["FragmentStore", "Locking", "SQL", "Store", "TestSupport", "CPack", logging, nioCore]),
         tests("SettingsTests", ["Contract", "ControlPlane", "Delivery", "Files", "Settings", argumentParser]),
+        tests("ObjectStoreTests", ["Locking", "ObjectStore", "Signing", "TestSupport", nioCore, nioHTTP1, nioPosix]),
         tests("SigningTests", ["Contract", "Signing", crypto]),
         tests(
             "GatewayTests",
