@@ -24,7 +24,7 @@ public final class S3Bucket: Bucket {
     /// No answer without an object is longer: a page of 1,000 keys.
     private static let longestDocument: Int64 = 4 << 20
 
-    /// A bucket and the prefix of its keys. To be closed.
+    /// A bucket and the prefix of its keys.
     public init(_ settings: S3Settings, bucket: String, prefix: String = "") throws(BucketFailure) {
         let endpoint = try settings.place()
         name = "s3://\(bucket)/\(prefix) at \(endpoint.authority)"
@@ -55,8 +55,10 @@ public final class S3Bucket: Bucket {
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
-    /// Ends the connections.
+    /// Ends the connections, as going out of use does a little later.
     public func close() async { try? await client.shutdown() }
+
+    deinit { Task { [client] in try? await client.shutdown() } }
 
     // MARK: Calls
 

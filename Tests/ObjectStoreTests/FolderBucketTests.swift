@@ -22,7 +22,9 @@ struct FolderBucketTests {
             #expect(try await bucket.get("hot/r24/a.pack", 3..<30) == ByteBuffer(string: "er"))
             #expect(try await bucket.size(of: "hot/r24") == nil)
             await #expect(throws: BucketFailure.missing) { _ = try await bucket.get("hot/none", 0..<1) }
-            await #expect { try await bucket.put("../a", ByteBuffer()) } throws: { "\($0)".contains("key") }
+            await #expect(throws: BucketFailure.refused("the key ../a is not one that objects may have")) {
+                try await bucket.put("../a", ByteBuffer())
+            }
             try await bucket.remove(["hot/r24/a.pack", "hot/r24/none", "no/such"])
             // Empty folders are gone, and nothing half written is left.
             #expect(try FileManager.default.contentsOfDirectory(atPath: path) == [".new"])
@@ -54,8 +56,7 @@ struct FolderBucketTests {
     func leftovers() async throws {
         try await with { _, path in
             let manager = FileManager.default
-            manager.createFile(atPath: path + "/.new/1", contents: Data())
-            manager.createFile(atPath: path + "/.new/2", contents: Data())
+            for name in ["1", "2"] { try Data().write(to: URL(fileURLWithPath: path + "/.new/" + name)) }
             try manager.setAttributes([.modificationDate: Date(timeIntervalSinceNow: -7200)], ofItemAtPath: path + "/.new/1")
             _ = try await FolderBucket(path)
             #expect(try manager.contentsOfDirectory(atPath: path + "/.new") == ["2"])
