@@ -56,9 +56,9 @@ enum PackObjectStatements {
         WHERE state = 'OPEN' AND claimed_until < (SELECT now_ms())
             AND id IN (SELECT pack_id FROM chosen WHERE total <= CAST($4 AS BIGINT) OR place = 1)
             AND EXISTS (SELECT 1 FROM chosen WHERE total >= CAST($4 AS BIGINT) OR made_at < (SELECT now_ms()) - CAST($5 AS BIGINT))
-        RETURNING \(.packColumns)
+        RETURNING \(MediaStatements.packColumns)
         """,
-        decode: .pack)
+        decode: MediaStatements.pack)
 
     /// Locks what $1 has claimed and still may put together.
     static let lockClaimed = Statement(
@@ -126,10 +126,10 @@ enum PackObjectStatements {
     static let removable = Statement(
         "media.removable-packs",
         """
-        SELECT \(.packColumns) FROM pack WHERE store_id = $1 AND state = 'DELETING' AND check_at <= (SELECT now_ms())
+        SELECT \(MediaStatements.packColumns) FROM pack WHERE store_id = $1 AND state = 'DELETING' AND check_at <= (SELECT now_ms())
         ORDER BY id LIMIT CAST(100 AS BIGINT)
         """,
-        decode: .pack)
+        decode: MediaStatements.pack)
 
     static let all: [StatementText] = [
         reserve.text, giveUpReserved.text, giveUpEmpty.text, claim.text, lockClaimed.text, insertExtent.text, countExtents.text, fill.text,
