@@ -36,9 +36,10 @@ struct S3BucketTests {
         }
     }
 
-    private func failure(_ call: () async throws(BucketFailure) -> Void) async -> BucketFailure? {
+    /// Why an object of a key is not stored; nil where it is.
+    private func failure(putting key: String, in bucket: S3Bucket) async -> BucketFailure? {
         do throws(BucketFailure) {
-            try await call()
+            try await bucket.put(key, ByteBuffer(string: "x"))
             return nil
         } catch {
             return error
@@ -89,13 +90,13 @@ struct S3BucketTests {
             }
             store.fail([.refusal(403, "RequestTimeTooSkewed")])
             #expect(
-                await failure { () throws(BucketFailure) in try await bucket.put("a", bytes("x")) }?.description.contains("clock") == true)
+                await failure(putting: "a", in: bucket)?.description.contains("clock") == true)
             #expect(store.seen.count == 5)
             await #expect(throws: BucketFailure.missing) { _ = try await bucket.get("a", 0..<1) }
             let size = try await bucket.size(of: "a")
             #expect(size == nil)
             for key in ["", "/a", "a//b", "../a", "a/./b", "a/", "\u{e9}", String(repeating: "a", count: 901)] {
-                let refusal = await failure { () throws(BucketFailure) in try await bucket.put(key, bytes("x")) }
+                let refusal = await failure(putting: key, in: bucket)
                 #expect(refusal?.description.contains("is not one that objects may have") == true)
             }
         }
