@@ -56,7 +56,7 @@ let package = Package(
                 "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Gateway", "Identity",
                 "Links", "Locking",
                 "Matroska", "MediaClient", "MediaPlane",
-                "Migrations",
+                "Migrations", "ObjectStore",
                 "Policies", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "SignalingPlane", "Store", "Workers",
                 httpClient, lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -66,7 +66,10 @@ let package = Package(
         ),
         library(
             "Settings",
-            ["Contract", "ControlPlane", "Delivery", "Files", "IPAddresses", "MediaPlane", "Signing", argumentParser, logging]),
+            [
+                "Contract", "ControlPlane", "Delivery", "Files", "IPAddresses", "MediaPlane", "ObjectStore", "Signing", argumentParser,
+                logging,
+            ]),
         library(
             "Gateway",
             [
@@ -98,12 +101,13 @@ let package = Package(
         library("Client", ["Contract", "Files", "Locking", "Signing", httpClient, nioCore, nioHTTP1, nioSSL]),
         library("MediaClient", ["Client", "Contract", "Locking", "Matroska", "Signing", nioCore]),
         library("Signing", [crypto]),
+        library("ObjectStore", ["Signing", crypto, httpClient, nioCore, nioHTTP1, nioPosix, nioSSL]),
         library("Contract", []),
         library("Store", ["IPAddresses", "SQL", crypto]),
         library("IPAddresses", []),
         library(
             "FragmentStore",
-            ["Locking", "Prometheus", "SQL", "Store", "CPack", coreMetrics, crypto, lifecycle, logging, nioCore, nioPosix]),
+            ["Locking", "ObjectStore", "Prometheus", "SQL", "Store", "CPack", coreMetrics, crypto, lifecycle, logging, nioCore, nioPosix]),
         .target(name: "CPack"),
         library("SQLiteDriver", ["Locking", "Prometheus", "SQL", "CSQLite"]),
         library("PostgresDriver", ["Locking", "Prometheus", "SQL", "CPostgres", logging]),
@@ -132,8 +136,9 @@ let package = Package(
             ]),
         tests("EdgeAgentTests", ["Client", "Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
         tests("FilesTests", ["Files"]),
-        tests("FragmentStoreTests", ["FragmentStore", "Locking", "SQL", "Store", "TestSupport", "CPack", logging, nioCore]),
+        tests("FragmentStoreTests", ["FragmentStore", "Locking", "ObjectStore", "SQL", "Store", "TestSupport", "CPack", logging, nioCore]),
         tests("SettingsTests", ["Contract", "ControlPlane", "Delivery", "Files", "Settings", argumentParser]),
+        tests("ObjectStoreTests", ["Locking", "ObjectStore", "Signing", "TestSupport", nioCore, nioHTTP1, nioPosix]),
         tests("SigningTests", ["Contract", "Signing", crypto]),
         tests(
             "GatewayTests",

@@ -45,5 +45,8 @@ extension Migration {
         Migration(
             version: 13, name: "signaling", oldestCompatible: 10, sqlite: PackageResources.m0013_signaling_sqlite_sql,
             postgres: PackageResources.m0013_signaling_postgres_sql),
+        Migration(
+            version: 14, name: "pack objects", oldestCompatible: 10, sqlite: PackageResources.m0014_pack_objects_sqlite_sql,
+            postgres: PackageResources.m0014_pack_objects_postgres_sql),
     ]
 }

@@ -17,6 +17,13 @@ final class FragmentDraft: Sendable {
         var pack: Pack?
         var parts: [PackRange] = []
         var trackSet: PackRange?
+        var spool: Spool?
+    }
+
+    /// What was put aside of it on this machine's disk, where packs are objects.
+    struct Spool: Sendable {
+        let file: any StoredFile
+        let length: Int64
     }
 
     private let written = Lock(Written())
@@ -30,6 +37,9 @@ final class FragmentDraft: Sendable {
     }
 
     var state: Written { written.withLock { $0 } }
+    var spool: Spool? { state.spool }
+
+    func putAside(_ spool: Spool) { written.withLock { $0.spool = spool } }
 
     /// A part was written. The pack stays open for the next ones.
     func add(_ part: PackRange, trackSet: PackRange, in pack: Pack) {
@@ -48,6 +58,7 @@ final class FragmentDraft: Sendable {
         written.withLock { written in
             written.pack?.fragmentEnded()
             written.pack = nil
+            written.spool = nil
         }
     }
 

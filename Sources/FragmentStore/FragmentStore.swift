@@ -2,6 +2,7 @@ import Locking
 public import Logging
 import NIOCore
 import NIOPosix
+public import ObjectStore
 public import Prometheus
 import SQL
 public import ServiceLifecycle
@@ -23,8 +24,10 @@ public final class FragmentStore: Service {
             case oldest
         }
 
-        /// The folder of packs; made where it is missing.
+        /// The folder of packs; made where it is missing. Where packs are objects, that of what is not to survive the process.
         public var directory: String
+        /// Where packs are objects that all instances share; nil: files in the folder.
+        public var objects: Objects?
         /// That of streams in the tier WARM; nil: the same.
         public var warmDirectory: String?
         public var whenFull = WhenFull.refuse
@@ -47,6 +50,17 @@ public final class FragmentStore: Service {
         }
     }
 
+    /// A bucket of packs.
+    public struct Objects: Sendable {
+        public var bucket: any Bucket
+        /// The storage class of packs of the tier WARM; nil: the bucket's own.
+        public var warmClass: String?
+        /// Bytes on this machine's disk for packs that were stored or read lately.
+        public var cacheBytes: Int64 = 1 << 30
+
+        public init(bucket: any Bucket) { self.bucket = bucket }
+    }
+
     /// How packs are made.
     package struct Tuning: Sendable {
         /// A round begins so long after the one before, at least, unless as many bytes wait as a round may have.
@@ -59,6 +73,17 @@ public final class FragmentStore: Service {
         package var packFragments = 16_384
         /// How many rows are removed at once when a pack is sealed.
         package var removal = 1000
+        /// As `roundInterval` and `roundBytes`, where packs are objects.
+        package var objectInterval = Duration.milliseconds(250)
+        package var objectBytes = 8 << 20
+        /// Packs are put together that are older than `settled`, once they have `regroupBytes` together or one is older than `regroupAge`; their
+        /// objects stay for readers for `grace`. In milliseconds.
+        package var settled: Int64 = 60_000
+        package var regroupAge: Int64 = 600_000
+        package var regroupBytes: Int64 = 64 << 20
+        package var grace: Int64 = 900_000
+        /// A pack that was made known and not written is given up after so many milliseconds.
+        package var reservation: Int64 = 3_600_000
     }
 
     /// Why a store cannot be opened. The text is for operators.
@@ -87,7 +112,8 @@ public final class FragmentStore: Service {
         let storeID: String
         let hot: PackFolder
         let warm: PackFolder
-        let writers: [IngestSession.Place: RoundWriter]
+        let objects: PackObjects?
+        let writers: [IngestSession.Place: any FragmentWriter]
         let ring: Ring
         let reader: PackReader
         let threads: NIOThreadPool
@@ -134,6 +160,7 @@ public final class FragmentStore: Service {
             await close()
             switch error {
             case let failure as FileFailure: throw OpeningFailure(description: "The media folder cannot be opened: \(failure)")
+            case let failure as BucketFailure: throw OpeningFailure(description: "The media store cannot be used: \(failure)")
             case let failure as DatabaseError:
                 throw OpeningFailure(description: "The media folder cannot be compared with the database: \(failure.message)")
             default: throw error
@@ -152,6 +179,7 @@ public final class FragmentStore: Service {
             }
             holds.append(hold)
         }
+        if let objects = configuration.objects { return try await openObjects(objects, holds) }
         let storeID = try storeID(in: directory, else: Token.random())
         guard try self.storeID(in: warmDirectory, else: storeID) == storeID else {
             throw OpeningFailure(description: "\(warmDirectory) does not belong to \(directory): they were not used together before.")
@@ -170,11 +198,7 @@ public final class FragmentStore: Service {
             ArchiveShelf(folder, store, disk, quota, room: room, hand: { hand.yield($0) }, eventsWait: eventsWait, logger)
         }
         let shelves: [IngestSession.Place: any PackShelf] = [.hot: shelf(hot, hotDisk), .warm: shelf(warm, warmDisk), .ring: ring]
-        // A file of the ring is gone once the last fragment in it is.
-        var short = configuration.tuning
-        (short.packBytes, short.packSpan) = (min(short.packBytes, 32 << 20), min(short.packSpan, .seconds(60)))
-        let ringTuning = short
-        let writers = Dictionary(
+        let writers: [IngestSession.Place: any FragmentWriter] = Dictionary(
             uniqueKeysWithValues: shelves.map { place, shelf in
                 (place, RoundWriter(shelf, place == .ring ? ringTuning : configuration.tuning, memory, metrics, logger))
             })
@@ -183,7 +207,7 @@ public final class FragmentStore: Service {
         }
         opened.withLock {
             $0 = Opened(
-                storeID: storeID, hot: hot, warm: warm, writers: writers, ring: ring,
+                storeID: storeID, hot: hot, warm: warm, objects: nil, writers: writers, ring: ring,
                 reader: PackReader(store, [hot, warm], ring, metrics, threads), threads: threads, filled: hand, sealing: sealing,
                 holds: holds)
         }
@@ -191,6 +215,43 @@ public final class FragmentStore: Service {
         await measureDisks()
         try await countQuota()
         for writer in writers.values { try writer.start() }
+    }
+
+    /// The same where packs are objects. What other instances write is there already: nothing is recovered.
+    private func openObjects(_ settings: Objects, _ holds: [any Sendable]) async throws {
+        let directory = configuration.directory
+        let storeID = try await PackObjects.storeID(of: settings.bucket, store)
+        let threads = NIOThreadPool(numberOfThreads: 32)
+        threads.start()
+        let objects = PackObjects(settings, storeID: storeID, store, files, folder: directory, clock: clock, threads)
+        let ring = Ring(files, folder: directory, span: configuration.ringSpan, bytes: configuration.ringBytes, clock: clock)
+        let index = FragmentIndex(store, quota, eventsWait, logger)
+        func writer(_ tier: String, _ disk: DiskState) -> ObjectWriter {
+            ObjectWriter(
+                tier: tier, objects, store, index, disk, files, folder: directory, configuration.tuning, memory, metrics, threads, logger)
+        }
+        let writers: [IngestSession.Place: any FragmentWriter] = [
+            .hot: writer("HOT", hotDisk), .warm: writer("WARM", warmDisk),
+            .ring: RoundWriter(ring, ringTuning, memory, metrics, logger),
+        ]
+        // Of the folders nothing but this machine's disk is used.
+        let folder = PackFolder(tier: "HOT", storeID: storeID, path: directory, files: files, clock: clock)
+        let (_, hand) = AsyncStream<Pack>.makeStream()
+        opened.withLock {
+            $0 = Opened(
+                storeID: storeID, hot: folder, warm: folder, objects: objects, writers: writers, ring: ring,
+                reader: PackReader(store, [folder], ring, metrics, threads, objects: objects), threads: threads, filled: hand, sealing: nil,
+                holds: holds)
+        }
+        try await countQuota()
+        for writer in writers.values { try writer.start() }
+    }
+
+    /// A file of the ring is gone once the last fragment in it is.
+    private var ringTuning: Tuning {
+        var tuning = configuration.tuning
+        (tuning.packBytes, tuning.packSpan) = (min(tuning.packBytes, 32 << 20), min(tuning.packSpan, .seconds(60)))
+        return tuning
     }
 
     /// Opens the folders for reading alone, beside the server that has them. Sessions are refused, and `run` is not for it.
@@ -208,7 +269,8 @@ public final class FragmentStore: Service {
             let (_, hand) = AsyncStream<Pack>.makeStream()
             opened.withLock {
                 $0 = Opened(
-                    storeID: storeID, hot: hot, warm: warm, writers: [:], ring: ring, reader: reader, threads: threads, filled: hand,
+                    storeID: storeID, hot: hot, warm: warm, objects: nil, writers: [:], ring: ring, reader: reader, threads: threads,
+                    filled: hand,
                     sealing: nil, holds: [])
             }
         } catch {
@@ -253,6 +315,7 @@ public final class FragmentStore: Service {
                 await measureDisks()
                 opened.withLock { $0 }?.ring.dropOld()
                 if round % 5 == 0 { await maintain() }
+                if round % 60 == 0 { await giveUpReserved() }
                 if round % 60 == 0 { await recountQuota() }
                 round += 1
             }

@@ -7,7 +7,7 @@ import Store
 /// What the store does by itself: recovery at the start, sealing, expiry, and looking after its disks.
 extension FragmentStore {
     /// How long a SEALED pack is left alone before it is looked whether all of it has expired: a retention may have been lowered.
-    private static let longestCheckWait: Int64 = 3_600_000
+    static let longestCheckWait: Int64 = 3_600_000
 
     // MARK: Recovery
 
@@ -140,8 +140,13 @@ extension FragmentStore {
     package func maintain() async {
         do {
             try await removeExpired()
-            try await reclaim()
-            await sealAgain()
+            if let objects = try use().objects {
+                try await removeRetired()
+                try await regroup(objects)
+            } else {
+                try await reclaim()
+                await sealAgain()
+            }
         } catch {
             logger.warning("looking after media waits", metadata: ["error": "\(error)"])
         }
@@ -167,11 +172,15 @@ extension FragmentStore {
     }
 
     /// Removes a pack that is DELETING.
-    private func remove(_ pack: PackRow) async throws {
+    func remove(_ pack: PackRow) async throws {
         let opened = try use()
-        let folder = opened.folder(of: pack)
         opened.reader.forget(pack.id)
-        try await opened.reader.blocking { () throws(FileFailure) in try folder.remove(pack) }
+        if let objects = opened.objects {
+            try await objects.remove(pack)
+        } else {
+            let folder = opened.folder(of: pack)
+            try await opened.reader.blocking { () throws(FileFailure) in try folder.remove(pack) }
+        }
         try await store.removePack(pack.id)
     }
 
@@ -231,6 +240,7 @@ extension FragmentStore {
     /// Looks how full the disks are, and drops the oldest where the reserve is reached and that is wanted.
     package func measureDisks() async {
         guard let opened = try? use() else { return }
+        if let objects = opened.objects { return await probe(objects) }
         for (disk, folders) in disks(opened) {
             guard let folder = folders.first else { continue }
             let name = folder.tier.lowercased()
@@ -299,7 +309,7 @@ extension FragmentStore {
         }
     }
 
-    private func tell(_ name: EventName, _ subject: String, status: String) async {
+    func tell(_ name: EventName, _ subject: String, status: String) async {
         do throws(DatabaseError) {
             let isNew = try await store.tell(
                 name, subjectARN: EventSubject.media(subject), account: "", region: "", status: status, keyID: "", requestID: "",

@@ -20,14 +20,20 @@ final class PackReader: Sendable {
 
     private let store: Store
     private let folders: [PackFolder]
+    /// Where packs are objects; the folders have none then.
+    private let objects: PackObjects?
     private let ring: Ring
     private let metrics: StoreMetrics
     private let threads: NIOThreadPool
     private let state = Lock(State())
 
-    init(_ store: Store, _ folders: [PackFolder], _ ring: Ring, _ metrics: StoreMetrics, _ threads: NIOThreadPool) {
+    init(
+        _ store: Store, _ folders: [PackFolder], _ ring: Ring, _ metrics: StoreMetrics, _ threads: NIOThreadPool,
+        objects: PackObjects? = nil
+    ) {
         self.store = store
         self.folders = folders
+        self.objects = objects
         self.ring = ring
         self.metrics = metrics
         self.threads = threads
@@ -69,6 +75,7 @@ final class PackReader: Sendable {
     }
 
     private func file(ofPack id: Int64) async throws(ReadFailure) -> any StoredFile {
+        if let objects { return try await objects.file(ofPack: id) }
         if let open = state.withLock({ $0.files[id] }) { return open }
         let row: PackRow?
         do throws(DatabaseError) {
@@ -97,7 +104,7 @@ final class PackReader: Sendable {
         do throws(FileFailure) {
             bytes = try await blocking { () throws(FileFailure) in try file.bytes(place) }
         } catch {
-            throw .disk("\(error)")
+            throw error.isMissing ? .fragmentGone : .disk("\(error)")
         }
         do throws(PackFormat.Damage) {
             let section = try PackFormat.Section(bytes, packID: extent.packID)
@@ -153,7 +160,7 @@ final class PackReader: Sendable {
             metrics.read(bytes: bytes.readableBytes)
             return bytes
         } catch {
-            throw .disk("\(error)")
+            throw error.isMissing ? .fragmentGone : .disk("\(error)")
         }
     }
 

@@ -10,12 +10,13 @@ struct PackIndex: Sendable {
     let size: Int64
 
     /// The index of the fragments of a pack, stream by stream and in order, which goes to the file at `end`. `arns` has the ARN of each stream.
-    init(_ fragments: [FragmentRecord], packID: Int64, arns: [Int64: String], end: Int64) {
+    /// `isOfMany`: the fragments are of several packs, and others of the same sessions may lie in further ones.
+    init(_ fragments: [FragmentRecord], packID: Int64, arns: [Int64: String], end: Int64, isOfMany: Bool = false) {
         var bytes = ByteBuffer()
         var extents: [ExtentRow] = []
         var places: [PackRange] = []
         let start = PackFormat.aligned(end)
-        for run in Self.runs(fragments) {
+        for run in Self.runs(fragments, isOfMany: isOfMany) {
             guard let first = run.first, let arn = arns[first.streamID] else { continue }
             let section = PackFormat.section(streamID: first.streamID, arn: arn, run)
             let place = PackRange(offset: start + Int64(bytes.readableBytes), length: Int64(section.readableBytes))
@@ -54,13 +55,13 @@ struct PackIndex: Sendable {
     }
 
     /// Cuts where an extent ends: at another stream; where sequences between two fragments may be in other packs, since another session has those;
-    /// and where the producer's times would be more than an hour apart.
-    static func runs(_ fragments: [FragmentRecord]) -> [[FragmentRecord]] {
+    /// or, of many packs, in another pack of the same one; and where the producer's times would be more than an hour apart.
+    static func runs(_ fragments: [FragmentRecord], isOfMany: Bool = false) -> [[FragmentRecord]] {
         var runs: [[FragmentRecord]] = []
         var times = Int64.max...Int64.max
         for fragment in fragments {
             let time = fragment.producerTime
-            if let last = runs.last?.last, last.streamID == fragment.streamID, last.isFollowed(by: fragment),
+            if let last = runs.last?.last, last.streamID == fragment.streamID, last.isFollowed(by: fragment, isOfMany: isOfMany),
                 max(times.upperBound, time) - min(times.lowerBound, time) <= ExtentRow.longestSpan
             {
                 runs[runs.count - 1].append(fragment)
@@ -75,10 +76,11 @@ struct PackIndex: Sendable {
 }
 
 extension FragmentRecord {
-    /// Whether nothing of another session can lie between the two: their sequences are neighbours, or of one block.
-    fileprivate func isFollowed(by next: FragmentRecord) -> Bool {
+    /// Whether nothing of another session can lie between the two: their sequences are neighbours, or of one block. Of many packs it is neighbours
+    /// alone that have nothing between them.
+    fileprivate func isFollowed(by next: FragmentRecord, isOfMany: Bool) -> Bool {
         let (own, other) = (number.sequence, next.number.sequence)
-        return other == own + 1 || (own - 1) / SequenceBlock.size == (other - 1) / SequenceBlock.size
+        return other == own + 1 || !isOfMany && (own - 1) / SequenceBlock.size == (other - 1) / SequenceBlock.size
     }
 }
 

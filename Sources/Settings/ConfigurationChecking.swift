@@ -2,6 +2,7 @@ import ControlPlane
 import Delivery
 import FoundationEssentials
 import MediaPlane
+import ObjectStore
 import Signing
 
 /// Turns the texts of a configuration into values, and collects what is wrong with them: one fault must not hide the next.
@@ -65,6 +66,27 @@ struct ConfigurationChecking {
             text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") || text.contains("="),
             "database: must be sqlite, sqlite:PATH, postgres://... or a libpq key/value string")
         return .postgres(text)
+    }
+
+    mutating func mediaStore() -> ServerConfiguration.MediaStore? {
+        let warmClass = optionalText("media-store-warm-class")
+        let cacheBytes = integer("media-cache-bytes", in: 0...(.max))
+        guard let text = optionalText("media-store") else { return nil }
+        guard let location = BucketLocation(text) else {
+            faults.append("media-store: must be s3://BUCKET, s3://BUCKET/PREFIX or file:/FOLDER, not '\(text)'")
+            return nil
+        }
+        guard case .s3 = location else {
+            return ServerConfiguration.MediaStore(location: location, s3: nil, warmClass: warmClass, cacheBytes: cacheBytes)
+        }
+        guard let id = optionalText("media-store-access-key-id"), let secret = optionalText("media-store-secret-access-key") else {
+            faults.append("media-store: s3:// needs media-store-access-key-id and media-store-secret-access-key")
+            return nil
+        }
+        let settings = S3Settings(
+            endpoint: optionalText("media-store-endpoint"), region: optionalText("media-store-region") ?? self.text("region"),
+            credentials: Credentials(accessKeyID: id, secretAccessKey: secret), caFile: optionalText("media-store-ca-file"))
+        return ServerConfiguration.MediaStore(location: location, s3: settings, warmClass: warmClass, cacheBytes: cacheBytes)
     }
 
     mutating func media(_ profile: LimitProfile) -> MediaSettings {

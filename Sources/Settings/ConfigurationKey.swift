@@ -26,6 +26,17 @@ package struct ConfigurationKey: Sendable {
                 + "for what is kept of it, signaling holds WebSockets, worker does what happens later."),
         .init("data-dir", "./weir-data", "Folder of the database (SQLite), the master key and the first credentials."),
         .init("media-dir", "", "Folder of media, of this instance alone; empty: media in the data folder."),
+        .init(
+            "media-store", "",
+            "Where media is that all instances share: s3://BUCKET/PREFIX of an S3-compatible store, or file:/FOLDER; empty: in media-dir."),
+        .init("media-store-endpoint", "", "https://HOST:PORT of the store; empty: AWS."),
+        .init("media-store-region", "", "Region that calls to the store are signed for; empty: that of region."),
+        .init("media-store-access-key-id", "", "Access key of the store."),
+        .init("media-store-secret-access-key", "", "Its secret.", isSecret: true),
+        .init("media-store-ca-file", "", "PEM file of authorities that the store may use in place of the system's."),
+        .init(
+            "media-store-warm-class", "", "Storage class of media in the storage tier WARM, such as STANDARD_IA; empty: the bucket's own."),
+        .init("media-cache-bytes", "1073741824", "Bytes of media-dir for media of the store that was written or read lately."),
         .init("warm-dir", "", "Folder of media in the storage tier WARM, on a cheaper disk; empty: beside that in HOT."),
         .init(
             "disk-full", "refuse",

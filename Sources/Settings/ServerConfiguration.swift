@@ -4,6 +4,7 @@ package import Delivery
 import IPAddresses
 import Logging
 package import MediaPlane
+package import ObjectStore
 
 /// Everything that can be configured, read from flags, then the environment, then the file named by `--config`, and checked as a whole
 /// before anything is opened. `ConfigurationKey.all` lists what there is: `--data-dir`, `WEIR_DATA_DIR` and `{"data-dir": ...}` are the same key.
@@ -14,6 +15,8 @@ package struct ServerConfiguration: Sendable {
     package let roles: Set<Role>
     package let dataDirectory: String
     package let mediaFolder: MediaFolder
+    /// Nil: media is in the folder.
+    package let mediaStore: MediaStore?
     package let database: DatabaseLocation
     package let postgresConnections: Int
     package let postgresPreparedStatements: Bool
@@ -129,6 +132,15 @@ package struct ServerConfiguration: Sendable {
         case at(host: String, port: Int)
     }
 
+    /// Where media is that all instances share.
+    package struct MediaStore: Sendable {
+        package let location: BucketLocation
+        /// Nil for a folder.
+        package let s3: S3Settings?
+        package let warmClass: String?
+        package let cacheBytes: Int64
+    }
+
     /// Where the database is.
     package enum DatabaseLocation: Sendable, Equatable {
         case sqlite(path: String)
@@ -167,6 +179,7 @@ package struct ServerConfiguration: Sendable {
             dropsOldest: checking.text("disk-full", "refuse or oldest") { $0 == "refuse" || $0 == "oldest" } == "oldest",
             reserve: checking.optionalInteger("media-reserve-bytes", in: 0...(.max)),
             accountQuota: checking.optionalInteger("media-quota-bytes", in: 1...(.max)))
+        mediaStore = checking.mediaStore()
         database = checking.database(dataDirectory: dataDirectory)
         postgresConnections = Int(checking.integer("postgres-connections", in: 1...64))
         postgresPreparedStatements = checking.boolean("postgres-prepared-statements")

@@ -1,7 +1,7 @@
 import Crypto
 public import FoundationEssentials
 
-/// Signs requests with AWS Signature Version 4 in the `Authorization` header, as every service but S3 takes it.
+/// Signs requests with AWS Signature Version 4 in the `Authorization` header.
 public struct RequestSigner: Sendable {
     /// A header as it is sent.
     public struct Header: Sendable, Hashable {
@@ -33,13 +33,42 @@ public struct RequestSigner: Sendable {
     public func headers(
         signing headers: [Header], method: String = "POST", path: String, body: [UInt8], at time: Date
     ) -> [Header] {
+        self.headers(
+            signing: headers, method: method, canonicalPath: Self.canonicalPath(path), query: "",
+            bodyHash: Self.hexadecimal(SHA256.hash(data: body)), at: time)
+    }
+
+    /// The same for S3, which takes the path as it is sent, and wants the body's hash among the headers.
+    ///
+    /// - Parameters:
+    ///   - path: The path as it is sent: `percentEncoded` between its slashes.
+    ///   - query: Names and values, not encoded yet; they are sent as `query(_:)` gives them.
+    ///   - bodyHash: The SHA-256 of the body in hexadecimal digits.
+    public func s3Headers(
+        signing headers: [Header], method: String, path: String, query: [(name: String, value: String)], bodyHash: String, at time: Date
+    ) -> [Header] {
+        let hash = Header("x-amz-content-sha256", bodyHash)
+        return [hash]
+            + self.headers(
+                signing: headers + [hash], method: method, canonicalPath: path, query: Self.query(query), bodyHash: bodyHash, at: time)
+    }
+
+    /// A query as it is signed and sent: in the order of the encoded names.
+    public static func query(_ members: [(name: String, value: String)]) -> String {
+        members.map { "\(percentEncoded($0.name))=\(percentEncoded($0.value))" }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+            .joined(separator: "&")
+    }
+
+    private func headers(
+        signing headers: [Header], method: String, canonicalPath: String, query: String, bodyHash: String, at time: Date
+    ) -> [Header] {
         let date = time.formatted(Date.ISO8601FormatStyle(dateSeparator: .omitted, timeSeparator: .omitted))
         var added = [Header("X-Amz-Date", date)]
         if let token = credentials.sessionToken { added.append(Header("X-Amz-Security-Token", token)) }
 
         let canonical = CanonicalHeaders(headers + added)
         let request = [
-            method, Self.canonicalPath(path), "", canonical.lines, canonical.names, Self.hexadecimal(SHA256.hash(data: body)),
+            method, canonicalPath, query, canonical.lines, canonical.names, bodyHash,
         ].joined(separator: "\n")
         let day = String(date.prefix(8))
         let scope = "\(day)/\(region)/\(service)/aws4_request"
@@ -76,7 +105,8 @@ public struct RequestSigner: Sendable {
         return path.hasSuffix("/") ? encoded + "/" : encoded
     }
 
-    private static func percentEncoded(_ segment: Substring) -> String {
+    /// With every byte percent-encoded but letters, digits and `- . _ ~`.
+    public static func percentEncoded(_ segment: some StringProtocol) -> String {
         var encoded = ""
         for byte in segment.utf8 {
             switch byte {

@@ -10,4 +10,5 @@ extension Store {
         + DestinationStatements.all + DeliveryStatements.all + ClockRepairStatements.all + MediaStatements.all
         + MediaEventStatements.all
         + SignalingStatements.all
+        + PackObjectStatements.all
 }

@@ -1,4 +1,5 @@
 import FragmentStore
+import ObjectStore
 import Settings
 
 extension ServerConfiguration {
@@ -10,5 +11,20 @@ extension ServerConfiguration {
         configuration.reserve = mediaFolder.reserve
         configuration.accountQuota = mediaFolder.accountQuota
         return configuration
+    }
+
+    /// The bucket of media that all instances share; nil where there is none.
+    func mediaObjects() async throws -> FragmentStore.Objects? {
+        guard let store = mediaStore else { return nil }
+        var objects: FragmentStore.Objects
+        switch (store.location, store.s3) {
+        case (.s3(let bucket, let prefix), let settings?):
+            objects = FragmentStore.Objects(bucket: try S3Bucket(settings, bucket: bucket, prefix: prefix))
+        case (.folder(let path), _): objects = FragmentStore.Objects(bucket: try await FolderBucket(path))
+        case (.s3, nil): return nil
+        }
+        objects.warmClass = store.warmClass
+        objects.cacheBytes = store.cacheBytes
+        return objects
     }
 }

@@ -93,9 +93,11 @@ struct Serve: AsyncParsableCommand {
         var own = configuration.identity
         let links = try await configuration.links(of: deployment, &own, masterKey, registry, logger)
         let identity = own
+        var mediaConfiguration = configuration.fragmentStore(instanceID: identity.id)
+        if configuration.storesMedia { mediaConfiguration.objects = try await configuration.mediaObjects() }
         let media = FragmentStore(
             store: store,
-            configuration: configuration.fragmentStore(instanceID: identity.id), registry: registry, eventsWait: { courier.hint() },
+            configuration: mediaConfiguration, registry: registry, eventsWait: { courier.hint() },
             logger: logger)
         if configuration.storesMedia { try await media.open() }
         let mediaPlane = MediaPlane(

@@ -265,11 +265,11 @@ class Deployments:
         assert not server.is_running
         return self.start(server.folder, server.database, *(flags or server.flags), port=port)
 
-    def beside(self, server, *flags):
+    def beside(self, server, *flags, **options):
         """Another instance of the same deployment: the same database and master key, another data folder."""
         folder = self.folder()
         shutil.copy(server.folder / "master.key", folder / "master.key")
-        other = self.start(folder, server.database, *(flags or server.flags))
+        other = self.start(folder, server.database, *(flags or server.flags), **options)
         return other
 
     def close(self):

@@ -1,0 +1,114 @@
+"""Media of several instances in one S3-compatible store: any of them takes it, any reads it, also while it comes, and the store may be away."""
+
+import pytest
+
+import media
+from calls import call
+from deployment import Deployments, until
+from media import Producer, cluster, documents, end_of_fragment, head, media_client, persisted, put
+from stores import SeaweedFS
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    made = SeaweedFS(tmp_path_factory.mktemp("store"))
+    yield made
+    made.kill()
+
+
+@pytest.fixture(params=["s3", "file"])
+def instances(request, store, tmp_path):
+    """Two instances on one Postgres and one store, and a stream."""
+    made = Deployments("postgres", tmp_path)
+    flags, environment = (store.flags, store.environment) if request.param == "s3" else (["--media-store", f"file:{tmp_path}/shared"], {})
+    # Each test has a deployment of its own, and so a prefix.
+    flags = [flag.replace("site-1", f"site-1/{tmp_path.name}") for flag in flags] + ["--get-media-idle-seconds", "1"]
+    one = made.server(*flags, environment=environment)
+    two = made.beside(one, environment=environment)
+    one.client().create_stream(StreamName="gate", DataRetentionInHours=24)
+    until(lambda: one.client().describe_stream(StreamName="gate")["StreamInfo"]["Status"] == "ACTIVE", "the stream is ACTIVE")
+    yield one, two
+    made.close()
+
+
+def read(server, **selector):
+    client = media_client(server, "gate", "GET_MEDIA")
+    return documents(client.get_media(StreamName="gate", StartSelector=selector)["Payload"].read())
+
+
+def listed(server):
+    client = media_client(server, "gate", "LIST_FRAGMENTS")
+    return sorted(each["FragmentNumber"] for each in call(client, "ListFragments", StreamName="gate")["Fragments"])
+
+
+def test_what_one_takes_the_other_reads(instances):
+    one, two = instances
+    start = media.now_ms() - 60_000
+    numbers = persisted(put(one, "gate", head(), *(cluster(start + 2000 * number, length=100_000) for number in range(4))))
+    assert len(numbers) == 4
+    # A fragment that is longer than is kept in memory, to the other.
+    large = [number * 40 for number in range(30)]
+    numbers += persisted(put(two, "gate", head(), cluster(start + 20_000, large, length=200_000)))
+    for server in instances:
+        assert listed(server) == sorted(numbers)
+        found = read(server, StartSelectorType="EARLIEST")
+        assert [document.number for document in found] == numbers
+        assert [len(document.blocks) for document in found] == [3, 3, 3, 3, 30]
+        assert all(data == bytes([1, at & 0xFF]) * (len(data) // 2) for document in found for _, at, _, data in document.blocks)
+
+
+def test_a_producer_moves_and_a_reader_elsewhere_follows(instances):
+    """What is acknowledged is there once, in order; a fragment that the older connection begins after the newer one's first is refused."""
+    one, two = instances
+    start = media.now_ms() - 60_000
+    with Producer(one, "gate") as older:
+        older.send(head(), cluster(start), end_of_fragment())
+        first = older.until("PERSISTED")["FragmentNumber"]
+        payload = media_client(two, "gate", "GET_MEDIA").get_media(
+            StreamName="gate", StartSelector={"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": first})["Payload"]
+        with Producer(two, "gate") as newer:
+            newer.send(head(), cluster(start + 2000), end_of_fragment())
+            second = newer.until("PERSISTED")["FragmentNumber"]
+            older.send(cluster(start + 4000), end_of_fragment())
+            assert any(found["EventType"] == "ERROR" for found in older.rest())
+            assert persisted(older) == [first]
+            newer.send(cluster(start + 6000), end_of_fragment())
+            third = newer.until("PERSISTED", start + 6000)["FragmentNumber"]
+            newer.end()
+            newer.rest()
+    assert [document.number for document in documents(payload.read())] == [second, third]
+    assert listed(one) == [first, second, third]
+
+
+def test_the_store_is_away_and_comes_back(store, tmp_path):
+    """Sessions are refused meanwhile, and what was acknowledged is there afterwards."""
+    made = Deployments("postgres", tmp_path)
+    try:
+        flags = [flag.replace("site-1", f"site-1/{tmp_path.name}") for flag in store.flags]
+        server = made.server(*flags, "--get-media-idle-seconds", "1", environment=store.environment)
+        server.client().create_stream(StreamName="gate", DataRetentionInHours=24)
+        until(lambda: server.client().describe_stream(StreamName="gate")["StreamInfo"]["Status"] == "ACTIVE", "the stream is ACTIVE")
+        start = media.now_ms() - 60_000
+        numbers = persisted(put(server, "gate", head(), cluster(start)))
+        store.kill()
+        with Producer(server, "gate") as producer:
+            producer.send(head(), cluster(start + 2000), end_of_fragment())
+            errors = [found for found in producer.rest() if found["EventType"] == "ERROR"]
+            assert [found["ErrorCode"] for found in errors] == ["ARCHIVAL_ERROR"] and not persisted(producer)
+        with Producer(server, "gate") as producer:
+            assert producer.status == 503 or producer.error
+        store.start()
+
+        def again():
+            with Producer(server, "gate") as producer:
+                if producer.status != 200:
+                    return None
+                producer.send(head(), cluster(start + 4000)).end()
+                producer.rest()
+                return persisted(producer)
+
+        numbers += until(again, "media is taken again", 60)
+        assert listed(server) == sorted(numbers)
+        assert [document.number for document in read(server, StartSelectorType="EARLIEST")] == numbers
+    finally:
+        made.close()
