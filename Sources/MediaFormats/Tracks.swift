@@ -88,7 +88,7 @@ public struct Track: Equatable, Sendable {
     }
 
     /// How long a frame lasts in nanoseconds, as far as codec private data tells.
-    var frameDuration: Int64? {
+    public var frameDuration: Int64? {
         switch codec {
         case .h264, .h265: video?.frameDuration.map { Int64($0.numerator) * 1_000_000_000 / Int64($0.denominator) }
         case .aac(let aac): Int64(aac.samplesPerFrame) * 1_000_000_000 / Int64(aac.rate)

@@ -50,6 +50,9 @@ public final class MediaPlane: Sendable {
             routed(.getMediaForFragmentList, GetMediaForFragmentList.self) { input, call in
                 .stream { writer in try await self.getMediaForFragmentList(input, call, writer) }
             },
+            routed(.getClip, GetClip.self) { input, call in
+                .stream { writer in try await self.getClip(input, call, writer) }
+            },
         ]
     }
 

@@ -105,6 +105,7 @@ final class Connection: ResponseWriter {
     private struct State {
         var pieces: [[UInt8]] = []
         var hasStarted = false
+        var length: Int?
         var isLeft = false
         var holds = false
         var held: [CheckedContinuation<Void, Never>] = []
@@ -175,8 +176,11 @@ final class Connection: ResponseWriter {
 
     // What the server does.
 
-    func start(contentType: String, headers: [(name: String, value: String)]) async throws(ClientLeft) {
-        state.withLock { $0.hasStarted = true }
+    func start(contentType: String, length: Int?, headers: [(name: String, value: String)]) async throws(ClientLeft) {
+        state.withLock { state in
+            state.hasStarted = true
+            state.length = length
+        }
     }
 
     func write(_ bytes: ByteBuffer) async throws(ClientLeft) {

@@ -13,13 +13,17 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     case invalidDevice = "InvalidDeviceException"
     /// Declared by the operations on media, never sent: any endpoint of a deployment takes any stream.
     case invalidEndpoint = "InvalidEndpointException"
+    case invalidCodecPrivateData = "InvalidCodecPrivateDataException"
+    case invalidMediaFrame = "InvalidMediaFrameException"
     case invalidResourceFormat = "InvalidResourceFormatException"
+    case missingCodecPrivateData = "MissingCodecPrivateDataException"
     case noDataRetention = "NoDataRetentionException"
     /// Declared by the reference, never sent: a denial is `accessDenied`, as on the wire of the real service.
     case notAuthorized = "NotAuthorizedException"
     case resourceInUse = "ResourceInUseException"
     case resourceNotFound = "ResourceNotFoundException"
     case streamEdgeConfigurationNotFound = "StreamEdgeConfigurationNotFoundException"
+    case unsupportedStreamMediaType = "UnsupportedStreamMediaTypeException"
     case tagsPerResourceExceededLimit = "TagsPerResourceExceededLimitException"
     case versionMismatch = "VersionMismatchException"
     // Common: before an operation is reached, or whatever the operation.
@@ -45,7 +49,8 @@ public enum ErrorCode: String, Sendable, CaseIterable {
         switch self {
         case .accountChannelLimitExceeded, .accountStreamLimitExceeded, .clientLimitExceeded, .connectionLimitExceeded,
             .deviceStreamLimitExceeded, .invalidArgument, .invalidDevice, .invalidEndpoint, .invalidResourceFormat, .noDataRetention,
-            .resourceInUse, .tagsPerResourceExceededLimit, .versionMismatch,
+            .resourceInUse, .tagsPerResourceExceededLimit, .versionMismatch, .missingCodecPrivateData, .invalidCodecPrivateData,
+            .invalidMediaFrame, .unsupportedStreamMediaType,
             .validation, .serialization, .throttling, .malformedHTTPRequest:
             400
         case .notAuthorized: 401
@@ -69,7 +74,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
             .notAuthorized, .resourceInUse, .resourceNotFound,
             .streamEdgeConfigurationNotFound, .tagsPerResourceExceededLimit, .versionMismatch, .validation, .serialization, .throttling,
             .unknownOperation, .methodNotAllowed, .malformedHTTPRequest, .requestEntityTooLarge, .requestTimeout, .serviceUnavailable,
-            .internalFailure:
+            .internalFailure, .missingCodecPrivateData, .invalidCodecPrivateData, .invalidMediaFrame, .unsupportedStreamMediaType:
             api?.messageMember ?? "Message"
         }
     }

@@ -43,6 +43,7 @@ public enum OperationID: String, Sendable, CaseIterable {
     case getMedia = "GetMedia"
     case listFragments = "ListFragments"
     case getMediaForFragmentList = "GetMediaForFragmentList"
+    case getClip = "GetClip"
 
     /// What goes in, what comes out, and everything that is known of it: it is declared in its own file.
     public var operation: any Operation.Type {
@@ -87,6 +88,7 @@ public enum OperationID: String, Sendable, CaseIterable {
         case .getMedia: GetMedia.self
         case .listFragments: ListFragments.self
         case .getMediaForFragmentList: GetMediaForFragmentList.self
+        case .getClip: GetClip.self
         }
     }
 

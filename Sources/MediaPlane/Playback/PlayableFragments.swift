@@ -1,0 +1,112 @@
+import Contract
+import FragmentStore
+import Matroska
+import MediaFormats
+import NIOCore
+
+/// Reads fragments that are stored as what players get: the frames of the tracks that are played.
+///
+/// Threads: one task.
+final class PlayableFragments {
+    private let store: FragmentStore
+    /// The header that was read last: most fragments have the same.
+    private var header: (id: StoredTrackSet.ID, tracks: [Matroska.Track], timecodeScale: Int, played: PlayedTracks)?
+
+    init(_ store: FragmentStore) { self.store = store }
+
+    /// The frames of a fragment, with times from its timecode on, and its tracks. Throws what the client is told.
+    func read(_ record: FragmentRecord) async throws(OperationError) -> (tracks: PlayedTracks, fragment: MediaFormats.Fragment) {
+        if header?.id != record.trackSet { header = try await readHeader(of: record) }
+        guard let header else { throw .damagedFragment }
+        var bytes: [UInt8] = []
+        do throws(ReadFailure) {
+            bytes.reserveCapacity(Int(record.size))
+            var pieces = store.bytes(of: record).makeAsyncIterator()
+            while let piece = try await pieces.next() { bytes += piece.readableBytesView }
+        } catch {
+            throw OperationError(error)
+        }
+        let cluster: Cluster
+        do throws(Violation) { cluster = try Cluster(reading: bytes) } catch { throw .damagedFragment }
+        do throws(MediaError) {
+            return (header.played, try Self.fragment(of: cluster, header.tracks, scale: header.timecodeScale, header.played, bytes))
+        } catch {
+            throw OperationError(error)
+        }
+    }
+
+    private func readHeader(of record: FragmentRecord) async throws(OperationError) -> (
+        id: StoredTrackSet.ID, tracks: [Matroska.Track], timecodeScale: Int, played: PlayedTracks
+    ) {
+        let stored: StoredTrackSet
+        do throws(ReadFailure) { stored = try await store.trackSet(of: record) } catch { throw OperationError(error) }
+        let bytes = Array(stored.bytes.readableBytesView)
+        let set: Matroska.TrackSet
+        do throws(Violation) { set = try Matroska.TrackSet(reading: bytes.span) } catch { throw .damagedFragment }
+        do throws(MediaError) {
+            let played = try PlayedTracks(set.tracks.map(TrackEntry.init))
+            guard set.tracks.allSatisfy({ $0.encoding != .unsupported || played[UInt64($0.number)] == nil }) else {
+                throw MediaError.unsupportedStreamMediaType
+            }
+            return (record.trackSet, set.tracks, set.info.timecodeScale, played)
+        } catch {
+            throw OperationError(error)
+        }
+    }
+
+    private static func fragment(
+        of cluster: Cluster, _ tracks: [Matroska.Track], scale: Int, _ played: PlayedTracks, _ bytes: [UInt8]
+    ) throws(MediaError) -> MediaFormats.Fragment {
+        var fragment = MediaFormats.Fragment(frames: [], bytes: bytes)
+        fragment.frames.reserveCapacity(cluster.frames.count)
+        for frame in cluster.frames {
+            let number = UInt64(frame.track)
+            guard let track = played[number], let entry = tracks.first(where: { $0.number == frame.track }) else { continue }
+            // The frames of a lacing follow each other.
+            let duration = entry.defaultDuration.map(Int64.init) ?? track.frameDuration ?? 0
+            let (lacing, isTooLong) = Int64(frame.lace).multipliedReportingOverflow(by: duration)
+            let (time, isTooLate) = Int64(frame.time - cluster.timecode).multipliedReportingOverflow(by: Int64(scale))
+            let (shown, isLater) = time.addingReportingOverflow(lacing)
+            guard !isTooLong, !isTooLate, !isLater else { throw .invalidMediaFrame(track: number) }
+            var range = frame.bytes
+            if case .strippedHeader(let stripped) = entry.encoding {
+                let start = fragment.bytes.count
+                fragment.bytes += stripped
+                fragment.bytes += bytes[frame.bytes]
+                range = start..<fragment.bytes.count
+            }
+            fragment.frames.append(MediaFormats.Frame(track: number, time: shown, isKey: frame.isKey, bytes: range))
+        }
+        return fragment
+    }
+}
+
+extension TrackEntry {
+    init(_ track: Matroska.Track) {
+        let kind: Kind =
+            switch track.kind {
+            case .video: .video
+            case .audio: .audio
+            case .other: .other
+            }
+        self.init(number: UInt64(track.number), kind: kind, codecID: track.codec, codecPrivate: track.codecPrivate ?? [])
+    }
+}
+
+extension OperationError {
+    init(_ error: MediaError) {
+        let code: ErrorCode =
+            switch error {
+            case .missingCodecPrivateData: .missingCodecPrivateData
+            case .invalidCodecPrivateData: .invalidCodecPrivateData
+            case .invalidMediaFrame: .invalidMediaFrame
+            case .unsupportedStreamMediaType: .unsupportedStreamMediaType
+            }
+        self.init(code, error.message)
+    }
+
+    /// A fragment that was whole when it was stored and cannot be read any more.
+    fileprivate static var damagedFragment: OperationError {
+        OperationError(ReadFailure.damaged("a stored fragment is no cluster of Matroska"))
+    }
+}
