@@ -104,8 +104,8 @@ let package = Package(
         library(
             "MediaPlane",
             [
-                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "Planes", "Prometheus", "SQL", "Store", collections,
-                coreMetrics, logging, nioCore, nioHTTP1,
+                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaFormats", "Planes", "Prometheus", "SQL", "Store",
+                collections, coreMetrics, crypto, logging, nioCore, nioHTTP1,
             ]),
         library("MediaFormats", []),
         .target(

@@ -20,11 +20,11 @@ extension MediaPlane {
             guard next.tracks == tracks else {
                 let isOtherData = tracks.isOfSameKind(as: next.tracks)
                 let number = (tracks.video == next.tracks.video ? tracks.audio : tracks.video)?.number ?? 0
-                throw OperationError(isOtherData ? MediaError.invalidCodecPrivateData(track: number) : .unsupportedStreamMediaType)
+                throw OperationError(isOtherData ? UnplayableMedia.invalidCodecPrivateData(track: number) : .unsupportedStreamMediaType)
             }
             let (start, isTooFar) = (record.producerTime - records[0].producerTime).multipliedReportingOverflow(by: 1_000_000)
             let isTaken: Bool
-            do throws(MediaError) {
+            do throws(UnplayableMedia) {
                 isTaken = try next.append(fragment, start: isTooFar ? .max : start)
             } catch {
                 throw OperationError(error)
@@ -32,7 +32,7 @@ extension MediaPlane {
             guard isTaken else { break }
             clip = next
         }
-        guard let clip else { throw OperationError(MediaError.unsupportedStreamMediaType) }
+        guard let clip else { throw OperationError(UnplayableMedia.unsupportedStreamMediaType) }
         let beginning = clip.beginning()
         try await writer.start(contentType: "video/mp4", length: beginning.count + clip.payloadSize)
         try await writer.write(ByteBuffer(bytes: beginning))

@@ -27,8 +27,8 @@ final class PlayableFragments {
             throw OperationError(error)
         }
         let cluster: Cluster
-        do throws(Violation) { cluster = try Cluster(reading: bytes) } catch { throw .damagedFragment }
-        do throws(MediaError) {
+        do throws(Matroska.Violation) { cluster = try Cluster(reading: bytes) } catch { throw .damagedFragment }
+        do throws(UnplayableMedia) {
             return (header.played, try Self.fragment(of: cluster, header.tracks, scale: header.timecodeScale, header.played, bytes))
         } catch {
             throw OperationError(error)
@@ -42,11 +42,11 @@ final class PlayableFragments {
         do throws(ReadFailure) { stored = try await store.trackSet(of: record) } catch { throw OperationError(error) }
         let bytes = Array(stored.bytes.readableBytesView)
         let set: Matroska.TrackSet
-        do throws(Violation) { set = try Matroska.TrackSet(reading: bytes.span) } catch { throw .damagedFragment }
-        do throws(MediaError) {
+        do throws(Matroska.Violation) { set = try Matroska.TrackSet(reading: bytes.span) } catch { throw .damagedFragment }
+        do throws(UnplayableMedia) {
             let played = try PlayedTracks(set.tracks.map(TrackEntry.init))
             guard set.tracks.allSatisfy({ $0.encoding != .unsupported || played[UInt64($0.number)] == nil }) else {
-                throw MediaError.unsupportedStreamMediaType
+                throw UnplayableMedia.unsupportedStreamMediaType
             }
             return (record.trackSet, set.tracks, set.info.timecodeScale, played)
         } catch {
@@ -56,7 +56,7 @@ final class PlayableFragments {
 
     private static func fragment(
         of cluster: Cluster, _ tracks: [Matroska.Track], scale: Int, _ played: PlayedTracks, _ bytes: [UInt8]
-    ) throws(MediaError) -> MediaFormats.Fragment {
+    ) throws(UnplayableMedia) -> MediaFormats.Fragment {
         var fragment = MediaFormats.Fragment(frames: [], bytes: bytes)
         fragment.frames.reserveCapacity(cluster.frames.count)
         for frame in cluster.frames {
@@ -94,7 +94,7 @@ extension TrackEntry {
 }
 
 extension OperationError {
-    init(_ error: MediaError) {
+    init(_ error: UnplayableMedia) {
         let code: ErrorCode =
             switch error {
             case .missingCodecPrivateData: .missingCodecPrivateData
