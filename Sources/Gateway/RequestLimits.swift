@@ -44,12 +44,12 @@ extension Gateway {
     /// A path of the data or signaling plane gets a plain word at once: such requests may stream a body without end.
     private func refuseMedia(_ path: String) throws(OperationError) {
         switch path {
-        case "/getHLSStreamingSessionURL", "/getDASHStreamingSessionURL", "/getImages", "/v1/get-ice-server-config",
+        case "/getImages", "/v1/get-ice-server-config",
             "/v1/send-alexa-offer-to-master",
             "/joinStorageSession", "/joinStorageSessionAsViewer":
             throw OperationError(
                 .unknownOperation,
-                "\(path) belongs to the data or signaling plane, and this version serves of media only PutMedia, GetMedia, fragments and clips."
+                "\(path) belongs to the data or signaling plane, and this version serves of media only PutMedia, GetMedia, fragments, clips, HLS and DASH."
             )
         default: return
         }

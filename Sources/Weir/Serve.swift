@@ -93,7 +93,9 @@ struct Serve: AsyncParsableCommand {
             logger: logger)
         if configuration.storesMedia { try await media.open() }
         let mediaPlane = MediaPlane(
-            store: media, settings: configuration.media, masterKey: masterKey, registry: registry, logger: logger)
+            store: media, settings: configuration.media, masterKey: masterKey, registry: registry,
+            archiveAddress: { key, caller throws(OperationError) in try await controlPlane.archiveAddress(of: key, for: caller) },
+            logger: logger)
         let gateway = Gateway(
             operations: controlPlane.operations + mediaPlane.operations, keys: keys, throttle: throttle, metrics: metrics,
             accessLog: accessLog,
@@ -220,6 +222,6 @@ extension ServerConfiguration {
         limits.unread = .seconds(clientUnread)
         return GatewayConfiguration(
             authentication: isSigned ? .signature(regions: allowedRegions) : .none(account: account, region: region),
-            corsOrigins: corsOrigins, isTLS: tls != nil, serves: roles.reduce(into: []) { $0.formUnion($1.apis) }, limits: limits)
+            corsOrigins: corsOrigins, playbackOrigins: playbackOrigins, isTLS: tls != nil, serves: roles.reduce(into: []) { $0.formUnion($1.apis) }, limits: limits)
     }
 }

@@ -39,7 +39,8 @@ struct MediaFixture {
             let fragments = FragmentStore(store: store, configuration: configuration, logger: logger)
             try await fragments.open()
             let plane = MediaPlane(
-                store: fragments, settings: settings, masterKey: try #require(MasterKey(Array(0..<32))), logger: logger)
+                store: fragments, settings: settings, masterKey: try #require(MasterKey(Array(0..<32))),
+                archiveAddress: { _, _ in "http://media.example" }, logger: logger)
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { try await fragments.run() }
                 defer { tasks.cancelAll() }

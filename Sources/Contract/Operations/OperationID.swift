@@ -44,6 +44,8 @@ public enum OperationID: String, Sendable, CaseIterable {
     case listFragments = "ListFragments"
     case getMediaForFragmentList = "GetMediaForFragmentList"
     case getClip = "GetClip"
+    case getHLSStreamingSessionURL = "GetHLSStreamingSessionURL"
+    case getDASHStreamingSessionURL = "GetDASHStreamingSessionURL"
 
     /// What goes in, what comes out, and everything that is known of it: it is declared in its own file.
     public var operation: any Operation.Type {
@@ -89,6 +91,8 @@ public enum OperationID: String, Sendable, CaseIterable {
         case .listFragments: ListFragments.self
         case .getMediaForFragmentList: GetMediaForFragmentList.self
         case .getClip: GetClip.self
+        case .getHLSStreamingSessionURL: GetHLSStreamingSessionURL.self
+        case .getDASHStreamingSessionURL: GetDASHStreamingSessionURL.self
         }
     }
 

@@ -438,7 +438,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func endStream(isWhole: Bool, _ exchange: Exchange) {
-        guard context?.channel.isActive == true, isWhole, due ?? 0 == 0 else {
+        guard context?.channel.isActive == true, isWhole, due ?? 0 == 0 || head?.method == .HEAD else {
             note(exchange, status: 200, isWhole: false)
             perform(machine.answerBroken())
             return

@@ -12,10 +12,9 @@ extension MediaPlane {
     /// one of them is in memory, and tables of some bytes for each frame.
     func getClip(_ input: GetClip.Input, _ call: MediaCall, _ writer: any ResponseWriter) async throws {
         let records = try await clipFragments(input.clipFragmentSelector, call)
-        let fragments = PlayableFragments(store)
         var clip: Clip?
         for record in records {
-            let (tracks, fragment) = try await fragments.read(record)
+            let (tracks, fragment) = try await playable.holding(record) { try await playable.read(record) }
             var next = clip ?? Clip(of: tracks)
             guard next.tracks == tracks else {
                 let isOtherData = tracks.isOfSameKind(as: next.tracks)
@@ -37,10 +36,12 @@ extension MediaPlane {
         try await writer.start(contentType: "video/mp4", length: beginning.count + clip.payloadSize)
         try await writer.write(ByteBuffer(bytes: beginning))
         for record in records.prefix(clip.fragments) {
-            let payload = clip.payload(of: try await fragments.read(record).fragment)
-            metrics.sent(payload.count, by: .getClip)
-            try await writer.write(ByteBuffer(bytes: payload))
-            metrics.sentFragment(by: .getClip)
+            try await playable.holding(record) {
+                let payload = clip.payload(of: try await playable.read(record).fragment)
+                metrics.sent(payload.count, by: .getClip)
+                try await writer.write(ByteBuffer(bytes: payload))
+                metrics.sentFragment(by: .getClip)
+            }
         }
     }
 

@@ -1,23 +1,67 @@
 import Contract
 import FragmentStore
+import Locking
 import Matroska
 import MediaFormats
 import NIOCore
 
 /// Reads fragments that are stored as what players get: the frames of the tracks that are played.
 ///
-/// Threads: one task.
-final class PlayableFragments {
-    private let store: FragmentStore
-    /// The header that was read last: most fragments have the same.
-    private var header: (id: StoredTrackSet.ID, tracks: [Matroska.Track], timecodeScale: Int, played: PlayedTracks)?
+/// Threads: any task may use it at any time.
+final class PlayableFragments: Sendable {
+    /// What the header of a fragment says.
+    struct Header: Sendable {
+        let tracks: [Matroska.Track]
+        let timecodeScale: Int
+        let played: PlayedTracks
+        /// Equal where the tracks that are played are, with their codec private data.
+        let text: String
+    }
 
-    init(_ store: FragmentStore) { self.store = store }
+    private let store: FragmentStore
+    /// Of fragments on their way to clients, in bytes.
+    private let held = Lock(0)
+    private let limit: Int
+    /// Headers that were read last: many fragments have the same.
+    private let headers = Lock<[StoredTrackSet.ID: Header]>([:])
+
+    /// `limit` bytes of fragments are in memory at once, and one fragment at least.
+    init(_ store: FragmentStore, limit: Int) {
+        self.store = store
+        self.limit = limit
+    }
+
+    /// Has `body` work on a fragment that is held in memory, if there is room for it: three times, as what is made of it is held too.
+    func holding<Value: Sendable>(
+        _ record: FragmentRecord, _ body: () async throws -> Value
+    ) async throws -> Value {
+        let size = 3 * Int(record.size)
+        let isRoom = held.withLock { held in
+            guard held == 0 || held + size <= limit else { return false }
+            held += size
+            return true
+        }
+        guard isRoom else {
+            throw OperationError(.serviceUnavailable, "Too many large fragments are being read at once. Try again.")
+        }
+        defer { held.withLock { $0 -= size } }
+        return try await body()
+    }
+
+    /// The header of a fragment. Throws what the client is told.
+    func header(of record: FragmentRecord) async throws(OperationError) -> Header {
+        if let known = headers.withLock({ $0[record.trackSet] }) { return known }
+        let header = try await readHeader(of: record)
+        headers.withLock { headers in
+            if headers.count >= 256 { headers = [:] }
+            headers[record.trackSet] = header
+        }
+        return header
+    }
 
     /// The frames of a fragment, with times from its timecode on, and its tracks. Throws what the client is told.
     func read(_ record: FragmentRecord) async throws(OperationError) -> (tracks: PlayedTracks, fragment: MediaFormats.Fragment) {
-        if header?.id != record.trackSet { header = try await readHeader(of: record) }
-        guard let header else { throw .damagedFragment }
+        let header = try await header(of: record)
         var bytes: [UInt8] = []
         do throws(ReadFailure) {
             bytes.reserveCapacity(Int(record.size))
@@ -35,9 +79,7 @@ final class PlayableFragments {
         }
     }
 
-    private func readHeader(of record: FragmentRecord) async throws(OperationError) -> (
-        id: StoredTrackSet.ID, tracks: [Matroska.Track], timecodeScale: Int, played: PlayedTracks
-    ) {
+    private func readHeader(of record: FragmentRecord) async throws(OperationError) -> Header {
         let stored: StoredTrackSet
         do throws(ReadFailure) { stored = try await store.trackSet(of: record) } catch { throw OperationError(error) }
         let bytes = Array(stored.bytes.readableBytesView)
@@ -48,7 +90,10 @@ final class PlayableFragments {
             guard set.tracks.allSatisfy({ $0.encoding != .unsupported || played[UInt64($0.number)] == nil }) else {
                 throw UnplayableMedia.unsupportedStreamMediaType
             }
-            return (record.trackSet, set.tracks, set.info.timecodeScale, played)
+            let text = set.tracks.filter { played[UInt64($0.number)] != nil }
+                .map { "\($0.number) \($0.codec) \(($0.codecPrivate ?? []).map(String.init).joined(separator: "."))" }
+            return Header(
+                tracks: set.tracks, timecodeScale: set.info.timecodeScale, played: played, text: text.joined(separator: "|"))
         } catch {
             throw OperationError(error)
         }
