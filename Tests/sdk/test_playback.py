@@ -232,7 +232,7 @@ def test_a_token_is_all_that_is_needed_and_all_that_counts(server, filled, new_s
     for number in (fragments[0]["FragmentNumber"], "1", "x", "9" * 200):
         assert fetch(segment + number)[0] == 404
     assert fetch(segment.replace("TrackNumber=1", "TrackNumber=9") + fragments[1]["FragmentNumber"])[0] == 404
-    assert token not in server.log()
+    assert token not in server.log
 
 
 def test_rules_of_sessions(server, stream, filled, new_stream):
