@@ -140,7 +140,7 @@ let package = Package(
                 "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaPlane", "Planes", "Policies", "SQL", "Store",
                 "TestSupport", logging, nioCore, nioHTTP1,
             ]),
-        tests("MediaFormatsTests", ["MediaFormats"]),
+        tests("MediaFormatsTests", ["Matroska", "MediaFormats"]),
         tests("MediaClientTests", ["Client", "Contract", "Locking", "Matroska", "MediaClient", nioCore, nioHTTP1, nioPosix]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),

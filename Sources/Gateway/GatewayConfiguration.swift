@@ -43,7 +43,8 @@ public struct GatewayConfiguration: Sendable {
     }
 
     public init(
-        authentication: Authentication, corsOrigins: [String] = [], playbackOrigins: [String] = ["*"], isTLS: Bool = false, serves: Set<API> = Set(API.allCases),
+        authentication: Authentication, corsOrigins: [String] = [], playbackOrigins: [String] = ["*"], isTLS: Bool = false,
+        serves: Set<API> = Set(API.allCases),
         bodyLimit: Int = 1 << 20, largeBodies: Int = 64 << 20, largeReplies: Int = 64 << 20, limits: Limits = Limits()
     ) {
         self.authentication = authentication

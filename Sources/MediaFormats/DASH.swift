@@ -48,7 +48,8 @@ public struct DASH: Sendable {
 
     private func adaptationSet(_ track: Track, _ fragments: [ListedFragment], bandwidth: Int) -> String {
         let type = track.size == nil ? "audio" : "video"
-        var text = "<AdaptationSet id=\"\(track.number)\" contentType=\"\(type)\" mimeType=\"\(type)/mp4\" segmentAlignment=\"true\" startWithSAP=\"1\">\n"
+        var text = "<AdaptationSet id=\"\(track.number)\" contentType=\"\(type)\" mimeType=\"\(type)/mp4\""
+        text += " segmentAlignment=\"true\" startWithSAP=\"1\">\n"
         let query = "SessionToken=\(token)&amp;TrackNumber=\(track.number)"
         let sequence = fragments.first?.sequence ?? 0
         text += "<SegmentTemplate timescale=\"1000\" initialization=\"getMP4InitFragment.mp4?\(query)&amp;SequenceNumber=\(sequence)\""

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Contract
 import ControlPlane
 import Delivery
 import FoundationEssentials
@@ -222,6 +223,7 @@ extension ServerConfiguration {
         limits.unread = .seconds(clientUnread)
         return GatewayConfiguration(
             authentication: isSigned ? .signature(regions: allowedRegions) : .none(account: account, region: region),
-            corsOrigins: corsOrigins, playbackOrigins: playbackOrigins, isTLS: tls != nil, serves: roles.reduce(into: []) { $0.formUnion($1.apis) }, limits: limits)
+            corsOrigins: corsOrigins, playbackOrigins: playbackOrigins, isTLS: tls != nil,
+            serves: roles.reduce(into: []) { $0.formUnion($1.apis) }, limits: limits)
     }
 }

@@ -50,7 +50,9 @@ final class PlaybackSessions: Sendable {
     // MARK: Making one
 
     /// Completes a session by what it begins with, and returns its address. `session.stream` has the creation time.
-    func address(of session: PlaybackSession, _ stream: StoredStream, path: String, for caller: Caller) async throws(OperationError) -> String {
+    func address(of session: PlaybackSession, _ stream: StoredStream, path: String, for caller: Caller) async throws(OperationError)
+        -> String
+    {
         guard stream.retentionHours > 0 else {
             throw OperationError(
                 .noDataRetention, "The stream \(stream.key.name) has a retention of 0 hours, and playback needs media that is kept.")
@@ -88,7 +90,8 @@ final class PlaybackSessions: Sendable {
         return found.first.map { ($0, found.dropFirst().first) }
     }
 
-    private func page(of stream: StoredStream, _ selection: FragmentSelection, limit: Int) async throws(OperationError) -> [FragmentRecord] {
+    private func page(of stream: StoredStream, _ selection: FragmentSelection, limit: Int) async throws(OperationError) -> [FragmentRecord]
+    {
         do throws(ReadFailure) {
             return try await store.fragments(of: stream, selection, limit: limit).fragments
         } catch {
