@@ -129,14 +129,16 @@ def test_hls_is_what_was_sent(server, filled, film, source):  # noqa: F811
     assert [bool(each.get("discontinuous")) for each in video[1:]] == [source == "SERVER_TIMESTAMP"] * (len(video) - 1)
     text_ = text(playlists[0])
     assert "#EXT-X-PLAYLIST-TYPE:VOD" in text_ and text_.endswith("#EXT-X-ENDLIST\n")
+    if source == "SERVER_TIMESTAMP":
+        # What was sent at once starts at once, and overlaps.
+        return
     sent = frames(film, "-c", "copy")
     # Each track by itself, as bytes: the initialization and all segments make a file.
     for playlist, track in zip(playlists, ("0", "1")):
         segments = check(text(playlist))
         whole = b"".join(fetch(urllib.parse.urljoin(playlist, each))[2] for each in [segments[0]["map"], *(each["address"] for each in segments)])
         assert frames(whole, "-c", "copy")["0"] == sent[track]
-    if source == "PRODUCER_TIMESTAMP":
-        assert sorted(played(url).values()) == sorted(sent.values())
+    assert sorted(played(url).values()) == sorted(sent.values())
 
 
 def test_transport_streams_are_what_was_sent(server, filled, film):  # noqa: F811
