@@ -1,8 +1,9 @@
 import Contract
 import Foundation
+import FragmentStore
 import Identity
 import Logging
-import MediaFormats
+import SQL
 import Store
 import TestSupport
 import Testing
