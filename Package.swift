@@ -137,8 +137,8 @@ let package = Package(
         tests(
             "MediaPlaneTests",
             [
-                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaPlane", "Planes", "Policies", "SQL", "Store",
-                "TestSupport", logging, nioCore, nioHTTP1,
+                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaFormats", "MediaPlane", "Planes", "Policies", "SQL",
+                "Store", "TestSupport", logging, nioCore, nioHTTP1,
             ]),
         tests("MediaFormatsTests", ["Matroska", "MediaFormats"]),
         tests("MediaClientTests", ["Client", "Contract", "Locking", "Matroska", "MediaClient", nioCore, nioHTTP1, nioPosix]),

@@ -3,6 +3,7 @@ import Foundation
 import FragmentStore
 import Identity
 import Logging
+import MediaFormats
 import SQL
 import Store
 import TestSupport
