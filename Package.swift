@@ -31,6 +31,7 @@ let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioExtras: Target.Dependency = .product(name: "NIOExtras", package: "swift-nio-extras")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioWebSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 
 let package = Package(
@@ -56,7 +57,7 @@ let package = Package(
                 "Locking",
                 "MediaClient", "MediaPlane",
                 "Migrations",
-                "Policies", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "Store", "Workers",
+                "Policies", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "SignalingPlane", "Store", "Workers",
                 httpClient, lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 argumentParser,
@@ -70,7 +71,13 @@ let package = Package(
             "Gateway",
             [
                 "Contract", "ControlPlane", "IPAddresses", "Identity", "Locking", "Planes", "Prometheus", collections, coreMetrics, crypto,
-                lifecycle, logging, nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL,
+                lifecycle, logging, nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
+            ]),
+        library(
+            "SignalingPlane",
+            [
+                "Contract", "Identity", "Locking", "Planes", "Prometheus", "Store", collections, coreMetrics, crypto, lifecycle, logging,
+                nioCore, nioHTTP1, nioPosix,
             ]),
         library("Planes", ["Contract", "Identity", nioCore, nioHTTP1]),
         library("Workers", ["ControlPlane", "Locking", "Prometheus", "SQL", "Store", coreMetrics, lifecycle, logging]),
@@ -150,6 +157,9 @@ let package = Package(
             ["Contract", "ControlPlane", "Identity", "Planes", "Policies", "SQL", "Store", "TestSupport", nioHTTP1]),
         tests("IdentityTests", ["Contract", "Identity", "Policies", "SQL", "Store", "TestSupport"]),
         tests("PoliciesTests", ["Contract", "Policies"]),
+        tests(
+            "SignalingPlaneTests",
+            ["Contract", "Identity", "Locking", "Planes", "SQL", "SignalingPlane", "Store", "TestSupport", logging, nioCore, nioHTTP1]),
         tests("WorkersTests", ["Locking", "Prometheus", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
         .target(
             name: "TestSupport", dependencies: ["Locking", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],

@@ -42,5 +42,8 @@ extension Migration {
         Migration(
             version: 12, name: "media events", oldestCompatible: 10, sqlite: PackageResources.m0012_media_events_sqlite_sql,
             postgres: PackageResources.m0012_media_events_postgres_sql),
+        Migration(
+            version: 13, name: "signaling", oldestCompatible: 10, sqlite: PackageResources.m0013_signaling_sqlite_sql,
+            postgres: PackageResources.m0013_signaling_postgres_sql),
     ]
 }

@@ -81,6 +81,27 @@ public final class AccessLog: Service {
         }
     }
 
+    /// A line for a WebSocket that has ended; the one for its opening has the same request id.
+    func note(_ ended: SocketRecord, _ now: Int64) {
+        guard isEnabled else { return }
+        let second = second(now)
+        add { line in
+            line.append(time: second, now % 1000)
+            line.append(" socket_ended request_id=", ended.requestID)
+            line.append(" operation=", ended.operation)
+            line.append(" account=", ended.account)
+            line.append(" region=", ended.region)
+            line.append(" key=", ended.keyID)
+            if let resource = ended.resource { line.append(" resource=", resource) }
+            line.append(" seconds=", Int(ended.seconds))
+            line.append(" messages_in=", ended.received.messages)
+            line.append(" in=", ended.received.bytes)
+            line.append(" messages_out=", ended.sent.messages)
+            line.append(" out=", ended.sent.bytes)
+            if let code = ended.closure?.code { line.append(" close=", Int(code)) } else { line.append(" client=left") }
+        }
+    }
+
     /// How many requests without a verified caller get a line each second.
     private static let strangersEachSecond = 20
 

@@ -5,6 +5,7 @@ import Locking
 import NIOCore
 import NIOHTTP1
 public import Planes
+import Synchronization
 
 /// Turns HTTP requests into calls and their outcome into HTTP answers. `answer` below is the whole way of a request, in its order.
 ///
@@ -27,6 +28,8 @@ public final class Gateway: Sendable {
     let clock: GatewayClock
     /// Of each event loop.
     let turns = Lock<[ObjectIdentifier: NIOLoopBound<Turns>]>([:])
+    let openSockets = Atomic(0)
+    let pulses = Lock<[ObjectIdentifier: NIOLoopBound<SocketPulse>]>([:])
 
     /// A gateway to what the planes offer, for callers who sign with one of `keys`.
     public init(
@@ -52,6 +55,7 @@ public final class Gateway: Sendable {
     private enum Answer {
         case reply(Reply)
         case stream(RoutedOperation, RoutedCall.Answer)
+        case socket(AdmittedSocket)
     }
 
     /// The way of a request. Clients can observe the order, and a test pins it.
@@ -72,6 +76,7 @@ public final class Gateway: Sendable {
         switch call.answer {
         case .bytes(let perform): return .reply(Reply(status: 200, body: try await perform()))
         case .stream, .exchange: return .stream(operation, call.answer)
+        case .socket(let open): return .socket(try await open())
         }
     }
 
@@ -87,6 +92,7 @@ public final class Gateway: Sendable {
             case .reply(let reply):
                 connection.send(try reserve(reply, exchange).with(commonHeaders(exchange.requestID, exchange.head)), exchange)
             case .stream(let operation, let call): try await stream(call, of: operation, &exchange, connection)
+            case .socket(let admitted): connection.upgrade(admitted, exchange)
             }
         } catch {
             exchange.error = error
@@ -103,7 +109,7 @@ public final class Gateway: Sendable {
         defer { metrics.streamsOpen.decrement() }
         do {
             switch call {
-            case .bytes: return
+            case .bytes, .socket: return
             case .stream(let perform): try await perform(writer)
             case .exchange(let perform):
                 guard case .stream(let silence, let continues) = operation.payload else { return }
@@ -119,9 +125,14 @@ public final class Gateway: Sendable {
         connection.endStream(isWhole: true, exchange)
     }
 
-    /// The whole body where the route takes a document, or nothing is known of the path; nothing where it is streamed.
+    /// The whole body where the route takes a document, or nothing is known of the path; nothing where it is streamed; of a request for a
+    /// WebSocket an empty one.
     private func document(of exchange: Exchange, _ connection: Connection) async throws(OperationError) -> ByteBuffer? {
-        if case .stream = exchange.operation?.payload { return nil }
+        switch exchange.operation?.payload {
+        case .stream: return nil
+        case .socket: return ByteBuffer()
+        case .document, nil: break
+        }
         let (outcome, body) = await connection.wholeBody(limit: configuration.bodyLimit)
         switch outcome {
         case .arrived: return body
@@ -138,15 +149,16 @@ public final class Gateway: Sendable {
     private func operation(of exchange: Exchange) throws(OperationError) -> RoutedOperation {
         switch exchange.match {
         case .found(let operation):
-            guard operation.id.map({ configuration.serves.contains($0.api) }) ?? true else {
+            guard operation.api.map(configuration.serves.contains) ?? true else {
                 throw OperationError(.serviceUnavailable, "\(operation.name) is not answered by this instance: call another.")
             }
             return operation
-        case .otherMethod(let allowed, let operation):
+        // Where WebSockets are opened there is nothing else.
+        case .otherMethod(let allowed, let operation) where operation.payload != .socket:
             let methods = allowed.map(\.rawValue).joined(separator: " or ")
             throw OperationError(
                 .methodNotAllowed, "\(operation.name) is called by \(methods), not \(exchange.head.method.rawValue.shortened).")
-        case .unknown:
+        case .otherMethod, .unknown:
             let path = String(exchange.head.path).shortened
             throw OperationError(.unknownOperation, "There is no operation at \(path): paths are case-sensitive, as in /describeStream.")
         }

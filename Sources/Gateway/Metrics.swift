@@ -20,6 +20,8 @@ extension Family {
 
     fileprivate static let inFlight = gauge("weir_requests_in_flight", "Requests that are not answered yet.")
     fileprivate static let streams = gauge("weir_streams_open", "Bodies of requests or answers that are streams and have not ended.")
+    fileprivate static let sockets = gauge("weir_sockets_open", "WebSockets that are open.")
+    fileprivate static let socketMessages = counter("weir_socket_messages_total", "Text messages of WebSockets.", labels: ["direction"])
     fileprivate static let connections = gauge("weir_connections_open", "Connections of clients.")
     fileprivate static let connectionsLimit = gauge("weir_connections_limit", "How many connections of clients are accepted.")
     fileprivate static let refusedConnections = counter("weir_connections_refused_total", "Connections closed because there were too many.")
@@ -38,6 +40,10 @@ public final class Metrics: Sendable {
     public let requestsInFlight: Meter
     /// Bodies that are streams and have not ended.
     public let streamsOpen: Meter
+    /// WebSockets that are open, and their messages in both directions.
+    let socketsOpen: Meter
+    let socketMessagesReceived: Counter
+    let socketMessagesSent: Counter
     /// Connections of clients.
     public let connectionsOpen: Meter
     /// Connections that were closed because there were too many.
@@ -52,6 +58,9 @@ public final class Metrics: Sendable {
         self.registry = registry
         requestsInFlight = Meter(.inFlight, in: registry)
         streamsOpen = Meter(.streams, in: registry)
+        socketsOpen = Meter(.sockets, in: registry)
+        socketMessagesReceived = Counter(.socketMessages, ["in"], in: registry)
+        socketMessagesSent = Counter(.socketMessages, ["out"], in: registry)
         connectionsOpen = Meter(.connections, in: registry)
         connectionsRefused = Counter(.refusedConnections, in: registry)
         operations = (OperationID.allCases.map(\.rawValue) + ["none"]).map { OperationMetrics($0, registry) }

@@ -15,6 +15,7 @@ extension Gateway {
                 .serviceUnavailable, "This instance works in the background and takes no calls: call one that has the role control.")
         }
         if exchange.pathOperation == nil { try refuseMedia(String(head.path)) }
+        if case .socket = exchange.operation?.payload { try requireUpgrade(head) }
         if let encoding = head.headers.first(name: "content-encoding"), encoding.lowercased() != "identity" {
             throw OperationError(
                 .malformedHTTPRequest, "The request has a Content-Encoding, which is not undone here: send the body as it is.")
@@ -44,12 +45,14 @@ extension Gateway {
     /// A path of the data or signaling plane gets a plain word at once: such requests may stream a body without end.
     private func refuseMedia(_ path: String) throws(OperationError) {
         switch path {
-        case "/getImages", "/v1/get-ice-server-config",
-            "/v1/send-alexa-offer-to-master",
-            "/joinStorageSession", "/joinStorageSessionAsViewer":
+        case "/getImages":
+            throw OperationError(
+                .unknownOperation, "\(path) belongs to the data plane, and this version makes no pictures: play the media, or take a clip."
+            )
+        case "/joinStorageSession", "/joinStorageSessionAsViewer":
             throw OperationError(
                 .unknownOperation,
-                "\(path) belongs to the data or signaling plane, and this version serves of media only PutMedia, GetMedia, fragments, clips, HLS and DASH."
+                "\(path) asks this deployment to record what a master sends over WebRTC, which it cannot do yet: have the camera send by PutMedia."
             )
         default: return
         }

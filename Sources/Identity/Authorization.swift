@@ -105,10 +105,10 @@ public struct Authorizer: Sendable {
 func requireReach(of caller: Caller, _ access: Access) throws(OperationError) {
     switch (access.api, caller.principal.reach) {
     case (_, .anything), (.controlPlane, .account), (.controlPlane, .user), (.media, .account), (.media, .user), (.archivedMedia, .account),
-        (.archivedMedia, .user), (.archivedMedia, .session), (.edgeAgent, .thing):
+        (.archivedMedia, .user), (.archivedMedia, .session), (.signaling, .account), (.signaling, .user), (.edgeAgent, .thing):
         break
-    case (.controlPlane, .thing), (.media, .thing), (.archivedMedia, .thing), (.edgeAgent, .account), (.edgeAgent, .user),
-        (.controlPlane, .session), (.media, .session), (.edgeAgent, .session):
+    case (.controlPlane, .thing), (.media, .thing), (.archivedMedia, .thing), (.signaling, .thing), (.edgeAgent, .account),
+        (.edgeAgent, .user), (.controlPlane, .session), (.media, .session), (.signaling, .session), (.edgeAgent, .session):
         throw .denied(caller, access.operation, resource: "*")
     }
     for resource in access.resources {

@@ -6,12 +6,14 @@ public import NIOHTTP1
 /// An operation as the gateway offers it: where it is called, and what becomes of a call. Each plane lists its own.
 public final class RoutedOperation: Sendable {
     /// What the body of a request is to the call.
-    public enum Payload: Sendable {
+    public enum Payload: Sendable, Equatable {
         /// A small document that is there as a whole before the call begins, and is part of what is signed.
         case document
         /// A stream that the call reads as it comes. The client may be silent for `silence` at most. One that waits for permission to send is
         /// told `100 Continue` if `continues`; else the head of the answer, which the call is to send at once, tells it.
         case stream(silence: TimeAmount, continues: Bool = true)
+        /// None: the request asks for a WebSocket, and is decided upon by its head.
+        case socket
     }
 
     public let route: Route
@@ -19,6 +21,8 @@ public final class RoutedOperation: Sendable {
     public let name: String
     /// The operation of the contract, for rates and metrics; nil where it is none.
     public let id: OperationID?
+    /// The API that it belongs to: an instance answers the calls of some. nil where every instance answers it.
+    public let api: API?
     public let payload: Payload
     /// Whether a call changes anything, so that one that is repeated under its invocation id is made once.
     public let isMutation: Bool
@@ -30,13 +34,14 @@ public final class RoutedOperation: Sendable {
     package let prepare: @Sendable (CallInput, Caller) throws(OperationError) -> RequestedCall
 
     public init(
-        _ route: Route, name: String, id: OperationID?, payload: Payload, isMutation: Bool, waits: Bool = false,
+        _ route: Route, name: String, id: OperationID?, api: API? = nil, payload: Payload, isMutation: Bool, waits: Bool = false,
         bearer: (@Sendable (CallInput) throws(OperationError) -> Bearer)? = nil,
         prepare: @escaping @Sendable (CallInput, Caller) throws(OperationError) -> RequestedCall
     ) {
         self.route = route
         self.name = name
         self.id = id
+        self.api = api ?? id?.api
         self.payload = payload
         self.isMutation = isMutation
         self.waits = waits
@@ -106,7 +111,7 @@ public struct RequestedCall: Sendable {
 
 /// A call that is valid, ready to be made.
 public struct RoutedCall: Sendable {
-    /// The three kinds of answer. A streamed one may fail with an `OperationError` until its head is out.
+    /// The four kinds of answer. A streamed one may fail with an `OperationError` until its head is out.
     public enum Answer: Sendable {
         /// Bytes: a JSON document, or nothing.
         case bytes(@Sendable () async throws(OperationError) -> [UInt8])
@@ -114,6 +119,8 @@ public struct RoutedCall: Sendable {
         case stream(@Sendable (any ResponseWriter) async throws -> Void)
         /// A stream in and a stream out, at once.
         case exchange(@Sendable (RequestBody, any ResponseWriter) async throws -> Void)
+        /// A WebSocket, of a route whose payload is `socket`. Whoever gets one is connected from then on.
+        case socket(@Sendable () async throws(OperationError) -> AdmittedSocket)
     }
 
     /// The name of the one resource that the call is about, for rates per resource and the log; nil where it is about none.

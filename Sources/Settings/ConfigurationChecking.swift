@@ -116,6 +116,35 @@ struct ConfigurationChecking {
             snsCredentials: credentials, proxy: proxy)
     }
 
+    mutating func turnServers() -> [[String]] {
+        let servers = text("turn-servers").split(separator: ";").map { server in
+            server.split(separator: ",").map { $0.trimmingSpaces }
+        }
+        require(
+            servers.count <= 5 && servers.allSatisfy { (1...4).contains($0.count) },
+            "turn-servers: must be at most five servers of at most four URIs, since clients take no more")
+        for uri in servers.joined() {
+            require(
+                (uri.hasPrefix("turn:") || uri.hasPrefix("turns:")) && uri.utf8.count <= 256 && !uri.contains(" "),
+                "turn-servers: must be URIs such as turn:turn.example.com:3478?transport=udp, not '\(uri)'")
+        }
+        require(
+            servers.isEmpty == (optionalText("turn-secret-file") == nil), "turn-servers, turn-secret-file: one needs the other")
+        return servers
+    }
+
+    mutating func stunBinding() -> ServerConfiguration.STUNBinding {
+        let text = text("stun-bind")
+        if text.isEmpty { return .asServer }
+        if text == "none" { return .none }
+        let colon = text.lastIndex(of: ":")
+        let port = colon.flatMap { UInt16(text[text.index(after: $0)...]) }
+        var host = colon.map { String(text[..<$0]) } ?? ""
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        require(port != nil && !host.isEmpty, "stun-bind: must be none, or an address and a port such as 0.0.0.0:3478, not '\(text)'")
+        return .at(host: host, port: Int(port ?? 0))
+    }
+
     mutating func trustedProxies() -> TrustedProxies {
         guard let list = optionalText("trusted-proxies") else { return TrustedProxies() }
         let proxies = TrustedProxies(list)
@@ -154,5 +183,12 @@ struct ConfigurationChecking {
             !host.isEmpty && !host.contains("/"),
             "\(key): must be echo, instance, or a URL that begins with \(secure) or \(plain), with host and without path, not '\(text)'")
         return .fixed(text)
+    }
+}
+
+extension Substring {
+    /// Without spaces at its ends.
+    fileprivate var trimmingSpaces: String {
+        String(drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
     }
 }

@@ -21,9 +21,9 @@ package struct ConfigurationKey: Sendable {
         .init("host", "127.0.0.1", "Address to listen on."),
         .init("port", "7080", "Port to listen on; 0 takes a free one."),
         .init(
-            "roles", "control,media,archive,worker",
+            "roles", "control,media,archive,signaling,worker",
             "What this instance does, separated by commas: control (or api) answers calls, media takes and sends video, archive answers "
-                + "for what is kept of it, worker does what happens later."),
+                + "for what is kept of it, signaling holds WebSockets, worker does what happens later."),
         .init("data-dir", "./weir-data", "Folder of the database (SQLite), the master key and the first credentials."),
         .init("media-dir", "", "Folder of media, of this instance alone; empty: media in the data folder."),
         .init("warm-dir", "", "Folder of media in the storage tier WARM, on a cheaper disk; empty: beside that in HOT."),
@@ -58,12 +58,20 @@ package struct ConfigurationKey: Sendable {
             "Origins of web pages that may play what the address of a session leads to, separated by commas; * for all."),
         .init("advertised-data", "echo", "URL told for PutMedia and GetMedia; echo: the address that the client used."),
         .init("advertised-archive", "echo", "URL told for archived media; echo: the address that the client used."),
-        .init("advertised-wss", "echo", "URL told for signaling by web sockets; echo: the address that the client used, as ws or wss."),
+        .init(
+            "advertised-wss", "echo",
+            "URL told for signaling by web sockets, {role} in it becomes m or v; echo: the address that the client used."),
         .init("advertised-https", "echo", "URL told for signaling by requests; echo: the address that the client used."),
         .init("advertised-webrtc", "echo", "URL told for sessions whose media is stored; echo: the address that the client used."),
         .init(
             "instance-address", "",
             "URL at which clients reach this very instance, for advertised addresses that are `instance`; empty: none."),
+        .init(
+            "turn-servers", "",
+            "TURN servers that peers are told, each its URIs with commas between them, and semicolons between servers; empty: none."),
+        .init("turn-secret-file", "", "File with the secret that is shared with the TURN servers, as coturn's static-auth-secret."),
+        .init(
+            "stun-bind", "", "ADDRESS:PORT where STUN is answered, by UDP; empty: address and port of the server; none: nowhere."),
         .init("profile", "relaxed", "aws: the documented quotas and rates; relaxed: none of them."),
         .init(
             "put-media-seconds", "", "How long a connection of PutMedia may be open; empty: as the profile says (45 minutes, or any time)."),
@@ -103,6 +111,7 @@ package struct ConfigurationKey: Sendable {
         .init(
             "outbox-limit", "1000000", "How many events of an account may wait for their destinations before its changes are refused."),
         .init("drain-seconds", "0", "How long to answer as before, but not ready, after SIGTERM."),
+        .init("signaling-grace-seconds", "60", "How long WebSockets may take to go to another instance when stopping."),
         .init("stop-seconds", "10", "How long requests in flight may take to finish when stopping."),
         .init("log-level", "info", "trace, debug, info, notice, warning, error or critical."),
         .init("log-requests", "true", "Whether each request gets a line in the log."),

@@ -55,6 +55,13 @@ package struct ServerConfiguration: Sendable {
     package let outboxLimit: Int64
     /// Seconds.
     package let drainSeconds: Int
+    /// How long WebSockets may take to go to another instance.
+    package let signalingGraceSeconds: Int64
+    /// TURN servers, each by its URIs.
+    package let turnServers: [[String]]
+    /// What credentials for them are made by; nil where there is none.
+    package let turnSecretFile: String?
+    package let stun: STUNBinding
     package let stopSeconds: Int
     package let logLevel: String
     package let logsRequests: Bool
@@ -69,6 +76,8 @@ package struct ServerConfiguration: Sendable {
         case media
         /// Answer calls about media that is kept.
         case archive
+        /// Hold the WebSockets of masters and viewers, and tell them of ICE servers.
+        case signaling
         /// End passing statuses, keep deadlines, clean up.
         case worker
 
@@ -81,6 +90,7 @@ package struct ServerConfiguration: Sendable {
             case .control: [.controlPlane, .edgeAgent]
             case .media: [.media]
             case .archive: [.archivedMedia]
+            case .signaling: [.signaling]
             case .worker: []
             }
         }
@@ -97,6 +107,14 @@ package struct ServerConfiguration: Sendable {
         package let reserve: Int64?
         /// Bytes; nil: any number.
         package let accountQuota: Int64?
+    }
+
+    /// Where STUN is answered.
+    package enum STUNBinding: Sendable, Equatable {
+        case none
+        /// At the address and port of the server, by UDP.
+        case asServer
+        case at(host: String, port: Int)
     }
 
     /// Where the database is.
@@ -176,6 +194,10 @@ package struct ServerConfiguration: Sendable {
         delivery = checking.delivery()
         outboxLimit = checking.integer("outbox-limit", in: 1...1_000_000_000)
         drainSeconds = Int(checking.integer("drain-seconds", in: 0...3600))
+        signalingGraceSeconds = checking.integer("signaling-grace-seconds", in: 0...3600)
+        turnServers = checking.turnServers()
+        turnSecretFile = checking.optionalText("turn-secret-file")
+        stun = checking.stunBinding()
         stopSeconds = Int(checking.integer("stop-seconds", in: 1...3600))
         logLevel = checking.text("log-level", "a level such as info") { Logger.Level(rawValue: $0) != nil }
         logsRequests = checking.boolean("log-requests")

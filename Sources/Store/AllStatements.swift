@@ -9,4 +9,5 @@ extension Store {
         + InstanceStatements.all
         + DestinationStatements.all + DeliveryStatements.all + ClockRepairStatements.all + MediaStatements.all
         + MediaEventStatements.all
+        + SignalingStatements.all
 }

@@ -28,6 +28,14 @@ struct Deployment {
         case sqlite(SQLiteDatabase)
         case postgres(PostgresDatabase)
 
+        /// Whether other instances may serve from it too.
+        var isShared: Bool {
+            switch self {
+            case .sqlite: false
+            case .postgres: true
+            }
+        }
+
         func migrationConnection() throws(DatabaseError) -> any MigrationConnection {
             switch self {
             case .sqlite(let database): try database.migrationConnection()

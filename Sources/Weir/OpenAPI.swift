@@ -13,13 +13,14 @@ struct OpenAPI: ParsableCommand {
         case edgeAgent = "edge-agent"
         case media
         case archivedMedia = "archived-media"
+        case signaling
         case events
         case eventSchema = "event-schema"
     }
 
     @Option(
         help: """
-            What to describe: control-plane; media, archived-media; edge-agent, what edge agents use; events, how webhooks are posted; event-schema, one event as JSON \
+            What to describe: control-plane; media, archived-media; signaling, what WebRTC peers ask for; edge-agent, what edge agents use; events, how webhooks are posted; event-schema, one event as JSON \
             Schema.
             """)
     var api = Document.controlPlane
@@ -31,6 +32,7 @@ struct OpenAPI: ParsableCommand {
             case .edgeAgent: OpenAPIDocument.text(of: .edgeAgent)
             case .media: OpenAPIDocument.text(of: .media)
             case .archivedMedia: OpenAPIDocument.text(of: .archivedMedia)
+            case .signaling: OpenAPIDocument.text(of: .signaling)
             case .events: EventsDocument.openAPI
             case .eventSchema: EventsDocument.jsonSchema
             }

@@ -2,10 +2,12 @@ import ArgumentParser
 import Contract
 import ControlPlane
 import Delivery
+import Files
 import FoundationEssentials
 import FragmentStore
 import Gateway
 import Identity
+import Locking
 import Logging
 import MediaPlane
 import Migrations
@@ -15,6 +17,7 @@ import Prometheus
 import SQL
 import ServiceLifecycle
 import Settings
+import SignalingPlane
 import Store
 import UnixSignals
 import Workers
@@ -97,9 +100,18 @@ struct Serve: AsyncParsableCommand {
             store: media, settings: configuration.media, masterKey: masterKey, registry: registry,
             archiveAddress: { key, caller throws(OperationError) in try await controlPlane.archiveAddress(of: key, for: caller) },
             logger: logger)
+        let stunPort = Lock(0)
+        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
+        let turnSecret = try configuration.turnSecret()
+        let signaling = SignalingPlane(
+            store: store, instance: identity.id, limits: configuration.signalingLimits,
+            servers: ICEServers(
+                turn: configuration.turnServers.map(ICEServers.TURN.init), secret: { turnSecret },
+                stunPort: { stunPort.withLock { $0 } }),
+            registry: registry, logger: logger, isStopping: { readiness.isDraining })
         let gateway = Gateway(
-            operations: controlPlane.operations + mediaPlane.operations, keys: keys, throttle: throttle, metrics: metrics,
-            accessLog: accessLog,
+            operations: controlPlane.operations + mediaPlane.operations + signaling.operations, keys: keys, throttle: throttle,
+            metrics: metrics, accessLog: accessLog,
             readiness: readiness, configuration: configuration.gateway)
         let membership = Membership(
             store: store, identity: identity,
@@ -110,8 +122,13 @@ struct Serve: AsyncParsableCommand {
             learn: { throttle.share(among: $0) }, logger: logger)
         let server = GatewayServer(
             gateway, host: configuration.host, port: configuration.port,
-            tls: certificates.map { certificates in { @Sendable in certificates.context } }, limits: connections, logger: logger,
-            isListening: { port in logger.notice("listening on \(configuration.scheme)://\(configuration.host):\(port)") })
+            tls: certificates.map { certificates in { @Sendable in certificates.context } }, limits: connections,
+            stopTime: .seconds(configuration.stopSeconds), logger: logger,
+            isListening: { port in
+                stunPort.withLock { if $0 == 0 { $0 = port } }
+                listening.yield(port)
+                logger.notice("listening on \(configuration.scheme)://\(configuration.host):\(port)")
+            })
         // Stopped in reverse: first the instance is not ready, then takes no new requests, then the workers end, then the others learn of it, and
         // the log has the last word.
         var services: [any Service] = [
@@ -121,6 +138,22 @@ struct Serve: AsyncParsableCommand {
         ]
         if case .sqlite(let database) = deployment.database { services.append(FileWatch(database: database, logger: logger)) }
         if configuration.storesMedia { services.append(media) }
+        if configuration.roles.contains(.signaling) {
+            services.append(SignalingUpkeep(signaling, hasOthers: deployment.database.isShared, logger: logger))
+            let isListening: @Sendable (Int) -> Void = { port in
+                stunPort.withLock { $0 = port }
+                logger.notice("answering STUN", metadata: ["port": "\(port)"])
+            }
+            switch configuration.stun {
+            case .none: break
+            case .asServer:
+                services.append(
+                    STUNResponder(
+                        host: configuration.host, port: { await ports.first { _ in true } }, logger: logger, isListening: isListening))
+            case .at(let host, let port):
+                services.append(STUNResponder(host: host, port: { port }, logger: logger, isListening: isListening))
+            }
+        }
         if configuration.roles.contains(.worker) {
             services += [
                 Backlog(store: store, registry: registry, logger: logger),
@@ -138,7 +171,9 @@ struct Serve: AsyncParsableCommand {
         ]
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: Log.quiet)
-        group.maximumGracefulShutdownDuration = .seconds(configuration.drainSeconds + configuration.stopSeconds)
+        // The server gives up on requests by itself, and waits for WebSockets alone any longer.
+        let sockets = configuration.roles.contains(.signaling) ? Int(configuration.signalingGraceSeconds) : 0
+        group.maximumGracefulShutdownDuration = .seconds(configuration.drainSeconds + configuration.stopSeconds + sockets)
         do {
             try await ServiceGroup(configuration: group).run()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
@@ -214,6 +249,25 @@ extension ServerConfiguration {
         ServiceRules(
             streamQuota: streamQuota, channelQuota: { [channelQuota, profile] in channelQuota ?? profile.channelQuota($0) },
             minimumDurations: minimumDurations, edgeTimeout: edgeTimeout, endpoints: endpoints, notifications: notifications)
+    }
+
+    var signalingLimits: SignalingLimits {
+        var limits =
+            switch profile {
+            case .relaxed: SignalingLimits.relaxed
+            case .aws: SignalingLimits.aws
+            }
+        limits.grace = .seconds(signalingGraceSeconds)
+        return limits
+    }
+
+    /// The secret that is shared with the TURN servers; empty where there are none.
+    func turnSecret() throws -> String {
+        guard let turnSecretFile else { return "" }
+        guard let bytes = try PrivateFile.read(turnSecretFile),
+            let line = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first
+        else { throw Deployment.Failure(description: "turn-secret-file: \(turnSecretFile) is missing or empty.") }
+        return String(line)
     }
 
     var gateway: GatewayConfiguration {

@@ -29,6 +29,8 @@ struct Status: AsyncParsableCommand {
             let receiving = try await deployment.store.receivingStreams(limit: Self.mostStreams)
             print("streams that receive media: \(receiving.count)\(receiving.count == Self.mostStreams ? " or more" : "")")
             if !receiving.isEmpty { print(Self.table(receiving)) }
+            let peers = try await deployment.store.connectionCounts()
+            print("connected to channels: \(peers.masters) masters, \(peers.viewers) viewers")
             if let schema { print("schema version: \(schema.version), for programs of \(schema.oldestCompatible) or newer") }
             let near = try await NearLimits.find(in: deployment.store, configuration, pages)
             print("near a limit: \(near.isEmpty ? "nobody" : "\(near.count)")")

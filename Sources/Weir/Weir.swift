@@ -11,7 +11,7 @@ struct Weir: AsyncParsableCommand {
             Serve.self, Migrate.self, Status.self, Doctor.self, ConfigCommand.self, OpenAPI.self, Accounts.self, Users.self, Keys.self,
             PolicyCommand.self, Subscriptions.self,
             Events.self,
-            WebhookSecretsCommand.self, EdgeAgentCommand.self, MediaCommand.self,
+            WebhookSecretsCommand.self, EdgeAgentCommand.self, MediaCommand.self, ChannelsCommand.self,
         ])
 
     /// Of the program; `weir status` shows it for each instance.

@@ -15,6 +15,8 @@ public struct Housekeeping: Service {
     static let answerRetention: Int64 = 10 * 60 * 1000
     /// Instances that ended are shown for an hour.
     private static let instanceRetention: Int64 = 60 * 60 * 1000
+    /// Connections over an instance that is silent count for none at once; they are kept for a minute, in case it comes back.
+    private static let presenceRetention: Int64 = 60 * 1000
     private static let batch = 1000
 
     /// Housekeeping on a store. `eventRetention` is the age in milliseconds after which events are removed,
@@ -45,6 +47,8 @@ public struct Housekeeping: Service {
         while try await store.removeAttempts(olderThan: eventRetention, limit: Self.batch) == Self.batch {}
         while try await store.removeEvents(olderThan: eventRetention, limit: Self.batch) == Self.batch {}
         while try await store.removeAnsweredMutations(olderThan: Self.answerRetention, limit: Self.batch) == Self.batch {}
+        while try await store.removeExpiredMessages(limit: Self.batch) == Self.batch {}
+        try await store.removePresences(ofInstancesSilentFor: Self.presenceRetention)
         _ = try await store.removeInstances(silentFor: Self.instanceRetention)
     }
 }

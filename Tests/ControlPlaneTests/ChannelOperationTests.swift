@@ -331,6 +331,27 @@ import Testing
         }
     }
 
+    @Test func `masters and viewers are told apart by the host, or else by the path`() async throws {
+        for (endpoints, master, viewer, either) in [
+            (
+                AdvertisedEndpoints(wss: .fixed("wss://{role}-w.example.com")), "wss://m-w.example.com", "wss://v-w.example.com",
+                "wss://v-w.example.com"
+            ),
+            (AdvertisedEndpoints(), "wss://here:8443/master", "wss://here:8443/viewer", "wss://here:8443"),
+        ] {
+            try await Plane.with(endpoints: endpoints) { plane in
+                _ = try await plane.activeChannel()
+                for (role, socket) in [(#","Role":"MASTER""#, master), (#","Role":"VIEWER""#, viewer), ("", either)] {
+                    #expect(
+                        try await plane.call(
+                            .getSignalingChannelEndpoint, Self.endpoint(#"{"Protocols":["WSS"]\#(role)}"#),
+                            .test(origin: "https://here:8443"))
+                            == #"{"ResourceEndpointList":[{"Protocol":"WSS","ResourceEndpoint":"\#(socket)"}]}"#)
+                }
+            }
+        }
+    }
+
     @Test func `GetSignalingChannelEndpoint echoes what the client called, with the scheme of a web socket`() async throws {
         try await Plane.with { plane in
             _ = try await plane.activeChannel()

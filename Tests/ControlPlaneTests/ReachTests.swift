@@ -36,7 +36,7 @@ import Testing
             )
             let denied: OperationError?
             switch sample.operation.api {
-            case .controlPlane, .media, .archivedMedia:
+            case .controlPlane, .media, .archivedMedia, .signaling:
                 #expect(byAccount == nil)
                 denied = byThing
             case .edgeAgent:
@@ -103,7 +103,7 @@ import Testing
             let hub = Fixture.hub.replacing(Fixture.region, with: "af-south-1")
             let reach: Principal.Reach =
                 switch operation.api {
-                case .controlPlane, .media, .archivedMedia: .account
+                case .controlPlane, .media, .archivedMedia, .signaling: .account
                 case .edgeAgent: .thing(hub)
                 }
             let body = sample.body.replacing(Fixture.region, with: "af-south-1")

@@ -25,7 +25,7 @@ struct SampleCall: Sendable, CustomTestStringConvertible {
     /// Who may make it.
     var caller: Caller {
         switch operation.api {
-        case .controlPlane, .media, .archivedMedia: .test()
+        case .controlPlane, .media, .archivedMedia, .signaling: .test()
         case .edgeAgent: .agent()
         }
     }

@@ -72,6 +72,7 @@ struct LoopbackGateway: Sendable {
         var group = MultiThreadedEventLoopGroup.singleton
         /// How long the body of an echo may be silent.
         var silence = TimeAmount.seconds(30)
+        var sockets = SocketRules(messageLimit: 64 << 10, silence: nil, longest: nil, ping: .seconds(30), grace: .zero)
     }
 
     static func with(_ setup: Setup = Setup(), _ body: (LoopbackGateway) async throws -> Void) async throws {
@@ -90,7 +91,9 @@ struct LoopbackGateway: Sendable {
             let (log, streams) = (Lines(), Streams())
             let accessLog = AccessLog(write: log.add)
             let gateway = Gateway(
-                operations: control.operations + [echo(streams, setup.silence), source(streams), failing(streams), large], keys: keys,
+                operations: control.operations + [
+                    echo(streams, setup.silence), source(streams), failing(streams), large, EchoSocket.operation(setup.sockets),
+                ], keys: keys,
                 throttle: Throttle(Throttle.Rates(profile: setup.profile, protective: setup.protective)), metrics: Metrics(),
                 accessLog: accessLog, readiness: Readiness { nil },
                 configuration: GatewayConfiguration(

@@ -51,7 +51,7 @@ struct ConfigurationTests {
         let configuration = try read()
         #expect(configuration.host == "127.0.0.1")
         #expect(configuration.port == 7080)
-        #expect(configuration.roles == [.control, .media, .archive, .worker])
+        #expect(configuration.roles == [.control, .media, .archive, .signaling, .worker])
         #expect(configuration.database == .sqlite(path: "./weir-data/weir.db"))
         #expect(configuration.masterKeyFile == "./weir-data/master.key")
         #expect(configuration.isSigned && configuration.tls == nil && configuration.remarks.isEmpty)

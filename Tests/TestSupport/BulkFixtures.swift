@@ -33,7 +33,7 @@ extension Fixture {
         try database.execute(
             """
             \(numbers) INSERT INTO channel SELECT '\(account)', '\(region)', \(name), 'arn:channel:' || i, \(now) + i, 'ACTIVE', 'v' || i,
-                'SINGLE_MASTER', 60, 'arn:bulk:\(account):' || i, 0, 'channel' || i, 1, \(now) FROM numbers;
+                'SINGLE_MASTER', 60, 'arn:bulk:\(account):' || i, 0, 'channel' || i, 1, \(now), 0 FROM numbers;
             \(numbers) INSERT INTO edge_configuration (account, region, stream_name, stream_arn, hub_device_arn, configuration, revision,
                     sync_status, creation_time, last_updated_time, deadline, change_token)
                 SELECT '\(account)', '\(region)', \(name), 'arn:bulk:\(account):' || i, 'hub' || (i % 100), '{}', 'r' || i, 'SYNCING', 0, 0,

@@ -24,13 +24,20 @@ def media_service(name):
     return botocore.model.ServiceModel(model, name)
 
 
+def signaling():
+    return botocore.session.get_session().get_service_model("kinesis-video-signaling")
+
+
 OPERATIONS = sorted(service().operation_names)
 # Operations on media that the model knows and Weir serves, each with its service.
 MEDIA = {"GetClip": "kinesis-video-archived-media", "GetDASHStreamingSessionURL": "kinesis-video-archived-media", "GetHLSStreamingSessionURL": "kinesis-video-archived-media", "GetMedia": "kinesis-video-media", "GetMediaForFragmentList": "kinesis-video-archived-media", "ListFragments": "kinesis-video-archived-media"}
+SIGNALING = sorted(signaling().operation_names)
 
 
 def operation(name):
-    known = agent.service() if name in agent.OPERATIONS else media_service(MEDIA[name]) if name in MEDIA else service()
+    known = (
+        agent.service() if name in agent.OPERATIONS else media_service(MEDIA[name]) if name in MEDIA else signaling() if name in SIGNALING else service()
+    )
     return known.operation_model(name)
 
 

@@ -282,8 +282,9 @@ def test_deleting(deployments):
 def test_endpoints_are_those_that_were_called(server, client, new_channel):
     channel_arn = new_channel()["ChannelARN"]
     host = f"127.0.0.1:{server.port}"
-    answers = {"WSS": {"Protocol": "WSS", "ResourceEndpoint": f"ws://{host}"}, "HTTPS": {"Protocol": "HTTPS", "ResourceEndpoint": f"http://{host}"}}
     for role in ("MASTER", "VIEWER"):
+        urls = {"WSS": f"ws://{host}/{role.lower()}", "HTTPS": f"http://{host}"}
+        answers = {protocol: {"Protocol": protocol, "ResourceEndpoint": url} for protocol, url in urls.items()}
         for protocols in (["WSS"], ["HTTPS"], ["WSS", "HTTPS"], ["HTTPS", "WSS"], ["WSS", "WSS", "HTTPS", "WSS"]):
             found = call(
                 client, "GetSignalingChannelEndpoint", ChannelARN=channel_arn,
@@ -303,7 +304,7 @@ def test_the_host_that_the_client_used_is_echoed(server, new_channel, host):
     with other:
         found = accepted(other, "GetSignalingChannelEndpoint", {"ChannelARN": channel_arn, "SingleMasterChannelEndpointConfiguration": BOTH})
     echoed = host if host in ("kvs.example.com:8443", "[::1]:80") else f"{host}:{server.port}"
-    assert {endpoint["ResourceEndpoint"] for endpoint in found["ResourceEndpointList"]} == {f"ws://{echoed}", f"http://{echoed}"}
+    assert {endpoint["ResourceEndpoint"] for endpoint in found["ResourceEndpointList"]} == {f"ws://{echoed}/{BOTH['Role'].lower()}", f"http://{echoed}"}
 
 
 def test_webrtc_needs_media_storage(client, new_stream, new_channel):

@@ -15,7 +15,7 @@ from test_openapi import COMMON_ERRORS
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "openapi" / "PARITY.md"
-OPERATIONS = [*model.OPERATIONS, *model.MEDIA, "PutMedia", *agent.OPERATIONS]
+OPERATIONS = [*model.OPERATIONS, *model.MEDIA, "PutMedia", *model.SIGNALING, *agent.OPERATIONS]
 COLUMNS = ["operation", "rule", "documented", "decided", "tests"]
 
 
@@ -44,7 +44,7 @@ def errors(rule):
 def declared():
     """The errors of each operation's contract, without those that any request may meet."""
     found = {}
-    for arguments in ([], ["--api", "media"], ["--api", "archived-media"], ["--api", "edge-agent"]):
+    for arguments in ([], ["--api", "media"], ["--api", "archived-media"], ["--api", "signaling"], ["--api", "edge-agent"]):
         for methods in json.loads(run_weir("openapi", *arguments).stdout)["paths"].values():
             responses = [response for status, response in methods["post"]["responses"].items() if status != "200"]
             names = {name for response in responses for name in response["headers"]["x-amzn-ErrorType"]["schema"]["enum"]}

@@ -11,7 +11,7 @@ import cases
 import model
 
 FOLDER = Path(__file__).resolve().parents[1] / "Vectors" / "contract"
-OPERATIONS = [*model.OPERATIONS, *model.MEDIA, *agent.OPERATIONS]
+OPERATIONS = [*model.OPERATIONS, *model.MEDIA, *model.SIGNALING, *agent.OPERATIONS]
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     case invalidEndpoint = "InvalidEndpointException"
     case invalidCodecPrivateData = "InvalidCodecPrivateDataException"
     case invalidMediaFrame = "InvalidMediaFrameException"
+    /// Declared by GetIceServerConfig, never sent.
+    case invalidClient = "InvalidClientException"
     case invalidResourceFormat = "InvalidResourceFormatException"
     case missingCodecPrivateData = "MissingCodecPrivateDataException"
     case noDataRetention = "NoDataRetentionException"
@@ -22,6 +24,8 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     case notAuthorized = "NotAuthorizedException"
     case resourceInUse = "ResourceInUseException"
     case resourceNotFound = "ResourceNotFoundException"
+    /// Declared by GetIceServerConfig, never sent: a session here lasts as long as its WebSocket.
+    case sessionExpired = "SessionExpiredException"
     case streamEdgeConfigurationNotFound = "StreamEdgeConfigurationNotFoundException"
     case unsupportedStreamMediaType = "UnsupportedStreamMediaTypeException"
     case tagsPerResourceExceededLimit = "TagsPerResourceExceededLimitException"
@@ -51,7 +55,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
             .deviceStreamLimitExceeded, .invalidArgument, .invalidDevice, .invalidEndpoint, .invalidResourceFormat, .noDataRetention,
             .resourceInUse, .tagsPerResourceExceededLimit, .versionMismatch, .missingCodecPrivateData, .invalidCodecPrivateData,
             .invalidMediaFrame, .unsupportedStreamMediaType,
-            .validation, .serialization, .throttling, .malformedHTTPRequest:
+            .validation, .serialization, .throttling, .malformedHTTPRequest, .invalidClient, .sessionExpired:
             400
         case .notAuthorized: 401
         case .accessDenied, .missingAuthenticationToken, .incompleteSignature, .unrecognizedClient, .invalidSignature, .expiredToken: 403
@@ -69,6 +73,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     public func messageMember(in api: API?) -> String {
         switch self {
         case .missingAuthenticationToken, .incompleteSignature, .unrecognizedClient, .invalidSignature, .expiredToken: "message"
+        case .invalidClient, .sessionExpired: "message"
         case .accessDenied, .accountChannelLimitExceeded, .accountStreamLimitExceeded, .clientLimitExceeded, .connectionLimitExceeded,
             .deviceStreamLimitExceeded, .invalidArgument, .invalidDevice, .invalidEndpoint, .invalidResourceFormat, .noDataRetention,
             .notAuthorized, .resourceInUse, .resourceNotFound,

@@ -10,6 +10,7 @@ enum Area: String, CaseIterable {
     case edgeAgent = "Edge agent"
     case media = "Media"
     case archivedMedia = "Archived media"
+    case signaling = "Signaling"
 
     var documentation: String {
         switch self {
@@ -22,6 +23,7 @@ enum Area: String, CaseIterable {
         case .notifications: "Announcements of fragments that carry a mark."
         case .media: "Sending media to a stream, and following it as it comes."
         case .archivedMedia: "What is kept of a stream's media: which fragments there are, and their bytes."
+        case .signaling: "What WebRTC peers ask for besides their WebSockets."
         case .edgeAgent: "What a recorder on premises, the agent of one device, asks and tells."
         }
     }

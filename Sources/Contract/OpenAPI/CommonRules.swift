@@ -34,7 +34,7 @@ extension OperationContract {
                     "A HubDeviceArn of another region than the request is signed for is an InvalidArgumentException, one of another "
                         + "account an AccessDeniedException.")
             }
-        case .media, .archivedMedia: break
+        case .media, .archivedMedia, .signaling: break
         case .edgeAgent:
             rules.append("Another HubDeviceArn than the one that the caller's key is bound to is an AccessDeniedException.")
             if has("StreamARN") {

@@ -13,7 +13,8 @@ extension ErrorCode {
                 + "the documented rates. The AWS SDKs do not repeat such a call by themselves."
         case .connectionLimitExceeded:
             "As many connections are open to the stream as the deployment takes of this kind, where it keeps to the documented limits."
-        case .deviceStreamLimitExceeded, .invalidDevice, .invalidEndpoint, .notAuthorized: "Declared by the API, never sent."
+        case .deviceStreamLimitExceeded, .invalidDevice, .invalidEndpoint, .notAuthorized, .invalidClient, .sessionExpired:
+            "Declared by the API, never sent."
         case .invalidArgument:
             "The input is well formed, but breaks a rule that the schema cannot state: see the operation's description."
         case .invalidResourceFormat:
@@ -68,7 +69,7 @@ extension ErrorCode {
         case .accountStreamLimitExceeded: "The account has 10000 streams in us-east-1, as many as it may have."
         case .clientLimitExceeded: "Limit exceeded on number of requests for DescribeStream API"
         case .connectionLimitExceeded: "The stream gate-7 is read by 3 connections, as many as may read it at once."
-        case .deviceStreamLimitExceeded, .invalidDevice, .invalidEndpoint, .notAuthorized: nil
+        case .deviceStreamLimitExceeded, .invalidDevice, .invalidEndpoint, .notAuthorized, .invalidClient, .sessionExpired: nil
         case .invalidArgument: "StreamName or StreamARN is required: name the stream by one of them."
         case .invalidResourceFormat:
             "StreamARN arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421 is not the ARN of a stream."

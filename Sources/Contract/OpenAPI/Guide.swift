@@ -6,6 +6,7 @@ extension OpenAPIDocument {
         case .edgeAgent: [agents, requests, refusals, answers, edgeStates].joined(separator: "\n\n")
         case .media: [media, streamedBodies, refusals, answers].joined(separator: "\n\n")
         case .archivedMedia: [media, requests, refusals, answers].joined(separator: "\n\n")
+        case .signaling: [webSockets, requests, refusals, answers].joined(separator: "\n\n")
         }
     }
 
@@ -67,6 +68,16 @@ extension OpenAPIDocument {
         Such a key may call these operations only, and with its own HubDeviceArn only; a key that is not bound to a device may not call \
         them (AccessDeniedException either way). An agent fetches, with a list of what it holds and a long wait; acknowledges what it \
         gets; applies or deletes it; reports the result; and reports how its jobs go.
+        """
+
+    private static let webSockets = """
+        **WebSockets.** Peers meet over WebSockets, which this format cannot describe. A master opens \
+        `wss://ENDPOINT/?X-Amz-ChannelARN=ARN` and a viewer the same with `&X-Amz-ClientId=ID`, where ENDPOINT is what \
+        GetSignalingChannelEndpoint of the control plane tells; the query is signed by AWS Signature Version 4 for `kinesisvideo`, and \
+        X-Amz-Expires may be up to 604800. What is refused is refused before the WebSocket is there, by an answer of the form below. Then both \
+        send text messages: `{"action":"SDP_OFFER","recipientClientId":"ID","messagePayload":"BASE64","correlationId":"C"}`, where action \
+        is SDP_OFFER, SDP_ANSWER or ICE_CANDIDATE, a viewer names no recipient, and whoever gives a correlationId is told of a failure by \
+        a STATUS_RESPONSE.
         """
 
     private static let media = """

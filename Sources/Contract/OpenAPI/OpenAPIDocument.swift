@@ -54,6 +54,7 @@ public enum OpenAPIDocument {
         case .edgeAgent: "Weir's API for edge agents"
         case .media: "Amazon Kinesis Video Streams Media, as Weir serves it"
         case .archivedMedia: "Amazon Kinesis Video Streams Archived Media, as Weir serves it"
+        case .signaling: "Amazon Kinesis Video Signaling Channels, as Weir serves it"
         }
     }
 
@@ -62,6 +63,7 @@ public enum OpenAPIDocument {
         // The version of the service's own API.
         case .controlPlane, .media, .archivedMedia: "2017-09-30"
         case .edgeAgent: "1.0"
+        case .signaling: "2019-12-04"
         }
     }
 

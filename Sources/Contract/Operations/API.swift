@@ -8,11 +8,13 @@ public enum API: String, Sendable, CaseIterable {
     case media = "media"
     /// Media that is kept, as Amazon Kinesis Video Streams Archived Media defines it.
     case archivedMedia = "archived-media"
+    /// Signaling by requests, as Amazon Kinesis Video Signaling Channels defines it; signaling by WebSockets belongs to it.
+    case signaling = "signaling"
 
     /// The member of an error's body that holds the message.
     var messageMember: String {
         switch self {
-        case .controlPlane, .edgeAgent, .media, .archivedMedia: "Message"
+        case .controlPlane, .edgeAgent, .media, .archivedMedia, .signaling: "Message"
         }
     }
 }

@@ -31,7 +31,8 @@ public enum GetSignalingChannelEndpoint: Operation {
         summary: "Get the endpoints of a signaling channel",
         documentation: """
             Answers, once for each protocol that is asked for, the address that this deployment advertises, or the address at which the \
-            caller reached it; without Protocols, for WSS and HTTPS. WEBRTC on a channel whose media is not stored is an \
+            caller reached it; without Protocols, for WSS and HTTPS. That for WSS says the role: in the host, where the deployment advertises a \
+            name with `{role}` in it, or else in the path, so that what is told for a MASTER is for masters alone. WEBRTC on a channel whose media is not stored is an \
             InvalidArgumentException: see UpdateMediaStorageConfiguration. ResourceInUseException is declared and never sent.
             """,
         errors: [.accessDenied, .clientLimitExceeded, .invalidArgument, .resourceInUse, .resourceNotFound],
@@ -40,7 +41,7 @@ public enum GetSignalingChannelEndpoint: Operation {
             "SingleMasterChannelEndpointConfiguration":{"Protocols":["WSS","HTTPS"],"Role":"MASTER"}}
             """,
         exampleResponse: """
-            {"ResourceEndpointList":[{"Protocol":"WSS","ResourceEndpoint":"wss://signaling.example.com"},{"Protocol":"HTTPS",\
+            {"ResourceEndpointList":[{"Protocol":"WSS","ResourceEndpoint":"wss://m-signaling.example.com"},{"Protocol":"HTTPS",\
             "ResourceEndpoint":"https://signaling.example.com"}]}
             """)
 }

@@ -82,7 +82,7 @@ public final class OperationContract: Sendable {
     public func isOffered(in region: String) -> Bool {
         switch area {
         case .edge, .edgeAgent: region != "af-south-1"
-        case .streams, .channels, .tags, .mediaStorage, .images, .notifications, .media, .archivedMedia: true
+        case .streams, .channels, .tags, .mediaStorage, .images, .notifications, .media, .archivedMedia, .signaling: true
         }
     }
 }

@@ -46,6 +46,9 @@ public enum OperationID: String, Sendable, CaseIterable {
     case getClip = "GetClip"
     case getHLSStreamingSessionURL = "GetHLSStreamingSessionURL"
     case getDASHStreamingSessionURL = "GetDASHStreamingSessionURL"
+    // Signaling.
+    case getIceServerConfig = "GetIceServerConfig"
+    case sendAlexaOfferToMaster = "SendAlexaOfferToMaster"
 
     /// What goes in, what comes out, and everything that is known of it: it is declared in its own file.
     public var operation: any Operation.Type {
@@ -93,6 +96,8 @@ public enum OperationID: String, Sendable, CaseIterable {
         case .getClip: GetClip.self
         case .getHLSStreamingSessionURL: GetHLSStreamingSessionURL.self
         case .getDASHStreamingSessionURL: GetDASHStreamingSessionURL.self
+        case .getIceServerConfig: GetIceServerConfig.self
+        case .sendAlexaOfferToMaster: SendAlexaOfferToMaster.self
         }
     }
 

@@ -50,6 +50,16 @@ extension Pattern {
             && cursor.skip("/") && cursor.skip(.digits) && cursor.isAtEnd
     }
 
+    /// The ARN of a channel, as the API of signaling takes it.
+    public static let signalingChannelARN = Pattern("arn:aws:kinesisvideo:[a-z0-9-]+:[0-9]+:[a-z]+/[a-zA-Z0-9_.-]+/[0-9]+") { text in
+        text.utf8.starts(with: "arn:aws:".utf8) && resourceARN.matches(text)
+    }
+
+    /// Something in base64.
+    public static let base64 = Pattern("[a-zA-Z0-9+/=]+") { text in
+        !text.isEmpty && text.utf8.allSatisfy(ASCIISet.base64.contains)
+    }
+
     /// The token of a page, which may be empty.
     public static let nextToken = Pattern("[a-zA-Z0-9+/=]*") { text in
         text.utf8.allSatisfy(ASCIISet.base64.contains)

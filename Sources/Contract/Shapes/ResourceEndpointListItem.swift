@@ -11,5 +11,5 @@ public struct ResourceEndpointListItem: Sendable, Hashable {
     static let shape = structure(
         "ResourceEndpointListItem", Self.init,
         optional("Protocol", .enumeration(ChannelProtocol.self), \.protocol, "What is spoken there."),
-        optional("ResourceEndpoint", .string(), \.resourceEndpoint, "A URL without path or trailing slash."))
+        optional("ResourceEndpoint", .string(), \.resourceEndpoint, "A URL without trailing slash."))
 }

@@ -45,6 +45,11 @@ struct Connection: Sendable {
         onLoop { $0.endStream(isWhole: isWhole, exchange) }
     }
 
+    /// Makes the connection a WebSocket, the last thing that a call does.
+    func upgrade(_ admitted: AdmittedSocket, _ exchange: Exchange) {
+        onLoop { $0.upgrade(admitted, exchange) }
+    }
+
     /// The way back for a streamed answer.
     func writer() -> StreamWriter { StreamWriter(connection: self) }
 

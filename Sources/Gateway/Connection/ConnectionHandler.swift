@@ -10,7 +10,7 @@ import Planes
 /// Carries out what the `ConnectionMachine` of a connection says: reads, begins calls, writes answers, keeps time.
 ///
 /// Threads: like every channel handler, on its channel's event loop only.
-final class ConnectionHandler: ChannelInboundHandler {
+final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer
 
@@ -446,6 +446,22 @@ final class ConnectionHandler: ChannelInboundHandler {
         if !hasStarted { startStream(contentType: "application/octet-stream") }
         if isChunked { writeAndFlush(ByteBuffer(staticString: "0\r\n\r\n")) }
         finish(exchange, status: 200)
+    }
+
+    /// Makes the connection a WebSocket, and leaves it to that.
+    func upgrade(_ admitted: AdmittedSocket, _ exchange: Exchange) {
+        guard let context, context.channel.isActive, machine.upgrade() else {
+            note(exchange, status: 101, isWhole: false)
+            admitted.session.ended()
+            return perform(machine.answerBroken())
+        }
+        writeAndFlush(exchange.head.switchingProtocols(gateway.commonHeaders(requestID, exchange.head), date: gateway.clock.httpDate()))
+        note(exchange, status: 101, isWhole: true)
+        timer?.cancel()
+        timer = nil
+        call = nil
+        ahead.removeAll()
+        gateway.makeSocket(of: context, admitted, exchange, isDraining: machine.isDraining)
     }
 
     /// Sends an answer of bytes.

@@ -99,7 +99,7 @@ struct ConnectionMachine {
     private var state = State.idle
     /// Bytes of the body that are kept for the call.
     private(set) var held = 0
-    private var isDraining = false
+    private(set) var isDraining = false
     /// The client has ended its side of the connection.
     private var isInputClosed = false
     /// What followed the request at hand is not HTTP.
@@ -393,6 +393,13 @@ struct ConnectionMachine {
         }
         state = .idle
         return [.takeNext]
+    }
+
+    /// The client is to have a WebSocket in place of an answer. Returns whether the connection is one from now on: then HTTP is over here.
+    mutating func upgrade() -> Bool {
+        guard case .request(let request) = state, request.input == .ended, !isInputClosed else { return false }
+        state = .closed
+        return true
     }
 
     /// The answer cannot be brought to its end: the client must not take what it has for the whole.

@@ -6,6 +6,7 @@ import NIOHTTP1
 public import NIOPosix
 public import NIOSSL
 public import ServiceLifecycle
+import Synchronization
 
 /// Listens for connections and has a gateway answer what comes over them: HTTP/1.1, over TLS where there is a context for it.
 public struct GatewayServer: Service {
@@ -14,6 +15,7 @@ public struct GatewayServer: Service {
     private let port: Int
     private let tls: (@Sendable () throws -> NIOSSLContext)?
     private let limits: ConnectionLimits
+    private let stopTime: Duration?
     private let logger: Logger
     private let group: MultiThreadedEventLoopGroup
     private let isListening: @Sendable (_ port: Int) -> Void
@@ -21,16 +23,20 @@ public struct GatewayServer: Service {
     /// - Parameters:
     ///   - port: 0 takes a free one.
     ///   - tls: Called for each connection, so that certificates can be replaced; nil serves without TLS.
+    ///   - stopTime: How long requests that have begun may take to end once the process is asked to stop; nil for as long as the process lives.
+    ///     WebSockets have a time of their own.
     ///   - isListening: Called once connections are taken, with the port.
     public init(
-        _ gateway: Gateway, host: String, port: Int, tls: (@Sendable () throws -> NIOSSLContext)?, limits: ConnectionLimits, logger: Logger,
-        group: MultiThreadedEventLoopGroup = .singleton, isListening: @escaping @Sendable (_ port: Int) -> Void
+        _ gateway: Gateway, host: String, port: Int, tls: (@Sendable () throws -> NIOSSLContext)?, limits: ConnectionLimits,
+        stopTime: Duration? = nil,
+        logger: Logger, group: MultiThreadedEventLoopGroup = .singleton, isListening: @escaping @Sendable (_ port: Int) -> Void
     ) {
         self.gateway = gateway
         self.host = host
         self.port = port
         self.tls = tls
         self.limits = limits
+        self.stopTime = stopTime
         self.logger = logger
         self.group = group
         self.isListening = isListening
@@ -45,6 +51,7 @@ public struct GatewayServer: Service {
         let ended = group.next().makePromise(of: Void.self)
         await withTaskGroup { tasks in
             tasks.addTask { await tellOfRefusals() }
+            tasks.addTask { await endRequests(ended) }
             await withTaskCancellationHandler {
                 await withGracefulShutdownHandler {
                     try? await ended.futureResult.get()
@@ -56,6 +63,19 @@ public struct GatewayServer: Service {
                 ended.succeed(())
             }
             tasks.cancelAll()
+        }
+    }
+
+    /// Gives up on requests that go on for too long after the process was asked to stop, unless there are WebSockets to wait for.
+    private func endRequests(_ ended: EventLoopPromise<Void>) async {
+        guard let stopTime else { return }
+        do {
+            try await gracefulShutdown()
+            try await Task.sleep(for: stopTime)
+            while gateway.openSockets.load(ordering: .relaxed) > 0 { try await Task.sleep(for: .milliseconds(50)) }
+            ended.succeed(())
+        } catch {
+            return
         }
     }
 
@@ -114,7 +134,7 @@ extension Gateway {
         limits.maxHeaderFieldSize = 32 << 10
         limits.maxHeaderListSize = 64 << 10
         limits.maxHeaderFieldCount = 200
-        let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
+        let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)
         try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(decoder))
         try channel.pipeline.syncOperations.addHandler(ConnectionHandler(self, peer, channel.eventLoop, turns(on: channel.eventLoop)))
     }

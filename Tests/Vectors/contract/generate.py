@@ -1,8 +1,8 @@
-"""Writes <Operation>.json, the vectors of an operation's constraints, for each operation of the control plane, on media, and of the edge agent's API.
+"""Writes <Operation>.json, the vectors of an operation's constraints, for each operation of the control plane, on media, of signaling, and of the edge agent's API.
 
     python3 generate.py        (needs the packages of Tests/sdk/requirements.txt; the same versions give the same files)
 
-Those of the control plane and on media come from botocore's models, the edge agent's from the model in Tests/sdk/agent.py; README.md says what a vector is.
+Those of the control plane and on media and of signaling come from botocore's models, the edge agent's from the model in Tests/sdk/agent.py; README.md says what a vector is.
 """
 
 import json
@@ -16,7 +16,7 @@ import agent  # noqa: E402
 import cases  # noqa: E402
 import model  # noqa: E402
 
-OPERATIONS = [*model.OPERATIONS, *model.MEDIA, *agent.OPERATIONS]
+OPERATIONS = [*model.OPERATIONS, *model.MEDIA, *model.SIGNALING, *agent.OPERATIONS]
 # Of each type, the mistakes that decoders are known to make.
 MISTAKES = {
     "string": [1, True, ["a"]], "integer": ["1", 1.5, True, 2**31], "long": ["1", 1.5, True, 2**63], "boolean": ["true", 1], "timestamp": ["1705489836", True],

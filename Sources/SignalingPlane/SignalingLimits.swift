@@ -1,0 +1,61 @@
+public import NIOCore
+
+/// What the clients of signaling may do.
+///
+/// `aws` is what the WebRTC developer guide documents, "Amazon Kinesis Video Streams with WebRTC service quotas"; `relaxed` is only what protects the
+/// deployment and the other clients of a channel.
+public struct SignalingLimits: Sendable {
+    /// The longest message, in bytes, and the longest payload once it is decoded.
+    public var message = 64 << 10
+    public var payload = 48 << 10
+    /// Offers and answers, and candidates, that a client may send in a second.
+    public var descriptionsPerSecond = 50.0
+    public var candidatesPerSecond = 200.0
+    /// Connections that may be made to a channel in a second; nil for any number.
+    public var connectsPerSecond: Double?
+    /// Viewers of a channel at one time.
+    public var viewers = Int64.max
+    public var silence: TimeAmount?
+    public var longest: TimeAmount?
+    public var ping = TimeAmount.seconds(30)
+    public var grace = TimeAmount.seconds(60)
+
+    public init() {}
+
+    public static var relaxed: SignalingLimits { SignalingLimits() }
+
+    public static var aws: SignalingLimits {
+        var limits = SignalingLimits()
+        limits.message = 16 << 10
+        limits.payload = 10_240
+        limits.descriptionsPerSecond = 5
+        limits.candidatesPerSecond = 20
+        limits.connectsPerSecond = 3
+        limits.viewers = 10
+        limits.silence = .minutes(10)
+        limits.longest = .hours(1)
+        return limits
+    }
+}
+
+/// A bucket that fills at a rate and holds one second of it.
+struct Bucket: Sendable {
+    private let rate: Double
+    private var tokens: Double
+    private var filledAt: NIODeadline
+
+    init(rate: Double, now: NIODeadline) {
+        self.rate = rate
+        tokens = rate
+        filledAt = now
+    }
+
+    /// Takes one out, where there is one.
+    mutating func take(_ now: NIODeadline) -> Bool {
+        tokens = min(rate, tokens + Double((now - filledAt).nanoseconds) / 1e9 * rate)
+        filledAt = now
+        guard tokens >= 1 else { return false }
+        tokens -= 1
+        return true
+    }
+}

@@ -1,0 +1,75 @@
+public import Logging
+public import ServiceLifecycle
+import Store
+
+/// Keeps the connections of this instance and the database of one mind: takes what other instances left for clients here, ends what was superseded
+/// elsewhere or has lost its channel, and forgets what is not there any more.
+public struct SignalingUpkeep: Service {
+    private let plane: SignalingPlane
+    private let hasOthers: Bool
+    private let logger: Logger
+
+    /// `hasOthers`: whether other instances may serve the same deployment.
+    public init(_ plane: SignalingPlane, hasOthers: Bool, logger: Logger) {
+        self.plane = plane
+        self.hasOthers = hasOthers
+        self.logger = logger
+    }
+
+    /// Looks about once a second until the process is asked to stop, and then takes the instance's connections out of the database.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var looks = 0
+            while true {
+                do { try await Task.sleep(for: .milliseconds(.random(in: 900...1100))) } catch { return }
+                looks += 1
+                do throws(Store.Failure) {
+                    if hasOthers { try await plane.takeMessages() }
+                    if looks % 5 == 0 { try await plane.compare() }
+                } catch {
+                    logger.warning("signaling was not looked after", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+        do throws(Store.Failure) {
+            try await plane.store.removePresences(ofInstance: plane.instance)
+        } catch {
+            logger.warning("connections stay in the database until others remove them", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+extension SignalingPlane {
+    /// Hands over what other instances left for clients here.
+    func takeMessages() async throws(Store.Failure) {
+        for (key, client, record) in try await store.takeMessages(ofInstance: instance) {
+            guard let letter = Letter(record) else { continue }
+            let channel = retain(key)
+            channel.arrived(letter, for: client)
+            release(channel)
+        }
+    }
+
+    /// Compares the connections with those that the database knows of.
+    func compare() async throws(Store.Failure) {
+        let before = peers
+        let current = Set(before.values.map(\.channel.key)).reduce(into: Set<String>()) { names, key in
+            let channel = retain(key)
+            names.formUnion(channel.current.map(\.presence.session))
+            release(channel)
+        }
+        var stored: Set<String> = []
+        for (presence, isWanted) in try await store.presences(ofInstance: instance) {
+            stored.insert(presence.session)
+            if let peer = before[presence.session] {
+                if !isWanted { peer.recipient.close() }
+            } else if peers[presence.session] == nil {
+                try await store.disconnect(presence)
+            }
+        }
+        for session in current.subtracting(stored) {
+            guard let peer = before[session] else { continue }
+            peer.channel.displaced(peer)
+        }
+    }
+}
