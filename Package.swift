@@ -55,7 +55,7 @@ let package = Package(
             dependencies: [
                 "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Gateway", "Identity",
                 "Locking",
-                "MediaClient", "MediaPlane",
+                "Matroska", "MediaClient", "MediaPlane",
                 "Migrations",
                 "Policies", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "SignalingPlane", "Store", "Workers",
                 httpClient, lifecycle, logging, nioCore, nioPosix, nioSSL,

@@ -157,6 +157,22 @@ import Testing
         #expect(streaming.malformed() == [.endStream(.malformed)])
     }
 
+    @Test func `a body that is cut short is a client that left, where a call reads it`() {
+        var early = begun()
+        #expect(early.cutShort() == [.refuse(.malformed), .shutDownOutput])
+        var gathering = running()
+        _ = gathering.wantsWholeBody(limit: 100)
+        #expect(gathering.cutShort() == [.completeBody(.clientLeft)])
+        #expect(gathering.inputClosed().isEmpty)
+        var streaming = running()
+        _ = streaming.wantsStream()
+        #expect(streaming.cutShort() == [.endStream(.clientLeft)])
+        #expect(streaming.inputClosed().isEmpty)
+        var answered = running()
+        _ = answered.end()
+        #expect(answered.cutShort().isEmpty)
+    }
+
     @Test func `what is not HTTP and follows a request is refused after its answer`() {
         var machine = begun()
         _ = machine.end()

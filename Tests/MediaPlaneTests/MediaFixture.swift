@@ -18,12 +18,13 @@ import Testing
 /// The plane on a store of its own, called as the gateway calls it.
 struct MediaFixture {
     let database: TestDatabase
+    let faults: FaultInjectingDatabase
     let store: Store
     let fragments: FragmentStore
     let plane: MediaPlane
 
     static func with(
-        _ engine: Engine, _ change: (inout MediaSettings) -> Void = { _ in },
+        _ engine: Engine, _ change: (inout MediaSettings) -> Void = { _ in }, quota: Int64? = nil,
         _ body: @escaping @Sendable (MediaFixture) async throws -> Void
     ) async throws {
         var settings = MediaSettings(documented: false)
@@ -33,9 +34,11 @@ struct MediaFixture {
         let folder = FileManager.default.temporaryDirectory.appending(path: "weir-media-\(UInt64.random(in: 0 ... .max))").path
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try await TestDatabase.with(engine) { [settings] database in
-            let store = Store(database.database)
+            let faults = FaultInjectingDatabase(database.database)
+            let store = Store(faults)
             var configuration = FragmentStore.Configuration(directory: folder, instanceID: "test")
             configuration.reserve = 0
+            configuration.accountQuota = quota
             let fragments = FragmentStore(store: store, configuration: configuration, logger: logger)
             try await fragments.open()
             let plane = MediaPlane(
@@ -44,7 +47,7 @@ struct MediaFixture {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { try await fragments.run() }
                 defer { tasks.cancelAll() }
-                try await body(MediaFixture(database: database, store: store, fragments: fragments, plane: plane))
+                try await body(MediaFixture(database: database, faults: faults, store: store, fragments: fragments, plane: plane))
             }
         }
     }

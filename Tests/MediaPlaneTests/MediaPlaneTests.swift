@@ -207,6 +207,39 @@ import Testing
         }
     }
 
+    @Test func `4001, 5000 and 5001 end the session, and what came before is kept`() async throws {
+        let whole = Int64(film(1).bytes.count - film(0).bytes.count)
+        // Of three fragments the second is too large by a byte of each frame, not committed, or more than the account may store.
+        for (code, largest, quota) in [(4001, Int(whole), nil), (5000, 50 << 20, nil), (5001, 50 << 20, whole)] as [(Int, Int, Int64?)] {
+            try await MediaFixture.with(.sqlite, { $0.largestFragment = largest }, quota: quota) { fixture in
+                _ = try await fixture.store.createActive("gate")
+                let producer = try await fixture.produce()
+                producer.send(film(1).bytes)
+                var next = Film()
+                next.cluster(Self.start + 2000, size: code == 4001 ? 101 : 100)
+                var last = Film()
+                last.endOfFragment()
+                let header = Film().bytes.count
+                producer.send(Array(last.bytes.dropFirst(header)))
+                let first = try #require(try await producer.line("PERSISTED").number)
+                if code == 5000 { fixture.faults.inject(.failBefore(.mistake), on: "media.insert-fragment") }
+                producer.send(Array(next.bytes.dropFirst(header)))
+                producer.send(Array(last.bytes.dropFirst(header)))
+                let error = try await producer.line("ERROR")
+                #expect(error.contains("\"ErrorId\":\(code)"))
+                // What is refused before it begins has no number.
+                #expect((error.number != nil) == (code != 5001))
+                try await producer.over()
+                #expect(producer.lines.filter { $0.contains("PERSISTED") }.count == 1)
+                #expect(try await fixture.list(#"{"StreamName":"gate"}"#).contains(first))
+                if code == 5001 {
+                    let refused = await #expect(throws: OperationError.self) { try await fixture.produce().over() }
+                    #expect(refused?.code == .clientLimitExceeded)
+                }
+            }
+        }
+    }
+
     @Test(
         arguments: [(RequestBody.Interruption.malformed, "4000"), (.silent, nil), (.clientLeft, nil)]
             as [(RequestBody.Interruption, String?)])

@@ -10,7 +10,7 @@ import time
 import pytest
 
 import media
-from deployment import Deployments, binary, clean_environment, until
+from deployment import Deployments, binary, clean_environment, run_weir, until
 
 FFMPEG = ["ffmpeg", "-v", "error", "-y", "-bitexact"]
 PICTURE = ["-f", "lavfi", "-i", "testsrc=s=128x96:r=25:d=6"]
@@ -257,3 +257,58 @@ def test_a_stream_that_keeps_nothing(server, new_stream, clips):
     name = new_stream()["StreamName"]
     status, _, told = run(server, "put", "--stream", name, clips["h264"])
     assert status == 0, told
+
+
+def export(server, stream, path, *words):
+    return run_weir("media", "export", stream, path, "--data-dir", server.folder, *server.database.flags, *server.flags, *words)
+
+
+def check_file(path):
+    """Fails where a reader of Matroska has anything to say against a file; answers its duration in seconds."""
+    told = subprocess.run(["mkvinfo", "--ui-language", "en_US", "-v", str(path)], capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0 and not re.search("error|warning|unknown element|damaged", told.stdout + told.stderr, re.I), told.stdout
+    assert "size unknown" not in told.stdout
+    done = subprocess.run(
+        ["ffprobe", "-v", "warning", "-show_entries", "format=duration", "-of", "csv=p=0", str(path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stderr == ""
+    return float(done.stdout)
+
+
+@pytest.mark.parametrize("kind", ["h264", "h265", "audio", "webm"])
+def test_an_export_is_a_file_as_players_want_it(server, stream, clips, kind, tmp_path):
+    assert run(server, "put", "--stream", stream, clips[kind])[0] == 0
+    path = tmp_path / "out.mkv"
+    done = export(server, stream, path)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(listed(server, stream))} fragments, {path.stat().st_size} bytes: {path}" in done.stdout
+    assert frames(path.read_bytes()) == frames(clips[kind].read_bytes())
+    assert times(path.read_bytes()) == times(clips[kind].read_bytes())
+    assert 5.5 < check_file(path) < 6.5
+    # A player jumps by the index: from four seconds on there is less than half of it.
+    rest = subprocess.run(
+        ["ffmpeg", "-v", "error", "-ss", "4.5", "-i", str(path), "-map", "0:0", "-c", "copy", "-f", "framemd5", "-"], capture_output=True, text=True,
+        timeout=60, check=True).stdout.splitlines()
+    assert 0 < sum(not line.startswith("#") for line in rest) < len(frames(path.read_bytes())["0"]) / 2
+    again = export(server, stream, path)
+    assert again.returncode != 0 and "File exists" in again.stderr
+
+
+def test_an_export_of_a_time_and_of_what_changes(server, stream, clips, tmp_path):
+    """--from and --to take the fragments that begin in them; another format is another file, and so is a clock that went back."""
+    assert run(server, "put", "--stream", stream, clips["h264"], "--start", "2026-01-02T03:04:05Z")[0] == 0
+    first = sorted(listed(server, stream), key=lambda fragment: fragment["ProducerTimestamp"])
+    begin = first[1]["ProducerTimestamp"].timestamp()
+    part = tmp_path / "part.mkv"
+    done = export(server, stream, part, "--producer-time", "--from", f"{begin:.3f}", "--to", f"{begin + 0.1:.3f}")
+    assert done.returncode == 0 and done.stdout.startswith("1 fragments, "), done.stderr
+    assert 1.5 < check_file(part) < 2.5
+    assert run(server, "put", "--stream", stream, clips["webm"])[0] == 0
+    assert run(server, "put", "--stream", stream, clips["webm"], "--start", "2026-01-02T03:04:05Z")[0] == 0
+    done = export(server, stream, tmp_path / "all.mkv")
+    assert done.returncode == 0, done.stderr
+    files = [tmp_path / name for name in ("all.mkv", "all.2.mkv", "all.3.mkv")]
+    assert [frames(path.read_bytes()) for path in files] == [frames(clips[kind].read_bytes()) for kind in ("h264", "webm", "webm")]
+    assert all(5.5 < check_file(path) < 6.5 for path in files)
+    empty = export(server, stream, tmp_path / "empty.mkv", "--to", "2001-01-01T00:00:00Z")
+    assert empty.returncode == 1 and empty.stdout.startswith("0 fragments") and not (tmp_path / "empty.mkv").exists()
+    assert "no stream nobody" in export(server, "nobody", tmp_path / "nobody.mkv").stderr

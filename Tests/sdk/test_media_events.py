@@ -1,6 +1,7 @@
 """What is told of media: fragments that producers tag, who sends, and the first fragment; to web servers and topics."""
 
 import json
+import socket
 
 import media
 from calls import accepted, fresh
@@ -56,6 +57,14 @@ def test_a_web_server_is_told_of_tagged_fragments_and_of_sessions(telling, recei
     put(telling, info["StreamName"], head(), cluster(start + 9000), cluster(start + 9000))
     assert kinds(of_media(sink, 5, "/media")[3:]) == [
         ("MediaSessionBegan", "OPEN"), ("MediaSessionEnded", "FRAGMENT_TIMECODE_LESSER_THAN_PREVIOUS")]
+    # One that leaves in the middle of a chunk has left; what it sent was no fault.
+    with Producer(telling, info["StreamName"]) as leaving:
+        leaving.send(head())
+        leaving.socket.sendall(b"1000\r\n" + cluster(start + 20_000)[:100])
+        leaving.socket.shutdown(socket.SHUT_WR)
+        while leaving.socket.recv(65536):
+            pass
+    assert kinds(of_media(sink, 7, "/media")[6:]) == [("MediaSessionEnded", "CLIENT_LEFT")]
 
 
 def test_a_topic_is_told_as_the_service_tells_it(deployments, delivering, topics):

@@ -566,11 +566,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="ops/bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="short loads and three rounds: about two minutes")
     parser.add_argument("--only", choices=GROUPS, help="only this group of lines")
+    parser.add_argument("--part", choices=media.PARTS, help="with --only media: only this part of it")
     parser.add_argument(
         "--folder", default="/var/tmp", help="where the data is put; a folder in memory shows what the processor alone would allow")
     parser.add_argument("--weir", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--echo", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--delivery", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--media-store", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--postgres", type=Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     # Not by default /tmp, which may be memory, where a durable write costs nothing.

@@ -3,6 +3,7 @@ as they can; many cameras at once are played here, one fragment a second each.""
 
 import json
 import selectors
+import shutil
 import socket
 import statistics
 import subprocess
@@ -62,16 +63,17 @@ def body(path: Path, megabytes: int) -> int:
 
 
 class Store:
-    """A Weir that asks nobody who they are, with streams that keep their media for an hour."""
+    """A Weir that asks nobody who they are, with streams that keep their media for an hour. `certificate`: over TLS, with that and its key."""
 
-    def __init__(self, binary: Path, folder: Path):
+    def __init__(self, binary: Path, folder: Path, certificate: Path | None = None):
         self.port = free_port()
         self.folder = folder / "media"
+        tls = ["--tls-certificate", str(certificate), "--tls-key", str(certificate.with_suffix(".key"))] if certificate else []
         self.program = Program(
             [str(binary), "serve", "--data-dir", str(self.folder), "--port", str(self.port), "--auth", "none", "--log-requests", "false",
-             "--media-reserve-bytes", "0"], folder / "media.log")
-        self.program.wait_for(self.port, "/ready", {200})
-        self.url = f"http://127.0.0.1:{self.port}"
+             "--media-reserve-bytes", "0", *tls], folder / "media.log")
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.port}"
+        curl("--retry", 30, "--retry-delay", 1, "--retry-all-errors", self.url + "/ready")
 
     def stream(self, name: str) -> str:
         curl("-d", json.dumps({"StreamName": name, "DataRetentionInHours": 1}), self.url + "/createStream")
@@ -86,6 +88,10 @@ class Store:
         return curl_process("-d", json.dumps({"StreamName": stream, "StartSelector": {"StartSelectorType": "EARLIEST"}}), self.url + "/getMedia",
                             output="/dev/null")
 
+    def end(self) -> None:
+        self.program.stop()
+        shutil.rmtree(self.folder)
+
     def metric(self, name: str) -> float:
         page = curl(self.url + "/metrics").decode()
         return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.split("{")[0].split(" ")[0] == name)
@@ -94,9 +100,10 @@ class Store:
 class Files(Program):
     """nginx with as many processes as cores: takes files by PUT and sends them."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, certificate: Path | None = None):
         self.port = free_port()
         self.folder = folder / "files"
+        tls = f"ssl_certificate {certificate}; ssl_certificate_key {certificate.with_suffix('.key')};" if certificate else ""
         self.folder.mkdir()
         configuration = self.folder / "nginx.conf"
         configuration.write_text(f"""
@@ -105,12 +112,13 @@ class Files(Program):
             http {{
                 access_log off; client_max_body_size 0; sendfile on; proxy_temp_path {self.folder}/b; fastcgi_temp_path {self.folder}/c;
                 uwsgi_temp_path {self.folder}/d; scgi_temp_path {self.folder}/e; client_body_temp_path {self.folder}/a;
-                server {{ listen 127.0.0.1:{self.port}; location / {{ root {self.folder}/www; dav_methods PUT; create_full_put_path on; }} }}
+                server {{ listen 127.0.0.1:{self.port}{" ssl" if tls else ""}; {tls} location / {{ root {self.folder}/www; dav_methods PUT; create_full_put_path on; }} }}
             }}""")
         (self.folder / "www").mkdir()
         super().__init__(["nginx", "-e", f"{self.folder}/error.log", "-c", str(configuration)], folder / "files.log")
-        self.wait_for(self.port, "/", {403, 404})
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.port}"
+        (self.folder / "www/ready").touch()
+        curl("--retry", 30, "--retry-delay", 1, "--retry-all-errors", self.url + "/ready")
 
     def put(self, path: Path, name: str) -> subprocess.Popen:
         return curl_process("-T", path, "-H", "Transfer-Encoding: chunked", "-H", "Expect:", f"{self.url}/{name}")
@@ -118,10 +126,14 @@ class Files(Program):
     def get(self, name: str) -> subprocess.Popen:
         return curl_process(f"{self.url}/{name}", output="/dev/null")
 
+    def end(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder)
+
 
 def curl_process(*arguments: object, output: str | None = None) -> subprocess.Popen:
     to = ["-o", output] if output else []
-    return subprocess.Popen(["curl", "-sS", "-f", *to, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
+    return subprocess.Popen(["curl", "-sS", "-f", "-k", *to, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
 
 
 def curl(*arguments: object) -> bytes:
@@ -143,56 +155,116 @@ def ended(processes: list[subprocess.Popen]) -> list[bytes]:
 
 
 def measure(bench, weir: Path, folder: Path) -> None:
-    """One connection, a hundred, reading, and cameras."""
-    report = bench.report
-    store, files = Store(weir, folder), Files(folder)
+    """Every part, or the one that is asked for; each on a store of its own, whose files are gone before the next."""
+    for name, part in PARTS.items():
+        if bench.options.part in (None, name):
+            part(bench, weir, folder)
+
+
+def transfers(bench, weir: Path, folder: Path, certificate: Path | None = None) -> None:
+    """One connection, a hundred, and reading what the one has sent, beside the same bytes as files."""
+    report, over = bench.report, ", TLS" if certificate else ""
+    store, files = Store(weir, folder, certificate), Files(folder, certificate)
     megabytes = 128 if bench.options.quick else 512
     large, small = folder / "large.mkv", folder / "small.mkv"
     large_bytes, small_bytes = body(large, megabytes), body(small, 4)
     for number in range(bench.rounds):
         stream = store.stream(f"one-{number}")
-        rates, used = {}, store.program.processor_time()
+        rates = {}
         for name, put in (("nginx", lambda: files.put(large, "one")), ("weir", lambda: store.put(large, stream))):
-            began = time.monotonic()
+            began, used = time.monotonic(), store.program.processor_time()
             printed = ended([put()])[0]
             rates[name] = large_bytes / (time.monotonic() - began) / 1e6
-            if name == "weir":
-                told = printed.count(b'"PERSISTED"')
-                assert told == megabytes * 1_000_000 // FRAGMENT and b"ERROR" not in printed, printed[-300:]
-        report.compare("PutMedia, durable, 1 connection / nginx PUT", 0.5, rates["weir"] / rates["nginx"])
-        report.rate("PutMedia, 1 connection, MB", rates["weir"])
-        report.rate("nginx PUT, 1 connection, MB", rates["nginx"])
-        report.rate("PutMedia, processor ms for a GB", (store.program.processor_time() - used) * 1e3 / (large_bytes / 1e9))
+        told = printed.count(b'"PERSISTED"')
+        assert told == megabytes * 1_000_000 // FRAGMENT and b"ERROR" not in printed, printed[-300:]
+        report.compare(f"PutMedia, durable, 1 connection{over} / nginx PUT", 0.5, rates["weir"] / rates["nginx"])
+        report.rate(f"PutMedia, 1 connection{over}, MB", rates["weir"])
+        report.rate(f"nginx PUT, 1 connection{over}, MB", rates["nginx"])
+        report.rate(f"PutMedia{over}, processor ms for a GB", (store.program.processor_time() - used) * 1e3 / (large_bytes / 1e9))
         streams = [store.stream(f"many-{number}-{index}") for index in range(100)]
         for name, put in (("nginx", lambda index: files.put(small, f"many-{index}")), ("weir", lambda index: store.put(small, streams[index]))):
             began = time.monotonic()
             printed = ended([put(index) for index in range(100)])
             rates[name] = 100 * small_bytes / (time.monotonic() - began) / 1e6
-            assert name == "nginx" or all(out.count(b'"PERSISTED"') == 16 for out in printed)
-        report.compare("PutMedia, durable, 100 connections / nginx PUT", 0.5, rates["weir"] / rates["nginx"])
+        assert all(out.count(b'"PERSISTED"') == 16 for out in printed)
+        report.compare(f"PutMedia, durable, 100 connections{over} / nginx PUT", 0.5, rates["weir"] / rates["nginx"])
         for name, get in (("nginx", lambda: files.get("one")), ("weir", lambda: store.get(stream))):
             began = time.monotonic()
             ended([get()])
             # GetMedia ends three seconds after its last byte.
             rates[name] = large_bytes / (time.monotonic() - began - (3 if name == "weir" else 0)) / 1e6
-        report.compare("GetMedia from the archive / nginx, a file", 0.6, rates["weir"] / rates["nginx"])
-        report.rate("GetMedia, MB", rates["weir"])
-        report.rate("nginx, a file, MB", rates["nginx"])
+        report.compare(f"GetMedia from the archive{over} / nginx, a file", 0.8 if certificate else 0.6, rates["weir"] / rates["nginx"])
+        report.rate(f"GetMedia{over}, MB", rates["weir"])
+        report.rate(f"nginx, a file{over}, MB", rates["nginx"])
+    store.end()
+    files.end()
+
+
+def encrypted(bench, weir: Path, folder: Path) -> None:
+    """The same over TLS on both sides."""
+    certificate = folder / "bench.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+         "-keyout", str(certificate.with_suffix(".key")), "-out", str(certificate)], check=True, capture_output=True)
+    certificate.with_suffix(".key").chmod(0o600)
+    transfers(bench, weir, folder, certificate)
+
+
+def surveillance(bench, weir: Path, folder: Path) -> None:
+    """Cameras of 2 Mbit/s, a fragment a second each, beside whoever plays them."""
     seconds = 10 if bench.options.quick else 120
     for count in (100, 200, 400):
+        store = Store(weir, folder)
+        used = store.program.processor_time()
         latencies, sent = cameras(store, count, seconds)
-        report.compare(f"{count} cameras of 2 Mbit/s for {seconds} s: PERSISTED p99", 500, percentile(latencies, 99), at_most=True, unit=" ms")
-        report.notes.append(
+        used = store.program.processor_time() - used
+        name = f"{count} cameras of 2 Mbit/s for {seconds} s"
+        bench.report.compare(f"{name}: PERSISTED p99", 500, percentile(latencies, 99), at_most=True, unit=" ms")
+        bench.report.compare(f"{name}: syncs a second", 100, store.metric("weir_media_sync_seconds_count") / seconds, at_most=True)
+        bench.report.notes.append(
             f"{count} cameras: {sent:,} fragments sent, {len(latencies):,} told as stored, p50 {percentile(latencies, 50):.0f} ms; "
-            f"{store.program.memory():.0f} MiB resident")
+            f"{store.program.memory():.0f} MiB resident; {used / seconds:.2f} cores, {used / (sent * FRAGMENT / 1e9):.2f} processor s for a GB")
         if len(latencies) != sent:
             raise RuntimeError(f"{sent - len(latencies)} of {sent} fragments were not told as stored")
-    report.notes.append(f"rounds of the store: {store.metric('weir_media_rounds_total'):,.0f}")
+        store.end()
+
+
+def sessions(bench, weir: Path, folder: Path) -> None:
+    """A thousand producers at once, with small fragments: what they cost in memory."""
+    store = Store(weir, folder)
+    latencies, sent = cameras(store, 1000, 10 if bench.options.quick else 60, size=20_000)
+    assert len(latencies) == sent
+    bench.report.compare("1000 producers: resident memory", 1200, store.program.memory(), at_most=True, unit=" MiB")
+    bench.report.notes.append(f"1000 producers: PERSISTED p50 {percentile(latencies, 50):.0f} ms, p99 {percentile(latencies, 99):.0f} ms")
+    store.end()
+
+
+def following(bench, weir: Path, folder: Path) -> None:
+    store = Store(weir, folder)
     latency = follow(store)
-    report.compare("block sent to block at a reader, p50", 5, percentile(latency, 50), at_most=True, unit=" ms")
-    report.compare("block sent to block at a reader, p99", 30, percentile(latency, 99), at_most=True, unit=" ms")
-    store.program.stop()
-    files.stop()
+    bench.report.compare("block sent to block at a reader, p50", 5, percentile(latency, 50), at_most=True, unit=" ms")
+    bench.report.compare("block sent to block at a reader, p99", 30, percentile(latency, 99), at_most=True, unit=" ms")
+    store.end()
+
+
+def packs(bench, weir: Path, folder: Path) -> None:
+    """The store without HTTP: a thousand fragments a second, beside one sync and one commit alone."""
+    for streams in (100, 1000):
+        own = folder / "packs"
+        own.mkdir()
+        run = subprocess.run(
+            [str(bench.options.media_store), str(own), str(streams), "1000", "20000", "5" if bench.options.quick else "20"],
+            stdout=subprocess.PIPE, check=True, env=clean_environment())
+        found = json.loads(run.stdout)
+        bench.report.compare(f"{streams} streams, 1000 fragments a second: stored, p50 / a sync and a commit alone", 3, found["p50_to_alone"], at_most=True)
+        bench.report.compare(f"{streams} streams, 1000 fragments a second: syncs a second", 100, found["syncs_per_second"], at_most=True)
+        bench.report.notes.append(f"packs alone, {streams} streams: {run.stdout.decode().strip()}")
+        shutil.rmtree(own)
+
+
+PARTS = {
+    "transfers": transfers, "tls": encrypted, "cameras": surveillance, "sessions": sessions, "following": following, "packs": packs,
+}
 
 
 def percentile(values: list[float], share: int) -> float:
@@ -204,6 +276,8 @@ class Camera:
 
     def __init__(self, store: Store, name: str, start: float):
         self.socket = socket.create_connection(("127.0.0.1", store.port))
+        # As producers have it: a block does not wait until the one before is acknowledged by the network.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.sendall(
             f"POST /putMedia HTTP/1.1\r\nHost: 127.0.0.1:{store.port}\r\nTransfer-Encoding: chunked\r\nx-amzn-stream-name: {name}\r\n"
             "x-amzn-fragment-timecode-type: RELATIVE\r\n\r\n".encode() + chunk(header()))
@@ -248,9 +322,9 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-def cameras(store: Store, count: int, seconds: int) -> tuple[list[float], int]:
+def cameras(store: Store, count: int, seconds: int, size: int = FRAGMENT) -> tuple[list[float], int]:
     """How long after its last byte each fragment was told as stored, in milliseconds; and how many were sent."""
-    content = frames(FRAGMENT) + end_tag()
+    content = frames(size) + end_tag()
     names = [store.stream(f"camera-{count}-{number}") for number in range(count)]
     start = time.monotonic() + 1
     playing = [Camera(store, name, start + number / count) for number, name in enumerate(names)]

@@ -144,7 +144,9 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if error is HTTPParserError || error is ByteToMessageDecoderError {
+        if case HTTPParserError.invalidEOFState = error {
+            perform(machine.cutShort(ahead: !ahead.isEmpty))
+        } else if error is HTTPParserError || error is ByteToMessageDecoderError {
             perform(machine.malformed(ahead: !ahead.isEmpty))
         } else {
             // The network's or TLS's; the end of the connection follows, or is brought about.

@@ -252,6 +252,13 @@ struct ConnectionMachine {
         }
     }
 
+    /// The client will send nothing more, in the middle of a message. Where a call reads the body that is how the client left, and no fault of what it
+    /// sent. `ahead`: as above.
+    mutating func cutShort(ahead: Bool = false) -> [Action] {
+        guard case .request(let request) = state, request.hasCall, request.input != .ended else { return malformed(ahead: ahead) }
+        return inputClosed(ahead: ahead)
+    }
+
     /// The client will send nothing more; it may still read. `ahead`: whole requests that it sent before still wait.
     mutating func inputClosed(ahead: Bool = false) -> [Action] {
         isInputClosed = true
