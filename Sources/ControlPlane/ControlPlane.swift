@@ -49,7 +49,8 @@ public struct ControlPlane: Sendable {
             let subject = try subject.get()
             return RoutedCall(
                 resourceName: subject.resourceName,
-                answer: .bytes { () async throws(OperationError) in try await call.perform(operation, input, subject) })
+                answer: .bytes { () async throws(OperationError) in try await call.perform(operation, input, subject) },
+                isLong: Operation.pageLength(input) > longestOnEventLoop)
         }
     }
 }
@@ -63,7 +64,7 @@ public enum Waiting: Sendable {
 }
 
 /// A call runs on the event loop of its connection. More records than these take so many milliseconds to read and to write down that others on
-/// the loop would wait for them: such a page is made by the threads that Swift keeps for work.
+/// the loop would wait for them: such a page is a long answer.
 private let longestOnEventLoop = 1000
 
 /// What the rule of an operation works with.
@@ -86,13 +87,7 @@ struct Call: Sendable {
         _ operation: Operation.Type, _ input: Operation.Input, _ subject: Operation.Subject
     ) async throws(OperationError) -> [UInt8] {
         switch contract.effect {
-        case .reads:
-            guard Operation.pageLength(input) > longestOnEventLoop else {
-                return Operation.encode(try await Operation.answer(input, subject, self))
-            }
-            return try await withTaskExecutorPreference(globalConcurrentExecutor) { () async throws(OperationError) in
-                Operation.encode(try await Operation.answer(input, subject, self))
-            }
+        case .reads: return Operation.encode(try await Operation.answer(input, subject, self))
         case .changes:
             if !Operation.lessensEvents(input) { try plane.outbox.admitChange(of: caller.account) }
             let output = try await Operation.answer(input, subject, self)

@@ -25,6 +25,7 @@ public final class Gateway: Sendable {
     let bodyBudget: BodyBudget
     /// Shared by accounts.
     let replyBudget: BodyBudget
+    let longAnswers: LongAnswers
     let clock: GatewayClock
     /// Of each event loop.
     let turns = Lock<[ObjectIdentifier: NIOLoopBound<Turns>]>([:])
@@ -42,6 +43,7 @@ public final class Gateway: Sendable {
         self.configuration = configuration
         bodyBudget = BodyBudget(bytes: configuration.largeBodies)
         replyBudget = BodyBudget(bytes: configuration.largeReplies)
+        longAnswers = LongAnswers(limit: configuration.longAnswers)
         self.throttle = throttle
         self.metrics = metrics
         self.accessLog = accessLog
@@ -72,11 +74,24 @@ public final class Gateway: Sendable {
         let now = clock.monotonicSeconds()
         try throttle.admit(operation.id, caller, resourceName: call.resourceName, now: now)
         if let bearer = exchange.bearer { try throttle.admit(bearer, to: operation.name, caller, now: now) }
-        if operation.waits { connection.waits() }
+        if operation.waits || call.isLong { connection.waits() }
         switch call.answer {
+        case .bytes(let perform) where call.isLong: return .reply(try await longReply(exchange, caller, perform))
         case .bytes(let perform): return .reply(Reply(status: 200, body: try await perform()))
         case .stream, .exchange: return .stream(operation, call.answer)
         case .socket(let open): return .socket(try await open())
+        }
+    }
+
+    /// Makes a long answer when it is its turn, by the threads that Swift keeps for work. It is in the budget before the next is begun, so that
+    /// no more memory than of those under way is in none.
+    private func longReply(
+        _ exchange: Exchange, _ caller: Caller, _ perform: @Sendable () async throws(OperationError) -> [UInt8]
+    ) async throws(OperationError) -> Reply {
+        try await longAnswers.take(turnOf: caller.account) { () async throws(OperationError) in
+            try await withTaskExecutorPreference(globalConcurrentExecutor) { () async throws(OperationError) in
+                try reserve(Reply(status: 200, body: try await perform()), exchange)
+            }
         }
     }
 
@@ -166,7 +181,7 @@ public final class Gateway: Sendable {
 
     /// Takes a large answer out of the budget, for the account that asked for it.
     private func reserve(_ reply: Reply, _ exchange: Exchange) throws(OperationError) -> Reply {
-        guard reply.isLarge else { return reply }
+        guard reply.isLarge, !reply.isReserved else { return reply }
         guard replyBudget.take(reply.body.count, for: exchange.caller?.account) else { throw tooManyLargeReplies }
         var reply = reply
         reply.isReserved = true

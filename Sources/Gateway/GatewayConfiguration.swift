@@ -26,6 +26,8 @@ public struct GatewayConfiguration: Sendable {
     public var largeBodies: Int
     /// How many bytes of large answers are held at one time, in all. Of these an account gets at most half.
     public var largeReplies: Int
+    /// How many long answers are made at one time.
+    public var longAnswers: Int
     public var limits: Limits
 
     /// How long a client may take for its part.
@@ -44,8 +46,8 @@ public struct GatewayConfiguration: Sendable {
 
     public init(
         authentication: Authentication, corsOrigins: [String] = [], playbackOrigins: [String] = ["*"], isTLS: Bool = false,
-        serves: Set<API> = Set(API.allCases),
-        bodyLimit: Int = 1 << 20, largeBodies: Int = 64 << 20, largeReplies: Int = 64 << 20, limits: Limits = Limits()
+        serves: Set<API> = Set(API.allCases), bodyLimit: Int = 1 << 20, largeBodies: Int = 64 << 20, largeReplies: Int = 64 << 20,
+        longAnswers: Int = 4, limits: Limits = Limits()
     ) {
         self.authentication = authentication
         self.corsOrigins = corsOrigins
@@ -55,6 +57,7 @@ public struct GatewayConfiguration: Sendable {
         self.bodyLimit = bodyLimit
         self.largeBodies = largeBodies
         self.largeReplies = largeReplies
+        self.longAnswers = longAnswers
         self.limits = limits
     }
 }

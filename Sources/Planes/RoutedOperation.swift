@@ -126,9 +126,12 @@ public struct RoutedCall: Sendable {
     /// The name of the one resource that the call is about, for rates per resource and the log; nil where it is about none.
     public let resourceName: String?
     public let answer: Answer
+    /// Whether bytes may be so many that they are made in turn, off the event loop. Such a call ends with the client's side of the connection.
+    public let isLong: Bool
 
-    public init(resourceName: String?, answer: Answer) {
+    public init(resourceName: String?, answer: Answer, isLong: Bool = false) {
         self.resourceName = resourceName
         self.answer = answer
+        self.isLong = isLong
     }
 }

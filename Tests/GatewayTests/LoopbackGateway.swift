@@ -65,6 +65,7 @@ struct LoopbackGateway: Sendable {
         var bodyLimit = 1 << 20
         var largeBodies = 64 << 20
         var largeReplies = 64 << 20
+        var longAnswers = 4
         var limits = GatewayConfiguration.Limits()
         var isTLS = false
         var connections = ConnectionLimits()
@@ -99,7 +100,8 @@ struct LoopbackGateway: Sendable {
                 configuration: GatewayConfiguration(
                     authentication: setup.authentication ?? .none(account: Fixture.account, region: Fixture.region),
                     corsOrigins: setup.corsOrigins, isTLS: setup.isTLS, serves: setup.serves, bodyLimit: setup.bodyLimit,
-                    largeBodies: setup.largeBodies, largeReplies: setup.largeReplies, limits: setup.limits))
+                    largeBodies: setup.largeBodies, largeReplies: setup.largeReplies, longAnswers: setup.longAnswers,
+                    limits: setup.limits))
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
             let tls = setup.isTLS ? try NIOSSLContext(configuration: serverTLS()) : nil
             let server = GatewayServer(

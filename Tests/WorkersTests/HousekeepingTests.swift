@@ -26,7 +26,7 @@ import Testing
             #expect(
                 faults.writes == [["delivery.remove-old"], ["delivery.remove-old-attempts"]]
                     + Array(repeating: ["event.remove-old"], count: 3) + Array(repeating: ["mutation.remove-old"], count: 3) + [
-                        ["instance.remove-old"]
+                        ["mailbox.remove-expired"], ["presence.remove-lost"], ["instance.remove-old"],
                     ])
         }
     }

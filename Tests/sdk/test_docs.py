@@ -115,3 +115,15 @@ def test_commands_work(page, tmp_path):
             assert code == 0, output.read()
     finally:
         server.kill()
+
+
+def test_the_tests_of_the_threat_model_exist():
+    page = (ROOT / "docs" / "threat-model.md").read_text()
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", page)
+    assert len(named) >= 20
+    for file, name in named:
+        assert re.search(rf"^def {name}\(", (ROOT / "Tests" / "sdk" / file).read_text(), re.M), f"{file}::{name}"
+    suites = set(re.findall(r"`(\w+Tests)`", page))
+    assert suites
+    for suite in suites:
+        assert list((ROOT / "Tests").glob(f"*/{suite}.swift")), suite

@@ -280,6 +280,7 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
         let call = Task.immediate(executorPreference: turns.executor) { await gateway.respond(exchange, connection) }
         // A call that did not wait is over already.
         if self.head != nil, machine.isAnswering { self.call = call }
+        if machine.waitsForNobody { perform(.cancelCall) }
     }
 
     private func completeBody(_ outcome: ConnectionMachine.WholeBody) {
@@ -350,7 +351,7 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
         keepTime()
     }
 
-    func waits() { machine.waits() }
+    func waits() { perform(machine.waits()) }
 
     func openStream(silence: TimeAmount, continues: Bool) -> RequestBody {
         self.silence = silence

@@ -140,6 +140,12 @@ struct ConnectionMachine {
         return request.keepsAlive && !isDraining && request.input != .abandoned
     }
 
+    /// Whether the call waits for what nobody will be told.
+    var waitsForNobody: Bool {
+        guard case .request(let request) = state else { return false }
+        return request.waits && isInputClosed && request.input == .ended
+    }
+
     /// Whether all of the request is there and its answer is not.
     var isAnswering: Bool {
         guard case .request(let request) = state else { return false }
@@ -375,11 +381,12 @@ struct ConnectionMachine {
         state = .request(request)
     }
 
-    /// The call waits for something to happen, and then tells the client.
-    mutating func waits() {
-        guard case .request(var request) = state else { return }
+    /// The call waits for something to happen, and then tells the client, who may have left already.
+    mutating func waits() -> [Action] {
+        guard case .request(var request) = state else { return [] }
         request.waits = true
         state = .request(request)
+        return waitsForNobody ? [.cancelCall] : []
     }
 
     /// The answer is a stream that has begun.
