@@ -52,7 +52,7 @@ extension Gateway {
         case "/joinStorageSession", "/joinStorageSessionAsViewer":
             throw OperationError(
                 .unknownOperation,
-                "\(path) asks this deployment to record what a master sends over WebRTC, which it cannot do yet: have the camera send by PutMedia."
+                "\(path) asks this deployment to record what a master sends over WebRTC, which it cannot do yet: have it send media by PutMedia."
             )
         default: return
         }

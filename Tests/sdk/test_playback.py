@@ -13,7 +13,7 @@ import pytest
 import media
 from calls import refused
 from media import media_client, persisted, put
-from test_media_clip import AVCC, PICTURE, film_of, frames
+from test_media_clip import AVCC, PICTURE, film_of, frames, pass_the_second
 from test_media_get import film  # noqa: F401
 
 
@@ -28,6 +28,7 @@ def filled(server, stream, film):  # noqa: F811
     start = time.time() - 60
     told = put(server, stream, *(film[at:at + 4096] for at in range(0, len(film), 4096)), type="RELATIVE", start=f"{start:.3f}")
     assert len(persisted(told)) >= 3
+    pass_the_second()
     return stream
 
 

@@ -12,7 +12,7 @@ public enum GetDASHStreamingSessionURL: Operation {
     }
 
     public struct Output: Sendable {
-        public let dashStreamingSessionURL: String
+        public let dashStreamingSessionURL: String?
 
         public init(dashStreamingSessionURL: String) { self.dashStreamingSessionURL = dashStreamingSessionURL }
     }
@@ -41,7 +41,7 @@ public enum GetDASHStreamingSessionURL: Operation {
 
     public static let output: Shape<Output>? = structure(
         "GetDASHStreamingSessionURLOutput", Output.init,
-        required(
+        optional(
             "DASHStreamingSessionURL", .string(), \.dashStreamingSessionURL,
             "The address of the manifest. Whoever has it sees the session's media until it expires: keep it as a secret."))
 

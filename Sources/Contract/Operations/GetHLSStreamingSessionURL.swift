@@ -24,7 +24,7 @@ public enum GetHLSStreamingSessionURL: Operation {
     }
 
     public struct Output: Sendable {
-        public let hlsStreamingSessionURL: String
+        public let hlsStreamingSessionURL: String?
 
         public init(hlsStreamingSessionURL: String) { self.hlsStreamingSessionURL = hlsStreamingSessionURL }
     }
@@ -57,7 +57,7 @@ public enum GetHLSStreamingSessionURL: Operation {
 
     public static let output: Shape<Output>? = structure(
         "GetHLSStreamingSessionURLOutput", Output.init,
-        required(
+        optional(
             "HLSStreamingSessionURL", .string(), \.hlsStreamingSessionURL,
             "The address of the master playlist. Whoever has it sees the session's media until it expires: keep it as a secret."))
 
