@@ -96,9 +96,9 @@ import Testing
             let address = master.replacing("getHLSMasterPlaylist", with: "getHLSMediaPlaylist")
             // Each plays for 80 ms; the first is there at once.
             #expect(try await fixture.play(address).count(of: "#EXTINF:") == 1)
-            try await fixture.database.clock.advance(by: 800)
+            try fixture.database.clock.advance(by: 800)
             #expect(try await fixture.play(address).count(of: "#EXTINF:") == 11)
-            try await fixture.database.clock.advance(by: 60_000)
+            try fixture.database.clock.advance(by: 60_000)
             #expect(try await fixture.play(address).count(of: "#EXTINF:") == 40)
         }
     }

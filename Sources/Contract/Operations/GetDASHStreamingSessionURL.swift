@@ -14,7 +14,7 @@ public enum GetDASHStreamingSessionURL: Operation {
     public struct Output: Sendable {
         public let dashStreamingSessionURL: String?
 
-        public init(dashStreamingSessionURL: String) { self.dashStreamingSessionURL = dashStreamingSessionURL }
+        public init(dashStreamingSessionURL: String?) { self.dashStreamingSessionURL = dashStreamingSessionURL }
     }
 
     public static let input = structure(

@@ -26,7 +26,7 @@ public enum GetHLSStreamingSessionURL: Operation {
     public struct Output: Sendable {
         public let hlsStreamingSessionURL: String?
 
-        public init(hlsStreamingSessionURL: String) { self.hlsStreamingSessionURL = hlsStreamingSessionURL }
+        public init(hlsStreamingSessionURL: String?) { self.hlsStreamingSessionURL = hlsStreamingSessionURL }
     }
 
     public static let input = structure(
