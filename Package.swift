@@ -119,8 +119,8 @@ let package = Package(
         library(
             "MediaPlane",
             [
-                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "Planes", "Prometheus", "SQL", "Store", collections,
-                coreMetrics, logging, nioCore, nioHTTP1,
+                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaFormats", "Planes", "Prometheus", "SQL", "Store",
+                collections, coreMetrics, crypto, logging, nioCore, nioHTTP1,
             ]),
         library("MediaFormats", []),
         .target(
@@ -153,10 +153,10 @@ let package = Package(
         tests(
             "MediaPlaneTests",
             [
-                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaPlane", "Planes", "Policies", "SQL", "Store",
-                "TestSupport", logging, nioCore, nioHTTP1,
+                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaFormats", "MediaPlane", "Planes", "Policies", "SQL",
+                "Store", "TestSupport", logging, nioCore, nioHTTP1,
             ]),
-        tests("MediaFormatsTests", ["MediaFormats"]),
+        tests("MediaFormatsTests", ["Matroska", "MediaFormats"]),
         tests("MediaClientTests", ["Client", "Contract", "Locking", "Matroska", "MediaClient", nioCore, nioHTTP1, nioPosix]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),

@@ -12,6 +12,7 @@ extension Gateway {
     func authenticate(_ exchange: inout Exchange, _ body: ByteBuffer?) async throws(OperationError) -> Caller {
         let head = exchange.head
         let caller: Caller
+        if let bearer = exchange.operation?.bearer { return try self.bearer(bearer, &exchange) }
         switch configuration.authentication {
         case .none(let account, let region):
             try refuseForeignPage(head)
@@ -38,6 +39,18 @@ extension Gateway {
         return caller
     }
 
+    /// Who holds a token is not asked for a signature: players cannot make one.
+    private func bearer(
+        _ opened: (CallInput) throws(OperationError) -> Bearer, _ exchange: inout Exchange
+    ) throws(OperationError) -> Caller {
+        let bearer = try opened(CallInput(head: exchange.head, body: UnsafeRawBufferPointer(start: nil, count: 0)))
+        let caller = caller(
+            Principal(account: bearer.account, keyID: "session", reach: .session), region: bearer.region, exchange, nil)
+        exchange.bearer = bearer
+        exchange.caller = caller
+        return caller
+    }
+
     private func refusing<Value>(_ check: () throws(SignatureError) -> Value) throws(OperationError) -> Value {
         do throws(SignatureError) { return try check() } catch { throw OperationError(error) }
     }
@@ -54,7 +67,7 @@ extension Gateway {
     /// own that it has lead to loopback. Pages, and names that are not this machine's own, are refused unless they are allowed.
     private func refuseForeignPage(_ head: HTTPRequestHead) throws(OperationError) {
         if let origin = head.headers.first(name: "origin") {
-            guard isAllowed(origin) else {
+            guard isAllowed(origin, at: head) else {
                 throw OperationError(.accessDenied, "Web pages of \(origin.shortened) may not call this server: see the key cors-origins.")
             }
         } else if let site = head.headers.first(name: "sec-fetch-site"), site != "none", site != "same-origin" {

@@ -14,6 +14,8 @@ struct Exchange: Sendable {
     let peer: Peer
     /// Known once the signature is verified.
     var caller: Caller?
+    /// Present where a token of a session is what permits the request.
+    var bearer: Bearer?
     /// The access key that the request names, before anything of it is verified.
     var claimedKeyID: String?
     var resourceName: String?
@@ -25,7 +27,8 @@ struct Exchange: Sendable {
         self.head = head
         self.requestID = requestID
         self.start = start
-        match = routes.match(method: head.method.rawValue, path: head.routePath)
+        // A client that asks for the head of an answer has the body left out.
+        match = routes.match(method: head.method == .HEAD ? "GET" : head.method.rawValue, path: head.routePath)
         self.peer = peer
     }
 

@@ -64,14 +64,16 @@ public final class Gateway: Sendable {
     private func answer(_ exchange: inout Exchange, _ connection: Connection) async throws(OperationError) -> Answer {
         try refuseByHead(exchange)
         let body = try await document(of: exchange, connection)
-        if let preflight = preflight(exchange.head) { return .reply(preflight) }
+        if let preflight = preflight(exchange) { return .reply(preflight) }
         let caller = try await authenticate(&exchange, body)
         let operation = try operation(of: exchange)
         let requested = try body.prepare(operation, exchange.head, caller)
         try await authorizer.authorize(caller, requested.access)
         let call = try requested.checked()
         exchange.resourceName = call.resourceName
-        try throttle.admit(operation.id, caller, resourceName: call.resourceName, now: clock.monotonicSeconds())
+        let now = clock.monotonicSeconds()
+        try throttle.admit(operation.id, caller, resourceName: call.resourceName, now: now)
+        if let bearer = exchange.bearer { try throttle.admit(bearer, to: operation.name, caller, now: now) }
         if operation.waits || call.isLong { connection.waits() }
         switch call.answer {
         case .bytes(let perform) where call.isLong: return .reply(try await longReply(exchange, caller, perform))
@@ -204,7 +206,7 @@ public final class Gateway: Sendable {
 
     /// The headers of every answer to a call.
     func commonHeaders(_ requestID: String, _ head: HTTPRequestHead) -> [(name: String, value: String)] {
-        [("x-amzn-RequestId", requestID)] + corsHeaders(origin: head.headers.first(name: "origin"))
+        [("x-amzn-RequestId", requestID)] + corsHeaders(head)
     }
 
     /// Counts a request and writes its line, once, when its answer is out or cannot be.

@@ -14,6 +14,8 @@ public struct GatewayConfiguration: Sendable {
     public var authentication: Authentication
     /// Origins of web pages that may call, such as `https://console.example.com`; `*` allows all.
     public var corsOrigins: [String]
+    /// Origins of web pages that may play what the token of a session opens.
+    public var playbackOrigins: [String]
     /// Whether clients speak TLS to this server, which decides the scheme of echoed endpoints.
     public var isTLS: Bool
     /// The APIs whose calls are answered; where there is none, only the pages for operators are.
@@ -43,12 +45,13 @@ public struct GatewayConfiguration: Sendable {
     }
 
     public init(
-        authentication: Authentication, corsOrigins: [String] = [], isTLS: Bool = false, serves: Set<API> = Set(API.allCases),
-        bodyLimit: Int = 1 << 20, largeBodies: Int = 64 << 20, largeReplies: Int = 64 << 20, longAnswers: Int = 4,
-        limits: Limits = Limits()
+        authentication: Authentication, corsOrigins: [String] = [], playbackOrigins: [String] = ["*"], isTLS: Bool = false,
+        serves: Set<API> = Set(API.allCases), bodyLimit: Int = 1 << 20, largeBodies: Int = 64 << 20, largeReplies: Int = 64 << 20,
+        longAnswers: Int = 4, limits: Limits = Limits()
     ) {
         self.authentication = authentication
         self.corsOrigins = corsOrigins
+        self.playbackOrigins = playbackOrigins
         self.isTLS = isTLS
         self.serves = serves
         self.bodyLimit = bodyLimit

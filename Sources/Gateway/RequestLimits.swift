@@ -45,15 +45,14 @@ extension Gateway {
     /// A path of the data or signaling plane gets a plain word at once: such requests may stream a body without end.
     private func refuseMedia(_ path: String) throws(OperationError) {
         switch path {
-        case "/getHLSStreamingSessionURL", "/getDASHStreamingSessionURL", "/getClip", "/getImages":
+        case "/getImages":
             throw OperationError(
-                .unknownOperation,
-                "\(path) belongs to the data plane, and this version serves of media only PutMedia, GetMedia and the list of fragments."
+                .unknownOperation, "\(path) belongs to the data plane, and this version makes no pictures: play the media, or take a clip."
             )
         case "/joinStorageSession", "/joinStorageSessionAsViewer":
             throw OperationError(
                 .unknownOperation,
-                "\(path) asks this deployment to record what a master sends over WebRTC, which it cannot do yet: have the camera send by PutMedia."
+                "\(path) asks this deployment to record what a master sends over WebRTC, which it cannot do yet: have it send media by PutMedia."
             )
         default: return
         }

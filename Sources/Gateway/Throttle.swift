@@ -2,6 +2,7 @@ import Contract
 public import ControlPlane
 import Identity
 import Locking
+import Planes
 import Synchronization
 
 /// Request rates: a bucket that fills at the rate and holds one second of it, for each account, region and operation, and for each resource where
@@ -99,6 +100,15 @@ public final class Throttle: Sendable {
                     .clientLimitExceeded,
                     "Limit exceeded on number of requests for \(operation.rawValue) API for resource '\(resourceName)'")
             }
+        }
+    }
+
+    /// Takes one request out of the bucket of a playback session: documented rates count for each session.
+    func admit(_ bearer: Bearer, to name: String, _ caller: Caller, now: Double) throws(OperationError) {
+        guard case .aws = rates.profile else { return }
+        let key = Key(account: bearer.account, region: bearer.region, operation: nil, resource: "\(name) \(bearer.session)")
+        guard take(key, rate: Double(bearer.rate), now) else {
+            throw OperationError(.clientLimitExceeded, "Limit exceeded on number of requests for \(name) API in this session")
         }
     }
 

@@ -105,10 +105,10 @@ public struct Authorizer: Sendable {
 func requireReach(of caller: Caller, _ access: Access) throws(OperationError) {
     switch (access.api, caller.principal.reach) {
     case (_, .anything), (.controlPlane, .account), (.controlPlane, .user), (.media, .account), (.media, .user), (.archivedMedia, .account),
-        (.archivedMedia, .user), (.signaling, .account), (.signaling, .user), (.edgeAgent, .thing):
+        (.archivedMedia, .user), (.archivedMedia, .session), (.signaling, .account), (.signaling, .user), (.edgeAgent, .thing):
         break
     case (.controlPlane, .thing), (.media, .thing), (.archivedMedia, .thing), (.signaling, .thing), (.edgeAgent, .account),
-        (.edgeAgent, .user):
+        (.edgeAgent, .user), (.controlPlane, .session), (.media, .session), (.signaling, .session), (.edgeAgent, .session):
         throw .denied(caller, access.operation, resource: "*")
     }
     for resource in access.resources {
@@ -188,6 +188,7 @@ extension Principal {
         switch reach {
         case .account, .anything, .user: true
         case .thing(let own): own == thingARN
+        case .session: false
         }
     }
 }
@@ -209,7 +210,7 @@ extension Caller {
         let name =
             switch principal.reach {
             case .user(let user): user.name
-            case .account, .anything, .thing: keyID
+            case .account, .anything, .thing, .session: keyID
             }
         return "arn:\(Partition.of(region)):iam::\(account):user/\(name)"
     }

@@ -14,6 +14,8 @@ public struct Principal: Sendable {
         case user(User)
         /// What the agent of one thing needs, by the thing's ARN.
         case thing(String)
+        /// What one playback session leads to: who holds its token may have that, and nothing else.
+        case session
         /// Whatever there is, in the account: nobody is asked who they are.
         case anything
     }

@@ -1,4 +1,4 @@
-/// Thrown where bits end too early or hold a value that the syntax forbids. Whoever knows the track makes a ``MediaError`` of it.
+/// Thrown where bits end too early or hold a value that the syntax forbids. Whoever knows the track makes a ``UnplayableMedia`` of it.
 struct Malformed: Error {}
 
 /// Reads bits, most significant first, as the syntax tables of MPEG standards write them.

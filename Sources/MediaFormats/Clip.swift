@@ -28,7 +28,7 @@ public struct Clip: Sendable {
     /// First pass. Returns false, and leaves the clip as it is, where the fragment is more than a clip may hold.
     ///
     /// - Parameter start: When the fragment starts, in nanoseconds of any clock that is the same for all fragments.
-    public mutating func append(_ fragment: Fragment, start: Int64) throws(MediaError) -> Bool {
+    public mutating func append(_ fragment: Fragment, start: Int64) throws(UnplayableMedia) -> Bool {
         let lead = fragment.frames.contains { $0.track == tracks.video?.number } ? tracks.video : tracks.audio
         let first = fragment.frames.filter { $0.track == lead?.number }.map(\.time).min() ?? 0
         let firstSound = fragment.frames.first { $0.track == tracks.audio?.number }?.time

@@ -67,8 +67,8 @@ public struct TimedFragment: Sendable {
     ///   - audioOrigin: A time on the timeline, in nanoseconds, at which a frame of audio starts: that of the first one in the session.
     public init(
         _ fragment: Fragment, of tracks: PlayedTracks, at start: Int64, next: Int64? = nil, audioOrigin: Int64 = 0
-    ) throws(MediaError) {
-        func frames(of track: Track?) throws(MediaError) -> [Frame] {
+    ) throws(UnplayableMedia) {
+        func frames(of track: Track?) throws(UnplayableMedia) -> [Frame] {
             guard let track else { return [] }
             let frames = fragment.frames.filter { $0.track == track.number }
             let isPossible = frames.allSatisfy {
@@ -117,7 +117,7 @@ public struct TimedFragment: Sendable {
 
     private static func video(
         _ frames: [Frame], of track: Track, in bytes: [UInt8], at start: Int64, end: Int64
-    ) throws(MediaError) -> [Sample] {
+    ) throws(UnplayableMedia) -> [Sample] {
         let shown = frames.map { ticks(start + $0.time, track.timescale) }
         var decoded = shown.sorted()
         for index in decoded.indices.dropFirst() where decoded[index] <= decoded[index - 1] { decoded[index] = decoded[index - 1] + 1 }
@@ -138,7 +138,7 @@ public struct TimedFragment: Sendable {
         return samples
     }
 
-    private static func audio(_ frames: [Frame], of track: Track, at start: Int64, origin: Int64) throws(MediaError) -> [Sample] {
+    private static func audio(_ frames: [Frame], of track: Track, at start: Int64, origin: Int64) throws(UnplayableMedia) -> [Sample] {
         let tolerance = ticks(tolerance, track.timescale)
         let origin = ticks(origin, track.timescale)
         var samples: [Sample] = []
@@ -165,7 +165,7 @@ func ticks(_ time: Int64, _ timescale: UInt32) -> Int64 {
 
 extension Track {
     /// Calls `body` with the range of each NAL unit of a frame, whose lengths must add up to the frame.
-    func forEachUnit(in bytes: [UInt8], _ frame: Range<Int>, _ body: (Range<Int>) -> Void) throws(MediaError) {
+    func forEachUnit(in bytes: [UInt8], _ frame: Range<Int>, _ body: (Range<Int>) -> Void) throws(UnplayableMedia) {
         let lengthSize: Int
         switch codec {
         case .h264(let h264): lengthSize = h264.lengthSize
@@ -194,7 +194,7 @@ extension Track {
 
     /// What frames of audio start at multiples of, in ticks.
     fileprivate var soundUnit: Int64 {
-        get throws(MediaError) {
+        get throws(UnplayableMedia) {
             switch codec {
             case .aac(let aac): Int64(aac.samplesPerFrame)
             case .g711: 1
@@ -204,7 +204,7 @@ extension Track {
     }
 
     /// In ticks.
-    fileprivate func duration(ofFrame size: Int) throws(MediaError) -> UInt32 {
+    fileprivate func duration(ofFrame size: Int) throws(UnplayableMedia) -> UInt32 {
         switch codec {
         case .aac(let aac) where size <= AAC.longestFrame: return aac.samplesPerFrame
         case .g711(let g711) where size % Int(g711.channels) == 0: return UInt32(size / Int(g711.channels))

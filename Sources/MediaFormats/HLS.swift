@@ -102,5 +102,5 @@ public struct HLS: Sendable {
 }
 
 extension FormatStyle where Self == Date.ISO8601FormatStyle {
-    fileprivate static var iso8601WithMilliseconds: Date.ISO8601FormatStyle { Date.ISO8601FormatStyle(includingFractionalSeconds: true) }
+    static var iso8601WithMilliseconds: Date.ISO8601FormatStyle { Date.ISO8601FormatStyle(includingFractionalSeconds: true) }
 }

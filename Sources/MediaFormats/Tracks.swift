@@ -29,7 +29,7 @@ public struct Track: Equatable, Sendable {
     public let number: UInt64
     let codec: Codec
 
-    init(_ entry: TrackEntry) throws(MediaError) {
+    init(_ entry: TrackEntry) throws(UnplayableMedia) {
         number = entry.number
         let parse: ([UInt8]) throws(Malformed) -> Codec?
         switch (entry.kind, entry.codecID) {
@@ -88,7 +88,7 @@ public struct Track: Equatable, Sendable {
     }
 
     /// How long a frame lasts in nanoseconds, as far as codec private data tells.
-    var frameDuration: Int64? {
+    public var frameDuration: Int64? {
         switch codec {
         case .h264, .h265: video?.frameDuration.map { Int64($0.numerator) * 1_000_000_000 / Int64($0.denominator) }
         case .aac(let aac): Int64(aac.samplesPerFrame) * 1_000_000_000 / Int64(aac.rate)
@@ -121,7 +121,7 @@ public struct PlayedTracks: Equatable, Sendable {
     public let video: Track?
     public let audio: Track?
 
-    public init(_ entries: [TrackEntry]) throws(MediaError) {
+    public init(_ entries: [TrackEntry]) throws(UnplayableMedia) {
         let (video, audio) = (entries.first { $0.kind == .video }, entries.first { $0.kind == .audio })
         guard video != nil || audio != nil else { throw .unsupportedStreamMediaType }
         self.video = if let video { try Track(video) } else { nil }
@@ -129,7 +129,7 @@ public struct PlayedTracks: Equatable, Sendable {
     }
 
     /// HLS has no place for G.711.
-    public func requireHLS() throws(MediaError) {
+    public func requireHLS() throws(UnplayableMedia) {
         if case .g711 = audio?.codec { throw .unsupportedStreamMediaType }
     }
 

@@ -5,7 +5,7 @@ public struct TransportStream {
     ///   - sequence: Grows by one from fragment to fragment; the tables' continuity counter follows it.
     public static func segment(
         of fragment: TimedFragment, tracks: PlayedTracks, in bytes: [UInt8], sequence: UInt64
-    ) throws(MediaError) -> [UInt8] {
+    ) throws(UnplayableMedia) -> [UInt8] {
         try tracks.requireHLS()
         var stream = TransportStream()
         stream.writeTables(tracks, counter: UInt8(sequence & 15))
@@ -227,7 +227,7 @@ extension TimedFragment {
 
 extension Track {
     /// A picture with start codes: a delimiter first, and parameter sets before each picture at which decoding can begin.
-    fileprivate func accessUnit(_ packet: TransportStream.Packet, in bytes: [UInt8]) throws(MediaError) -> [UInt8] {
+    fileprivate func accessUnit(_ packet: TransportStream.Packet, in bytes: [UInt8]) throws(UnplayableMedia) -> [UInt8] {
         let (delimiter, sets): ([UInt8], [[UInt8]])
         switch codec {
         case .h264(let h264): (delimiter, sets) = ([0x09, 0xF0], h264.parameterSets)
@@ -253,7 +253,7 @@ extension Track {
     }
 
     /// Frames of AAC, each after its header.
-    fileprivate func framesWithHeaders(_ packet: TransportStream.Packet, in bytes: [UInt8]) throws(MediaError) -> [UInt8] {
+    fileprivate func framesWithHeaders(_ packet: TransportStream.Packet, in bytes: [UInt8]) throws(UnplayableMedia) -> [UInt8] {
         guard case .aac(let aac) = codec else { throw .unsupportedStreamMediaType }
         var frames: [UInt8] = []
         for sample in packet.samples {

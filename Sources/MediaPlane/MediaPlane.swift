@@ -1,4 +1,4 @@
-import Contract
+public import Contract
 import CoreMetrics
 public import FragmentStore
 public import Identity
@@ -6,7 +6,7 @@ public import Logging
 import NIOCore
 public import Planes
 public import Prometheus
-import Store
+public import Store
 
 /// Media over HTTP: takes it from producers, sends it to readers as it comes, and answers for what is kept.
 ///
@@ -16,19 +16,24 @@ public final class MediaPlane: Sendable {
     let settings: MediaSettings
     let pageTokens: PageTokens
     let live: LiveStreams
+    let playable: PlayableFragments
+    let sessions: PlaybackSessions
     let metrics: MediaMetrics
     let logger: Logger
     let clock: @Sendable () -> Int64
 
-    /// A plane on a store that is open.
+    /// A plane on a store that is open. `archiveAddress` says where a caller is to ask for archived media of a stream.
     public init(
         store: FragmentStore, settings: MediaSettings, masterKey: MasterKey, registry: Registry = Registry(),
+        archiveAddress: @escaping @Sendable (ResourceKey, Caller) async throws(OperationError) -> String,
         clock: @escaping @Sendable () -> Int64 = systemTime, logger: Logger
     ) {
         self.store = store
         self.settings = settings
         pageTokens = PageTokens(masterKey)
         live = LiveStreams(settings)
+        playable = PlayableFragments(store, limit: settings.playbackBytes)
+        sessions = PlaybackSessions(store, playable, SealedTokens(masterKey, for: "playback sessions"), archiveAddress, clock)
         metrics = MediaMetrics(registry)
         self.logger = logger
         self.clock = clock
@@ -50,7 +55,16 @@ public final class MediaPlane: Sendable {
             routed(.getMediaForFragmentList, GetMediaForFragmentList.self) { input, call in
                 .stream { writer in try await self.getMediaForFragmentList(input, call, writer) }
             },
-        ]
+            routed(.getClip, GetClip.self) { input, call in
+                .stream { writer in try await self.getClip(input, call, writer) }
+            },
+            routed(.getHLSStreamingSessionURL, GetHLSStreamingSessionURL.self) { input, call in
+                .bytes { () async throws(OperationError) in GetHLSStreamingSessionURL.encode(try await self.sessionURL(input, call)) }
+            },
+            routed(.getDASHStreamingSessionURL, GetDASHStreamingSessionURL.self) { input, call in
+                .bytes { () async throws(OperationError) in GetDASHStreamingSessionURL.encode(try await self.sessionURL(input, call)) }
+            },
+        ] + playbackRoutes
     }
 
     private func routed<Operation: MediaOperation>(

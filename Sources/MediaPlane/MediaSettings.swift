@@ -23,6 +23,8 @@ public struct MediaSettings: Sendable {
     /// Bytes of fragments on their way that are kept for readers: of a stream, and of all.
     public var liveBytesOfStream = 8 << 20
     public var liveBytes = 256 << 20
+    /// Bytes of memory for fragments that are made into what players and clips take, of all at once.
+    public var playbackBytes = 256 << 20
 
     /// What the service documents, or as little of it as protects the deployment.
     ///

@@ -9,8 +9,10 @@ public import NIOCore
 /// Threads: any one task at a time.
 public protocol ResponseWriter: Sendable {
     /// Sends the head at once, before there is anything to write.
-    /// - Parameter headers: More headers, by their names; each value a text that HTTP allows.
-    func start(contentType: String, headers: [(name: String, value: String)]) async throws(ClientLeft)
+    /// - Parameters:
+    ///   - length: How many bytes will be written, where that is known; an answer of another length is cut.
+    ///   - headers: More headers, by their names; each value a text that HTTP allows.
+    func start(contentType: String, length: Int?, headers: [(name: String, value: String)]) async throws(ClientLeft)
 
     /// Sends bytes, and returns when the connection can take more: a client that does not read holds its caller back. Throws where the client
     /// is gone or has taken nothing for as long as it may.
@@ -27,7 +29,9 @@ extension ResponseWriter {
     public func whenDraining(_ handler: @escaping @Sendable () -> Void) { whenDraining(bodyGoesOn: false, handler) }
 
     /// Sends the head at once, with no more headers than every answer has.
-    public func start(contentType: String) async throws(ClientLeft) { try await start(contentType: contentType, headers: []) }
+    public func start(contentType: String, length: Int? = nil) async throws(ClientLeft) {
+        try await start(contentType: contentType, length: length, headers: [])
+    }
 }
 
 /// The client of a stream is gone: nothing more reaches it.

@@ -28,11 +28,14 @@ public final class RoutedOperation: Sendable {
     public let isMutation: Bool
     /// Whether a call may wait for something to happen: it then ends with the client's side of the connection.
     public let waits: Bool
+    /// Whom a request speaks for by the token in its query, where the route asks for one; nil where it asks for a signature.
+    package let bearer: (@Sendable (CallInput) throws(OperationError) -> Bearer)?
     /// Decodes and checks the input, without touching a store.
     package let prepare: @Sendable (CallInput, Caller) throws(OperationError) -> RequestedCall
 
     public init(
         _ route: Route, name: String, id: OperationID?, api: API? = nil, payload: Payload, isMutation: Bool, waits: Bool = false,
+        bearer: (@Sendable (CallInput) throws(OperationError) -> Bearer)? = nil,
         prepare: @escaping @Sendable (CallInput, Caller) throws(OperationError) -> RequestedCall
     ) {
         self.route = route
@@ -42,7 +45,25 @@ public final class RoutedOperation: Sendable {
         self.payload = payload
         self.isMutation = isMutation
         self.waits = waits
+        self.bearer = bearer
         self.prepare = prepare
+    }
+}
+
+/// Whom a token speaks for, on a route that asks for no signature.
+public struct Bearer: Sendable {
+    public let account: String
+    public let region: String
+    /// Tells sessions apart, for rates; not the token itself.
+    public let session: String
+    /// How often the service's documentation lets a session ask for this, in a second.
+    public let rate: Int
+
+    public init(account: String, region: String, session: String, rate: Int) {
+        self.account = account
+        self.region = region
+        self.session = session
+        self.rate = rate
     }
 }
 

@@ -64,6 +64,9 @@ package struct ConfigurationKey: Sendable {
         .init("client-arrival-seconds", "30", "How long a request may take to arrive, once its head is there."),
         .init("client-unread-seconds", "30", "How long a client may take nothing of an answer."),
         .init("cors-origins", "", "Origins of web pages that may call, separated by commas; * for all."),
+        .init(
+            "playback-origins", "*",
+            "Origins of web pages that may play what the address of a session leads to, separated by commas; * for all."),
         .init("advertised-data", "echo", "URL told for PutMedia and GetMedia; echo: the address that the client used."),
         .init("advertised-archive", "echo", "URL told for archived media; echo: the address that the client used."),
         .init(

@@ -37,6 +37,7 @@ package struct ServerConfiguration: Sendable {
     package let clientArrival: Int64
     package let clientUnread: Int64
     package let corsOrigins: [String]
+    package let playbackOrigins: [String]
     package let endpoints: AdvertisedEndpoints
     /// Where clients reach this instance by itself; nil where it tells nobody.
     package let instanceAddress: String?
@@ -196,6 +197,7 @@ package struct ServerConfiguration: Sendable {
         clientArrival = checking.integer("client-arrival-seconds", in: 1...3600)
         clientUnread = checking.integer("client-unread-seconds", in: 1...3600)
         corsOrigins = checking.optionalText("cors-origins").map { $0.split(separator: ",").map(String.init) } ?? []
+        playbackOrigins = checking.optionalText("playback-origins").map { $0.split(separator: ",").map(String.init) } ?? []
         endpoints = AdvertisedEndpoints(
             data: checking.address("advertised-data"), archive: checking.address("advertised-archive"),
             wss: checking.address("advertised-wss", webSocket: true), https: checking.address("advertised-https"),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Contract
 import ControlPlane
 import Delivery
 import Files
@@ -101,7 +102,9 @@ struct Serve: AsyncParsableCommand {
             logger: logger)
         if configuration.storesMedia { try await media.open() }
         let mediaPlane = MediaPlane(
-            store: media, settings: configuration.media, masterKey: masterKey, registry: registry, logger: logger)
+            store: media, settings: configuration.media, masterKey: masterKey, registry: registry,
+            archiveAddress: { key, caller throws(OperationError) in try await controlPlane.archiveAddress(of: key, for: caller) },
+            logger: logger)
         let stunPort = Lock(0)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let turnSecret = try configuration.turnSecret()
@@ -300,6 +303,7 @@ extension ServerConfiguration {
         limits.unread = .seconds(clientUnread)
         return GatewayConfiguration(
             authentication: isSigned ? .signature(regions: allowedRegions) : .none(account: account, region: region),
-            corsOrigins: corsOrigins, isTLS: tls != nil, serves: roles.reduce(into: []) { $0.formUnion($1.apis) }, limits: limits)
+            corsOrigins: corsOrigins, playbackOrigins: playbackOrigins, isTLS: tls != nil,
+            serves: roles.reduce(into: []) { $0.formUnion($1.apis) }, limits: limits)
     }
 }

@@ -140,7 +140,7 @@ struct LoopbackGateway: Sendable {
                     streams.state.withLock { $0.began += 1 }
                     do {
                         writer.whenDraining { streams.state.withLock { $0.isToldDraining = true } }
-                        try await writer.start(contentType: "application/x-echo", headers: [(name: "x-echo", value: "yes")])
+                        try await writer.start(contentType: "application/x-echo", length: nil, headers: [(name: "x-echo", value: "yes")])
                         for try await bytes in body {
                             streams.state.withLock { $0.bytes += bytes.readableBytes }
                             try await writer.write(bytes)

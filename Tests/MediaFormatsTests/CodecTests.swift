@@ -107,39 +107,39 @@ import Testing
         entry.codecPrivate.removeLast(2)
         #expect(try Track(entry).codecs == "ulaw")
         entry.codecPrivate[2] = 3
-        #expect(throws: MediaError.invalidCodecPrivateData(track: 2)) { try Track(entry) }
+        #expect(throws: UnplayableMedia.invalidCodecPrivateData(track: 2)) { try Track(entry) }
         entry.codecPrivate[0] = 1
-        #expect(throws: MediaError.unsupportedStreamMediaType) { try Track(entry) }
+        #expect(throws: UnplayableMedia.unsupportedStreamMediaType) { try Track(entry) }
     }
 
     @Test func refusals() {
         var video = TrackEntry.h264
         video.codecPrivate = []
-        #expect(throws: MediaError.missingCodecPrivateData(track: 1)) { try PlayedTracks([video, .aac]) }
+        #expect(throws: UnplayableMedia.missingCodecPrivateData(track: 1)) { try PlayedTracks([video, .aac]) }
         var audio = TrackEntry.aac
         audio.codecPrivate = []
-        #expect(throws: MediaError.missingCodecPrivateData(track: 2)) { try PlayedTracks([.h264, audio]) }
+        #expect(throws: UnplayableMedia.missingCodecPrivateData(track: 2)) { try PlayedTracks([.h264, audio]) }
         // Start codes where a record belongs.
         video.codecPrivate = [0, 0, 0, 1] + Sets.h264(columns: 40, rows: 23)
-        #expect(throws: MediaError.invalidCodecPrivateData(track: 1)) { try PlayedTracks([video]) }
+        #expect(throws: UnplayableMedia.invalidCodecPrivateData(track: 1)) { try PlayedTracks([video]) }
         video.codecPrivate = Sets.avcC(Sets.h264(columns: 40, rows: 23), lengthSize: 3)
-        #expect(throws: MediaError.invalidCodecPrivateData(track: 1)) { try PlayedTracks([video]) }
+        #expect(throws: UnplayableMedia.invalidCodecPrivateData(track: 1)) { try PlayedTracks([video]) }
         video.codecID = "V_VP8"
-        #expect(throws: MediaError.unsupportedStreamMediaType) { try PlayedTracks([video]) }
-        #expect(throws: MediaError.unsupportedStreamMediaType) { try PlayedTracks([]) }
-        #expect(throws: MediaError.unsupportedStreamMediaType) { try PlayedTracks([.h264, .aLaw]).requireHLS() }
+        #expect(throws: UnplayableMedia.unsupportedStreamMediaType) { try PlayedTracks([video]) }
+        #expect(throws: UnplayableMedia.unsupportedStreamMediaType) { try PlayedTracks([]) }
+        #expect(throws: UnplayableMedia.unsupportedStreamMediaType) { try PlayedTracks([.h264, .aLaw]).requireHLS() }
         #expect(throws: Never.self) { try PlayedTracks([.h264, .aac]).requireHLS() }
     }
 
     @Test func texts() {
-        #expect(MediaError.missingCodecPrivateData(track: 2).message == "Missing codec private data in fragment for track 2.")
+        #expect(UnplayableMedia.missingCodecPrivateData(track: 2).message == "Missing codec private data in fragment for track 2.")
         #expect(
-            MediaError.invalidCodecPrivateData(track: 1).message
+            UnplayableMedia.invalidCodecPrivateData(track: 1).message
                 == "The codec private data in at least one of the tracks of the video stream is not valid for this operation.")
         #expect(
-            MediaError.invalidMediaFrame(track: 1).message
+            UnplayableMedia.invalidMediaFrame(track: 1).message
                 == "One or more frames in the requested clip could not be parsed based on the specified codec.")
-        #expect(MediaError.unsupportedStreamMediaType.message.hasSuffix("the codec ID for track 2 should be A_AAC."))
+        #expect(UnplayableMedia.unsupportedStreamMediaType.message.hasSuffix("the codec ID for track 2 should be A_AAC."))
     }
 
     @Test func sameKindMeansCodecAndNumber() throws {

@@ -88,23 +88,23 @@ import Testing
             [0, 0, 0, 1, 0x65],
         ]
         for content in broken.dropLast() {
-            #expect(throws: MediaError.invalidMediaFrame(track: 1)) {
+            #expect(throws: UnplayableMedia.invalidMediaFrame(track: 1)) {
                 try TimedFragment(fragment([(1, 0, content)]), of: video, at: 0)
             }
         }
         #expect(throws: Never.self) { try TimedFragment(fragment([(1, 0, broken[6])]), of: video, at: 0) }
-        #expect(throws: MediaError.invalidMediaFrame(track: 2)) {
+        #expect(throws: UnplayableMedia.invalidMediaFrame(track: 2)) {
             try TimedFragment(fragment([(2, 0, Array(repeating: 0, count: 8185))]), of: PlayedTracks([.aac]), at: 0)
         }
-        #expect(throws: MediaError.invalidMediaFrame(track: 1)) {
+        #expect(throws: UnplayableMedia.invalidMediaFrame(track: 1)) {
             try TimedFragment(fragment([(1, 61_000, picture(5))]), of: video, at: 0)
         }
-        #expect(throws: MediaError.invalidMediaFrame(track: 1)) {
+        #expect(throws: UnplayableMedia.invalidMediaFrame(track: 1)) {
             var outside = fragment([(1, 0, picture(5))])
             outside.frames[0].bytes = 0..<outside.bytes.count + 1
             _ = try TimedFragment(outside, of: video, at: 0)
         }
-        #expect(throws: MediaError.invalidMediaFrame(track: 1)) {
+        #expect(throws: UnplayableMedia.invalidMediaFrame(track: 1)) {
             let frame = Frame(track: 1, time: 0, isKey: true, bytes: 0..<5)
             let many = Fragment(frames: Array(repeating: frame, count: 65_537), bytes: [0, 0, 0, 1, 0x65])
             _ = try TimedFragment(many, of: video, at: 0)

@@ -257,13 +257,13 @@ import Testing
     @Test func transportStreamTakesNeitherG711NorFramesOf960Samples() throws {
         let sound = fragment([(2, 0, [1, 2]), (2, 21, [1])])
         let g711 = try PlayedTracks([.aLaw])
-        #expect(throws: MediaError.unsupportedStreamMediaType) {
+        #expect(throws: UnplayableMedia.unsupportedStreamMediaType) {
             try TransportStream.segment(of: TimedFragment(sound, of: g711, at: 0), tracks: g711, in: sound.bytes, sequence: 0)
         }
         var entry = TrackEntry.aac
         entry.codecPrivate = [0x11, 0x94]
         let short = try PlayedTracks([entry])
-        #expect(throws: MediaError.invalidCodecPrivateData(track: 2)) {
+        #expect(throws: UnplayableMedia.invalidCodecPrivateData(track: 2)) {
             try TransportStream.segment(of: TimedFragment(sound, of: short, at: 0), tracks: short, in: sound.bytes, sequence: 0)
         }
     }

@@ -18,11 +18,36 @@ struct Film {
     private var writer = Writer()
 
     /// EBML, Segment, Info and Tracks.
-    init(tracks: Int = 1, timecodeScale: Int = 1_000_000) {
+    init(tracks: Int = 1, timecodeScale: Int = 1_000_000) { self.init(Self.tracks(tracks), timecodeScale: timecodeScale) }
+
+    /// A track of H.264 that players take: 320 by 240 pixels, as x264 describes them.
+    static func playable(level: UInt8 = 0x0D) -> Film {
+        let sets: [UInt8] = [
+            0xFF, 0xE1, 0x00, 0x19, 0x67, 0x64, 0x00, 0x0D, 0xAC, 0xD9, 0x41, 0x41, 0xFB, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10, 0x00,
+            0x00, 0x03, 0x03, 0x20, 0xF1, 0x42, 0x99, 0x60, 0x01, 0x00, 0x06, 0x68, 0xEB, 0xE3, 0xCB, 0x22, 0xC0, 0xFD, 0xF8, 0xF8, 0x00,
+        ]
+        return Film(
+            [
+                Track(
+                    number: 1, uid: 1, kind: .video, codec: "V_MPEG4/ISO/AVC", codecPrivate: [1, 0x64, 0x00, level] + sets,
+                    video: .init(width: 320, height: 240))
+            ], timecodeScale: 1_000_000)
+    }
+
+    /// A cluster with a key frame and one that follows it after 40 ms, each a NAL unit with its length.
+    mutating func pictures(_ timecode: Int) {
+        writer.cluster(timecode: timecode)
+        for time: Int16 in [0, 40] {
+            writer.simpleBlock(
+                track: 1, relativeTime: time, isKey: time == 0, frame: [0, 0, 0, 2, time == 0 ? 0x65 : 0x41, 0x88])
+        }
+    }
+
+    private init(_ tracks: [Track], timecodeScale: Int) {
         writer.ebml()
         writer.segment()
         writer.info(Info(timecodeScale: timecodeScale, title: "film", muxingApp: "test", writingApp: "test"))
-        writer.tracks(Self.tracks(tracks))
+        writer.tracks(tracks)
     }
 
     var bytes: [UInt8] { writer.bytes }

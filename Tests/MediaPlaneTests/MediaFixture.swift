@@ -42,7 +42,8 @@ struct MediaFixture {
             let fragments = FragmentStore(store: store, configuration: configuration, logger: logger)
             try await fragments.open()
             let plane = MediaPlane(
-                store: fragments, settings: settings, masterKey: try #require(MasterKey(Array(0..<32))), logger: logger)
+                store: fragments, settings: settings, masterKey: try #require(MasterKey(Array(0..<32))),
+                archiveAddress: { _, _ in "http://media.example" }, logger: logger)
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { try await fragments.run() }
                 defer { tasks.cancelAll() }
@@ -90,6 +91,33 @@ struct MediaFixture {
         return String(decoding: try await perform(), as: UTF8.self)
     }
 
+    /// What a player gets at an address of a session; throws what it is refused with.
+    func play(_ address: String, on plane: MediaPlane? = nil) async throws -> String {
+        let path = try #require(address.replacing("http://media.example", with: "").split(separator: "?").first)
+        let operation = try #require((plane ?? self.plane).operations.first { $0.route == .get(String(path)) })
+        let input = CallInput(
+            head: HTTPRequestHead(version: .http1_1, method: .GET, uri: address), body: UnsafeRawBufferPointer(start: nil, count: 0))
+        let bearer = try #require(operation.bearer)
+        let granted = try bearer(input)
+        let caller = Caller(
+            principal: Principal(account: granted.account, keyID: "session", reach: .session), region: granted.region,
+            requestID: "request", invocation: nil, origin: nil)
+        guard case .stream(let perform) = try operation.prepare(input, caller).checked().answer else { throw Unexpected() }
+        let connection = Connection()
+        connection.start { try await perform($0) }
+        try await connection.over()
+        return String(decoding: connection.bytes, as: UTF8.self)
+    }
+
+    /// The address of a session of HLS or DASH.
+    func session(_ id: OperationID, _ members: String) async throws -> String {
+        guard case .bytes(let perform) = try await call(id, headers: [], #"{"StreamName":"gate""# + members + "}").answer else {
+            throw Unexpected()
+        }
+        let text = String(decoding: try await perform(), as: UTF8.self).replacing("\\/", with: "/")
+        return try #require(text.split(separator: "\"").first { $0.hasPrefix("http") }.map(String.init))
+    }
+
     /// Sends a film as a whole; returns the acknowledgements and the numbers of what is stored.
     @discardableResult func put(_ film: Film) async throws -> (lines: [String], stored: [String]) {
         let connection = try await produce()
@@ -108,6 +136,7 @@ final class Connection: ResponseWriter {
     private struct State {
         var pieces: [[UInt8]] = []
         var hasStarted = false
+        var length: Int?
         var isLeft = false
         var holds = false
         var held: [CheckedContinuation<Void, Never>] = []
@@ -178,8 +207,11 @@ final class Connection: ResponseWriter {
 
     // What the server does.
 
-    func start(contentType: String, headers: [(name: String, value: String)]) async throws(ClientLeft) {
-        state.withLock { $0.hasStarted = true }
+    func start(contentType: String, length: Int?, headers: [(name: String, value: String)]) async throws(ClientLeft) {
+        state.withLock { state in
+            state.hasStarted = true
+            state.length = length
+        }
     }
 
     func write(_ bytes: ByteBuffer) async throws(ClientLeft) {

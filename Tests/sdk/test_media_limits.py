@@ -48,8 +48,9 @@ def _burst(server, sender, path, body):
 
 def test_streams_that_there_are_not(server, new_stream):
     name = new_stream(DataRetentionInHours=1)["StreamName"]
-    clients = [media_client(server, name, api) for api in ("GET_MEDIA", "LIST_FRAGMENTS", "GET_MEDIA_FOR_FRAGMENT_LIST")]
-    calls = [("GetMedia", {"StartSelector": {"StartSelectorType": "NOW"}}), ("ListFragments", {}), ("GetMediaForFragmentList", {"Fragments": ["1"]})]
+    clients = [media_client(server, name, api) for api in ("GET_MEDIA", "LIST_FRAGMENTS", "GET_MEDIA_FOR_FRAGMENT_LIST", "GET_CLIP")]
+    calls = [("GetMedia", {"StartSelector": {"StartSelectorType": "NOW"}}), ("ListFragments", {}), ("GetMediaForFragmentList", {"Fragments": ["1"]}),
+             ("GetClip", {"ClipFragmentSelector": {"FragmentSelectorType": "SERVER_TIMESTAMP", "TimestampRange": {"StartTimestamp": 1, "EndTimestamp": 2}}})]
     for client, (operation, members) in zip(clients, calls):
         assert refused(client, operation, "ResourceNotFoundException", 404, StreamName="nobody", **members) == STREAM_NOT_FOUND
 

@@ -20,7 +20,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "openapi"
 DOCUMENTS = {
     "kinesisvideo": ([], FOLDER / "kinesisvideo.json", model.OPERATIONS),
     "media": (["--api", "media"], FOLDER / "kinesis-video-media.json", ["GetMedia", "PutMedia"]),
-    "archived-media": (["--api", "archived-media"], FOLDER / "kinesis-video-archived-media.json", ["GetMediaForFragmentList", "ListFragments"]),
+    "archived-media": (["--api", "archived-media"], FOLDER / "kinesis-video-archived-media.json", ["GetClip", "GetDASHStreamingSessionURL", "GetHLSStreamingSessionURL", "GetMediaForFragmentList", "ListFragments"]),
     "edge-agent": (["--api", "edge-agent"], FOLDER / "edge-agent.json", agent.OPERATIONS),
     "signaling": (["--api", "signaling"], FOLDER / "kinesis-video-signaling.json", model.SIGNALING),
 }

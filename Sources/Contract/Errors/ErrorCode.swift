@@ -13,9 +13,12 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     case invalidDevice = "InvalidDeviceException"
     /// Declared by the operations on media, never sent: any endpoint of a deployment takes any stream.
     case invalidEndpoint = "InvalidEndpointException"
+    case invalidCodecPrivateData = "InvalidCodecPrivateDataException"
+    case invalidMediaFrame = "InvalidMediaFrameException"
     /// Declared by GetIceServerConfig, never sent.
     case invalidClient = "InvalidClientException"
     case invalidResourceFormat = "InvalidResourceFormatException"
+    case missingCodecPrivateData = "MissingCodecPrivateDataException"
     case noDataRetention = "NoDataRetentionException"
     /// Declared by the reference, never sent: a denial is `accessDenied`, as on the wire of the real service.
     case notAuthorized = "NotAuthorizedException"
@@ -24,6 +27,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     /// Declared by GetIceServerConfig, never sent: a session here lasts as long as its WebSocket.
     case sessionExpired = "SessionExpiredException"
     case streamEdgeConfigurationNotFound = "StreamEdgeConfigurationNotFoundException"
+    case unsupportedStreamMediaType = "UnsupportedStreamMediaTypeException"
     case tagsPerResourceExceededLimit = "TagsPerResourceExceededLimitException"
     case versionMismatch = "VersionMismatchException"
     // Common: before an operation is reached, or whatever the operation.
@@ -49,7 +53,8 @@ public enum ErrorCode: String, Sendable, CaseIterable {
         switch self {
         case .accountChannelLimitExceeded, .accountStreamLimitExceeded, .clientLimitExceeded, .connectionLimitExceeded,
             .deviceStreamLimitExceeded, .invalidArgument, .invalidDevice, .invalidEndpoint, .invalidResourceFormat, .noDataRetention,
-            .resourceInUse, .tagsPerResourceExceededLimit, .versionMismatch,
+            .resourceInUse, .tagsPerResourceExceededLimit, .versionMismatch, .missingCodecPrivateData, .invalidCodecPrivateData,
+            .invalidMediaFrame, .unsupportedStreamMediaType,
             .validation, .serialization, .throttling, .malformedHTTPRequest, .invalidClient, .sessionExpired:
             400
         case .notAuthorized: 401
@@ -74,7 +79,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
             .notAuthorized, .resourceInUse, .resourceNotFound,
             .streamEdgeConfigurationNotFound, .tagsPerResourceExceededLimit, .versionMismatch, .validation, .serialization, .throttling,
             .unknownOperation, .methodNotAllowed, .malformedHTTPRequest, .requestEntityTooLarge, .requestTimeout, .serviceUnavailable,
-            .internalFailure:
+            .internalFailure, .missingCodecPrivateData, .invalidCodecPrivateData, .invalidMediaFrame, .unsupportedStreamMediaType:
             api?.messageMember ?? "Message"
         }
     }

@@ -19,7 +19,13 @@ extension ErrorCode {
             "The input is well formed, but breaks a rule that the schema cannot state: see the operation's description."
         case .invalidResourceFormat:
             "StreamARN is not the ARN of a stream, or of another region than the one that the request is signed for."
-        case .noDataRetention: "The call enables something that needs stored media, on a stream with a retention of 0 hours."
+        case .invalidCodecPrivateData:
+            "The codec private data of a track is not what its codec demands, or changes where it may not."
+        case .invalidMediaFrame: "A frame cannot be read by the rules of its codec."
+        case .missingCodecPrivateData: "A track that cannot be played without codec private data has none."
+        case .unsupportedStreamMediaType:
+            "A track is of a codec that cannot be played in the form that was asked for, there is none to play, or tracks change."
+        case .noDataRetention: "The call enables or reads something that needs stored media, on a stream with a retention of 0 hours."
         case .resourceInUse:
             "The name belongs to another resource, the resource has a status in which this cannot be done (the message says which), it is "
                 + "mapped to another one already, or others change it at the same moment."
@@ -67,6 +73,14 @@ extension ErrorCode {
         case .invalidArgument: "StreamName or StreamARN is required: name the stream by one of them."
         case .invalidResourceFormat:
             "StreamARN arn:aws:kinesisvideo:us-east-1:123456789012:channel/door-2/1705489836421 is not the ARN of a stream."
+        case .invalidCodecPrivateData:
+            "The codec private data in at least one of the tracks of the video stream is not valid for this operation."
+        case .invalidMediaFrame: "One or more frames in the requested clip could not be parsed based on the specified codec."
+        case .missingCodecPrivateData: "Missing codec private data in fragment for track 1."
+        case .unsupportedStreamMediaType:
+            "The type of the media (for example, h.264 or h.265 video or AAC or G.711 audio) could not be determined from the codec IDs of "
+                + "the tracks in the first fragment for a playback session. The codec ID for track 1 should be V_MPEG/ISO/AVC and, "
+                + "optionally, the codec ID for track 2 should be A_AAC."
         case .noDataRetention: "The stream gate-7 has a retention of 0 hours, and image generation needs media that is kept."
         case .resourceInUse: "The stream gate-7 is UPDATING: try again once it is ACTIVE."
         case .resourceNotFound: "The requested stream is not found or not active."

@@ -43,6 +43,9 @@ public enum OperationID: String, Sendable, CaseIterable {
     case getMedia = "GetMedia"
     case listFragments = "ListFragments"
     case getMediaForFragmentList = "GetMediaForFragmentList"
+    case getClip = "GetClip"
+    case getHLSStreamingSessionURL = "GetHLSStreamingSessionURL"
+    case getDASHStreamingSessionURL = "GetDASHStreamingSessionURL"
     // Signaling.
     case getIceServerConfig = "GetIceServerConfig"
     case sendAlexaOfferToMaster = "SendAlexaOfferToMaster"
@@ -90,6 +93,9 @@ public enum OperationID: String, Sendable, CaseIterable {
         case .getMedia: GetMedia.self
         case .listFragments: ListFragments.self
         case .getMediaForFragmentList: GetMediaForFragmentList.self
+        case .getClip: GetClip.self
+        case .getHLSStreamingSessionURL: GetHLSStreamingSessionURL.self
+        case .getDASHStreamingSessionURL: GetDASHStreamingSessionURL.self
         case .getIceServerConfig: GetIceServerConfig.self
         case .sendAlexaOfferToMaster: SendAlexaOfferToMaster.self
         }

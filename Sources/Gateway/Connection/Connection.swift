@@ -73,8 +73,8 @@ struct Connection: Sendable {
 struct StreamWriter: ResponseWriter {
     fileprivate let connection: Connection
 
-    func start(contentType: String, headers: [(name: String, value: String)]) async throws(ClientLeft) {
-        try await submit { $0.startStream(contentType: contentType, headers: headers, $1) }
+    func start(contentType: String, length: Int?, headers: [(name: String, value: String)]) async throws(ClientLeft) {
+        try await submit { $0.startStream(contentType: contentType, length: length, headers: headers, $1) }
     }
 
     func write(_ bytes: ByteBuffer) async throws(ClientLeft) {

@@ -51,6 +51,8 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
     // The answer on its way out.
     private(set) var hasStarted = false
     private var isChunked = false
+    /// How many bytes of a streamed answer are still to come, where its length was told.
+    private var due: Int?
     /// What of the gateway's budget for large answers this one has taken.
     private var replyBytes = 0
     /// The rest of a large answer, and what is noted when it is out.
@@ -380,32 +382,38 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
         if isToldDraining { handler() }
     }
 
-    func startStream(contentType: String, headers: [(name: String, value: String)], _ continuation: CheckedContinuation<Bool, Never>) {
-        startStream(contentType: contentType, headers: headers)
+    func startStream(
+        contentType: String, length: Int?, headers: [(name: String, value: String)], _ continuation: CheckedContinuation<Bool, Never>
+    ) {
+        startStream(contentType: contentType, length: length, headers: headers)
         resumeWhenWritable(continuation)
     }
 
     func write(_ bytes: ByteBuffer, _ continuation: CheckedContinuation<Bool, Never>) {
-        if !hasStarted { startStream(contentType: "application/octet-stream", headers: []) }
+        if !hasStarted { startStream(contentType: "application/octet-stream") }
         if bytes.readableBytes > 0, let head, head.method != .HEAD { writeChunk(bytes) }
         resumeWhenWritable(continuation)
     }
 
-    private func startStream(contentType: String, headers: [(name: String, value: String)]) {
+    private func startStream(contentType: String, length: Int? = nil, headers: [(name: String, value: String)] = []) {
         guard !hasStarted, let context, let head else { return }
         hasStarted = true
-        isChunked = head.version.minor >= 1
+        due = length
+        let isModern = head.version.minor >= 1
+        isChunked = isModern && length == nil
         firstByte = gateway.clock.monotonicSeconds()
         var buffer = context.channel.allocator.buffer(capacity: 512)
         ResponseHead.write(
-            200, contentType: contentType, gateway.commonHeaders(requestID, head) + headers, isChunked ? .chunked : .untilClose,
-            closes: !isChunked || !machine.mayKeepAlive, keepAliveIsTold: false, date: gateway.clock.httpDate(), into: &buffer)
+            200, contentType: contentType, gateway.commonHeaders(requestID, head) + headers,
+            length.map { .bytes($0) } ?? (isChunked ? .chunked : .untilClose), closes: !isModern || !machine.mayKeepAlive,
+            keepAliveIsTold: false, date: gateway.clock.httpDate(), into: &buffer)
         writeAndFlush(buffer)
         perform(machine.answerBegan())
     }
 
     private func writeChunk(_ bytes: ByteBuffer) {
         bytesOut += bytes.readableBytes
+        due = due.map { $0 - bytes.readableBytes }
         guard isChunked, let context else { return writeAndFlush(bytes) }
         let isSmall = bytes.readableBytes <= Self.smallChunk
         var line = context.channel.allocator.buffer(capacity: isSmall ? bytes.readableBytes + 16 : 16)
@@ -433,12 +441,12 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func endStream(isWhole: Bool, _ exchange: Exchange) {
-        guard context?.channel.isActive == true, isWhole else {
+        guard context?.channel.isActive == true, isWhole, due ?? 0 == 0 || head?.method == .HEAD else {
             note(exchange, status: 200, isWhole: false)
             perform(machine.answerBroken())
             return
         }
-        if !hasStarted { startStream(contentType: "application/octet-stream", headers: []) }
+        if !hasStarted { startStream(contentType: "application/octet-stream") }
         if isChunked { writeAndFlush(ByteBuffer(staticString: "0\r\n\r\n")) }
         finish(exchange, status: 200)
     }
@@ -513,6 +521,7 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
         call = nil
         drained = nil
         hasStarted = false
+        due = nil
         bodyStream = nil
         firstByte = nil
         bytesIn = 0

@@ -1,5 +1,5 @@
 /// Why media cannot be written in the form that was asked for. Each case is the error of the archived media API that has its name.
-public enum MediaError: Error, Equatable, Sendable {
+public enum UnplayableMedia: Error, Equatable, Sendable {
     /// A track that cannot be played without codec private data has none.
     case missingCodecPrivateData(track: UInt64)
     /// Codec private data that is not what its codec demands, or says what the form cannot hold.

@@ -1,0 +1,35 @@
+public import Contract
+import Crypto
+import FoundationEssentials
+
+/// Makes tokens that tell their holder nothing and that nobody else can make: AES-GCM with a fresh nonce under a key of their own, as letters,
+/// digits, `-` and `_`. They need no state in the server; whatever they hold, an end among it, is for whoever opens them to look at.
+public struct SealedTokens: Sendable {
+    private let key: SymmetricKey
+
+    /// Instances that share clients share the key. Tokens for different purposes do not open each other.
+    public init(_ masterKey: MasterKey, for purpose: String) {
+        key = masterKey.derived(for: purpose)
+    }
+
+    public func token(of content: String) throws(OperationError) -> String {
+        do {
+            let box = try AES.GCM.seal(Data(content.utf8), using: key)
+            return (box.nonce.withUnsafeBytes { Data($0) } + box.ciphertext + box.tag).base64EncodedString()
+                .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+        } catch {
+            throw OperationError(
+                .internalFailure, "The request cannot be processed because of an internal failure.", privateContext: "\(error)")
+        }
+    }
+
+    /// What a token holds; nil where it was made under another master key or for another purpose, or was tampered with.
+    public func content(of token: String) -> String? {
+        let text = token.replacing("-", with: "+").replacing("_", with: "/")
+        let padded = text + String(repeating: "=", count: (4 - text.utf8.count & 3) & 3)
+        guard token.utf8.count <= 1024, let combined = Data(base64Encoded: padded),
+            let box = try? AES.GCM.SealedBox(combined: combined), let content = try? AES.GCM.open(box, using: key)
+        else { return nil }
+        return String(decoding: content, as: UTF8.self)
+    }
+}

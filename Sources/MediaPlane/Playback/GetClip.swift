@@ -1,0 +1,90 @@
+import Contract
+import FragmentStore
+import MediaFormats
+import NIOCore
+import Planes
+import Store
+
+extension GetClip: MediaOperation {}
+
+extension MediaPlane {
+    /// Sends a clip. Its fragments are read twice: to know how large it is and what stands in front, and to send their frames. So no more than
+    /// one of them is in memory, and tables of some bytes for each frame.
+    func getClip(_ input: GetClip.Input, _ call: MediaCall, _ writer: any ResponseWriter) async throws {
+        let records = try await clipFragments(input.clipFragmentSelector, call)
+        var clip: Clip?
+        for record in records {
+            let (tracks, fragment) = try await playable.holding(record) { try await playable.read(record) }
+            var next = clip ?? Clip(of: tracks)
+            guard next.tracks == tracks else {
+                let isOtherData = tracks.isOfSameKind(as: next.tracks)
+                let number = (tracks.video == next.tracks.video ? tracks.audio : tracks.video)?.number ?? 0
+                throw OperationError(isOtherData ? UnplayableMedia.invalidCodecPrivateData(track: number) : .unsupportedStreamMediaType)
+            }
+            let (start, isTooFar) = (record.producerTime - records[0].producerTime).multipliedReportingOverflow(by: 1_000_000)
+            let isTaken: Bool
+            do throws(UnplayableMedia) {
+                isTaken = try next.append(fragment, start: isTooFar ? .max : start)
+            } catch {
+                throw OperationError(error)
+            }
+            guard isTaken else { break }
+            clip = next
+        }
+        guard let clip else { throw OperationError(UnplayableMedia.unsupportedStreamMediaType) }
+        let beginning = clip.beginning()
+        try await writer.start(contentType: "video/mp4", length: beginning.count + clip.payloadSize)
+        try await writer.write(ByteBuffer(bytes: beginning))
+        for record in records.prefix(clip.fragments) {
+            try await playable.holding(record) {
+                let payload = clip.payload(of: try await playable.read(record).fragment)
+                metrics.sent(payload.count, by: .getClip)
+                try await writer.write(ByteBuffer(bytes: payload))
+                metrics.sentFragment(by: .getClip)
+            }
+        }
+    }
+
+    /// The fragments that a clip begins with, at least one, in the order in which they arrived.
+    private func clipFragments(_ selector: ClipFragmentSelector, _ call: MediaCall) async throws(OperationError) -> [FragmentRecord] {
+        let stream = try await stream(call.key)
+        let range: PlaybackRange
+        do throws(PlaybackRange.Fault) {
+            range = try PlaybackRange(
+                .onDemand, source: selector.fragmentSelectorType == .producerTimestamp ? .producer : .server,
+                range: (selector.timestampRange.startTimestamp.milliseconds, selector.timestampRange.endTimestamp.milliseconds),
+                now: stream.now)
+        } catch {
+            throw OperationError(.invalidArgument, error.message)
+        }
+        guard stream.retentionHours > 0 else {
+            throw OperationError(
+                .noDataRetention, "The stream \(call.key.name) has a retention of 0 hours, and a clip needs media that is kept.")
+        }
+        let times = (range.start ?? 0)...(range.end ?? 0)
+        let selection: FragmentSelection = range.source == .server ? .serverTime(times) : .producerTime(times)
+        let page: FragmentPage
+        do throws(ReadFailure) {
+            // Some of them may be doubles.
+            page = try await store.fragments(of: stream, selection, limit: 2 * Clip.mostFragments)
+        } catch {
+            throw OperationError(error)
+        }
+        var window = PlaylistWindow(capacity: Clip.mostFragments, keeping: .oldest, mode: .never)
+        var byNumber: [String: FragmentRecord] = [:]
+        for record in page.fragments.sorted(by: { $0.number < $1.number }) {
+            let number = record.number.description
+            byNumber[number] = record
+            window.append(
+                ListedFragment(
+                    number: number, sequence: record.number.sequence,
+                    start: range.source == .server ? record.serverTime : record.producerTime, duration: record.length,
+                    trackSet: record.trackSet.text))
+        }
+        let records = window.entries.compactMap { byNumber[$0.fragment.number] }
+        guard !records.isEmpty else {
+            throw OperationError(.resourceNotFound, "No fragments found in the stream for the clip request.")
+        }
+        return records
+    }
+}

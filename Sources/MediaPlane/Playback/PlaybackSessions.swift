@@ -1,0 +1,254 @@
+import Contract
+import FragmentStore
+import Identity
+import Locking
+import MediaFormats
+import Store
+
+/// The sessions of players: made, opened, and what they list.
+///
+/// A session has no state but its token. What is kept of it here saves work, and is made anew by any instance that is asked.
+///
+/// Threads: any task may use it at any time.
+final class PlaybackSessions: Sendable {
+    /// What a session lists, and how far its fragments were looked at.
+    struct Listing: Sendable {
+        var window: PlaylistWindow
+        var position: FragmentPosition?
+        /// Milliseconds that the listed fragments, and those before them, play.
+        var elapsed: Int64 = 0
+        /// Bits a second of the fragment that has the most.
+        var bandwidth = 0
+        /// Of the tracks that are played.
+        var tracks: PlayedTracks?
+        /// Whether there is nothing that waits for its time.
+        var isAtEnd = false
+    }
+
+    private let store: FragmentStore
+    private let playable: PlayableFragments
+    private let tokens: SealedTokens
+    private let archiveAddress: @Sendable (ResourceKey, Caller) async throws(OperationError) -> String
+    private let clock: @Sendable () -> Int64
+    private let listings = Lock<[PlaybackSession: Listing]>([:])
+    /// Listings that are kept, and entries of all of them.
+    private static let mostListings = 1024
+    private static let mostEntries = 100_000
+
+    init(
+        _ store: FragmentStore, _ playable: PlayableFragments, _ tokens: SealedTokens,
+        _ archiveAddress: @escaping @Sendable (ResourceKey, Caller) async throws(OperationError) -> String,
+        _ clock: @escaping @Sendable () -> Int64
+    ) {
+        self.store = store
+        self.playable = playable
+        self.tokens = tokens
+        self.archiveAddress = archiveAddress
+        self.clock = clock
+    }
+
+    // MARK: Making one
+
+    /// Completes a session by what it begins with, and returns its address. `session.stream` has the creation time.
+    func address(of session: PlaybackSession, _ stream: StoredStream, path: String, for caller: Caller) async throws(OperationError)
+        -> String
+    {
+        guard stream.retentionHours > 0 else {
+            throw OperationError(
+                .noDataRetention, "The stream \(stream.key.name) has a retention of 0 hours, and playback needs media that is kept.")
+        }
+        var session = session
+        guard let (first, next) = try await beginning(of: session, stream) else {
+            throw OperationError(.resourceNotFound, "No fragments found in the stream for the streaming request.")
+        }
+        session.first = first.number.sequence
+        session.base = session.start(of: first)
+        try await measure(&session, first, next: next)
+        // Whatever cannot be played is told now, as far as it is there.
+        _ = try await listing(of: session)
+        return try await archiveAddress(stream.key, caller) + path + "?SessionToken=" + tokens.token(of: session.text)
+    }
+
+    /// The first fragment of a session, and the one after it; nil where there is none. What is LIVE begins with as many as its playlist may
+    /// list, if one of the last 30 seconds is among them.
+    private func beginning(
+        of session: PlaybackSession, _ stream: StoredStream
+    ) async throws(OperationError) -> (FragmentRecord, FragmentRecord?)? {
+        guard session.mode == .live else {
+            let page = try await page(of: stream, session.selection, limit: 2)
+            return page.first.map { ($0, page.dropFirst().first) }
+        }
+        var span: Int64 = 30_000
+        var found: [FragmentRecord] = []
+        repeat {
+            found = try await page(of: stream, .serverTime((stream.now - span)...(.max)), limit: 4 * session.capacity + 1000)
+            if found.isEmpty, span == 30_000 { return nil }
+            if span > stream.now - stream.horizon { break }
+            span *= 4
+        } while found.count < session.capacity
+        found = Array(found.suffix(session.capacity))
+        return found.first.map { ($0, found.dropFirst().first) }
+    }
+
+    private func page(of stream: StoredStream, _ selection: FragmentSelection, limit: Int) async throws(OperationError) -> [FragmentRecord]
+    {
+        do throws(ReadFailure) {
+            return try await store.fragments(of: stream, selection, limit: limit).fragments
+        } catch {
+            throw OperationError(error)
+        }
+    }
+
+    /// Reads the first fragment: how long its last frame lasts, and where its first sound is.
+    private func measure(
+        _ session: inout PlaybackSession, _ first: FragmentRecord, next: FragmentRecord?
+    ) async throws(OperationError) {
+        let (tracks, fragment): (PlayedTracks, MediaFormats.Fragment)
+        do {
+            (tracks, fragment) = try await playable.holding(first) { try await playable.read(first) }
+        } catch {
+            throw error as? OperationError ?? .serviceFault("\(error)")
+        }
+        if session.form != .dash {
+            do throws(UnplayableMedia) { try tracks.requireHLS() } catch { throw OperationError(error) }
+        }
+        let untilNext = next.flatMap { next in
+            let (rest, overflows) = session.start(of: next).subtractingReportingOverflow(session.base)
+            return overflows || rest <= 0 || rest > 60_000 ? nil : rest * 1_000_000
+        }
+        do throws(UnplayableMedia) {
+            let timed = try TimedFragment(fragment, of: tracks, at: 0, next: untilNext)
+            session.frame = min(max(timed.length / 1_000_000 - first.length, 1), 20_000)
+        } catch {
+            throw OperationError(error)
+        }
+        session.audioOrigin = fragment.frames.first { $0.track == tracks.audio?.number }?.time ?? 0
+        session.target = HLS.target(session.duration(of: first))
+    }
+
+    // MARK: Opening one
+
+    /// The session of a token, while it lasts.
+    func session(_ token: String?) throws(OperationError) -> PlaybackSession {
+        guard let token, let text = tokens.content(of: token), let session = PlaybackSession(text) else {
+            throw OperationError(.accessDenied, "Streaming session token is invalid")
+        }
+        guard clock() < session.expires else { throw OperationError(.accessDenied, "Streaming session token is expired") }
+        return session
+    }
+
+    func stream(of session: PlaybackSession) async throws(OperationError) -> StoredStream {
+        do throws(ReadFailure) {
+            if let found = try await store.stream(session.stream) { return found }
+        } catch {
+            throw OperationError(error)
+        }
+        throw .streamNotFound
+    }
+
+    /// A fragment of a session, by its number.
+    func fragment(_ number: String?, of session: PlaybackSession) async throws(OperationError) -> FragmentRecord {
+        let stream = try await stream(of: session)
+        do throws(ReadFailure) {
+            if let number = number.flatMap({ FragmentNumber($0) }), let found = try await store.fragment(number, of: stream),
+                session.holds(found)
+            {
+                return found
+            }
+        } catch {
+            throw OperationError(error)
+        }
+        throw OperationError(.resourceNotFound, "The session has no such fragment.")
+    }
+
+    /// The fragment of a session that has a sequence, or the first that is left after it: those of one initialization are alike.
+    func fragment(from sequence: Int64, of session: PlaybackSession) async throws(OperationError) -> FragmentRecord {
+        let stream = try await stream(of: session)
+        do throws(ReadFailure) {
+            let found = try await store.fragments(of: stream, .all, after: .after(max(sequence, 1) - 1), limit: 1).fragments.first
+            if let found, session.holds(found) { return found }
+        } catch {
+            throw OperationError(error)
+        }
+        throw OperationError(.resourceNotFound, "The session has no such fragment.")
+    }
+
+    /// The fragment of a session that starts at a time, the newest of several.
+    func fragment(startingAt start: Int64, of session: PlaybackSession) async throws(OperationError) -> FragmentRecord {
+        let stream = try await stream(of: session)
+        let selection: FragmentSelection = session.source == .server ? .serverTime(start...start) : .producerTime(start...start)
+        let found = try await page(of: stream, selection, limit: 100).last { session.holds($0) }
+        guard let found else { throw OperationError(.resourceNotFound, "The session has no such fragment.") }
+        return found
+    }
+
+    // MARK: What it lists
+
+    /// What a session lists now.
+    func listing(of session: PlaybackSession) async throws(OperationError) -> Listing {
+        let stream = try await stream(of: session)
+        var listing =
+            listings.withLock { $0[session] }
+            ?? Listing(
+                window: PlaylistWindow(
+                    capacity: session.capacity, keeping: session.mode == .onDemand ? .oldest : .newest, mode: session.discontinuity),
+                position: session.mode == .live ? .after(session.first - 1) : nil)
+        listing.isAtEnd = false
+        pages: while !listing.window.isOver {
+            let page: FragmentPage
+            do throws(ReadFailure) {
+                page = try await store.fragments(of: stream, session.selection, after: listing.position, limit: 1000)
+            } catch {
+                throw OperationError(error)
+            }
+            for record in page.fragments {
+                if session.mode == .liveReplay, listing.elapsed > stream.now - session.created { break pages }
+                try await append(record, to: &listing, of: session)
+            }
+            if page.next == nil {
+                listing.isAtEnd = true
+                break
+            }
+        }
+        keep(listing, of: session)
+        return listing
+    }
+
+    private func append(_ record: FragmentRecord, to listing: inout Listing, of session: PlaybackSession) async throws(OperationError) {
+        let header = try await playable.header(of: record)
+        if let tracks = listing.tracks, tracks != header.played {
+            guard header.played.isOfSameKind(as: tracks) else { throw OperationError(UnplayableMedia.unsupportedStreamMediaType) }
+            guard session.form != .dash else {
+                throw OperationError(
+                    UnplayableMedia.invalidCodecPrivateData(track: (header.played.video ?? header.played.audio)?.number ?? 0))
+            }
+        }
+        let duration = session.duration(of: record)
+        listing.tracks = header.played
+        listing.window.append(
+            ListedFragment(
+                number: record.number.description, sequence: record.number.sequence, start: session.start(of: record), duration: duration,
+                trackSet: header.text))
+        listing.elapsed += duration
+        listing.bandwidth = max(listing.bandwidth, Int(record.size * 8000 / max(duration, 1)))
+        listing.position = session.position(after: record)
+    }
+
+    private func keep(_ listing: Listing, of session: PlaybackSession) {
+        let now = clock()
+        listings.withLock { listings in
+            let entries = listings.values.reduce(0) { $0 + $1.window.entries.count }
+            if listings.count >= Self.mostListings || entries > Self.mostEntries {
+                listings = listings.filter { $0.key.expires > now }
+                if listings.count >= Self.mostListings || entries > Self.mostEntries { listings = [:] }
+            }
+            listings[session] = listing
+        }
+    }
+}
+
+extension OperationError {
+    fileprivate static func serviceFault(_ context: String) -> OperationError {
+        OperationError(.internalFailure, "The request cannot be processed because of an internal failure.", privateContext: context)
+    }
+}

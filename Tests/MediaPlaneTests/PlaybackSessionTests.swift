@@ -1,0 +1,109 @@
+import Contract
+import Foundation
+import FragmentStore
+import Identity
+import Logging
+import MediaFormats
+import SQL
+import Store
+import TestSupport
+import Testing
+
+@testable import MediaPlane
+
+/// Sessions of players, on a store of its own and both engines.
+@Suite struct PlaybackSessionTests {
+    private static let start = Int(Date.now.timeIntervalSince1970 * 1000) - 60_000
+
+    private func film(_ count: Int, from first: Int = 0) -> Film {
+        var film = Film.playable()
+        for number in first..<(first + count) { film.pictures(Self.start + 1000 * number) }
+        return film
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a live playlist is the same on every instance, and its numbers never change`(engine: Engine) async throws {
+        try await MediaFixture.with(engine) { fixture in
+            _ = try await fixture.store.createActive("gate")
+            try await fixture.put(film(4))
+            let master = try await fixture.session(.getHLSStreamingSessionURL, #","MaxMediaPlaylistFragmentResults":3"#)
+            #expect(try await fixture.play(master).contains(#"CODECS="avc1.64000d""#))
+            let address = master.replacing("getHLSMasterPlaylist", with: "getHLSMediaPlaylist")
+            let before = try await fixture.play(address)
+            #expect(before.contains("#EXT-X-MEDIA-SEQUENCE:0\n") && before.count(of: "#EXTINF:") == 3)
+            #expect(!before.contains("#EXT-X-DISCONTINUITY-SEQUENCE"))
+
+            try await fixture.put(film(2, from: 4))
+            let after = try await fixture.play(address)
+            // The first of the session was no discontinuity, the second one was.
+            #expect(after.contains("#EXT-X-MEDIA-SEQUENCE:2\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n"))
+            // What was listed is as it was.
+            let (old, new) = (before.split(separator: "\n"), after.split(separator: "\n"))
+            let last = try #require(old.last)
+            #expect(new.contains(last))
+            let other = MediaPlane(
+                store: fixture.fragments, settings: MediaSettings(documented: false), masterKey: try #require(MasterKey(Array(0..<32))),
+                archiveAddress: { _, _ in "http://other.example" }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            #expect(try await fixture.play(address, on: other) == after)
+        }
+    }
+
+    @Test func `a token lasts as long as it says, and under its key`() async throws {
+        try await MediaFixture.with(.sqlite) { fixture in
+            _ = try await fixture.store.createActive("gate")
+            try await fixture.put(film(2))
+            let address = try await fixture.session(.getHLSStreamingSessionURL, #","Expires":300"#)
+            func refusal(of address: String, _ key: UInt8, after seconds: Int64) async throws -> String? {
+                let plane = MediaPlane(
+                    store: fixture.fragments, settings: MediaSettings(documented: false),
+                    masterKey: try #require(MasterKey([key] + Array(1..<32))), archiveAddress: { _, _ in "" },
+                    clock: { systemTime() + seconds * 1000 }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                do {
+                    _ = try await fixture.play(address, on: plane)
+                    return nil
+                } catch let error as OperationError {
+                    #expect(error.code == .accessDenied)
+                    return error.publicMessage
+                }
+            }
+            #expect(try await refusal(of: address, 0, after: 290) == nil)
+            #expect(try await refusal(of: address, 0, after: 301) == "Streaming session token is expired")
+            #expect(try await refusal(of: address, 1, after: 0) == "Streaming session token is invalid")
+        }
+    }
+
+    @Test func `a session is what its text says`() throws {
+        let session = PlaybackSession(
+            form: .dash, stream: ResourceKey(.stream, account: "123456789012", region: "eu-west-1", name: "a.b_c-d", creationTime: 17),
+            created: 1, expires: 2, mode: .liveReplay, source: .producer, range: 3...(.max), discontinuity: .onDiscontinuity,
+            showsTimes: true, showsNumbers: false, capacity: 5, first: 6, base: 7, audioOrigin: -8, frame: 9, target: 10)
+        #expect(PlaybackSession(session.text) == session)
+        #expect(
+            PlaybackSession("") == nil && PlaybackSession(session.text + " 1") == nil
+                && PlaybackSession("2" + session.text.dropFirst()) == nil)
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `what is replayed appears as its time passes`(engine: Engine) async throws {
+        try await MediaFixture.with(engine) { fixture in
+            _ = try await fixture.store.createActive("gate")
+            try await fixture.put(film(40))
+            let from = Self.start / 1000 - 1
+            let range =
+                #","MaxMediaPlaylistFragmentResults":100,"PlaybackMode":"LIVE_REPLAY","HLSFragmentSelector":"#
+                + #"{"FragmentSelectorType":"PRODUCER_TIMESTAMP","TimestampRange":{"StartTimestamp":\#(from)}}"#
+            let master = try await fixture.session(.getHLSStreamingSessionURL, range)
+            let address = master.replacing("getHLSMasterPlaylist", with: "getHLSMediaPlaylist")
+            // Each plays for 80 ms; the first is there at once.
+            #expect(try await fixture.play(address).count(of: "#EXTINF:") == 1)
+            try fixture.database.clock.advance(by: 800)
+            #expect(try await fixture.play(address).count(of: "#EXTINF:") == 11)
+            try fixture.database.clock.advance(by: 60_000)
+            #expect(try await fixture.play(address).count(of: "#EXTINF:") == 40)
+        }
+    }
+}
+
+extension String {
+    fileprivate func count(of part: String) -> Int { ranges(of: part).count }
+}
