@@ -36,7 +36,7 @@ let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl
 
 let package = Package(
     name: "weir",
-    products: [.executable(name: "weir", targets: ["Weir"])],
+    products: [.executable(name: "weir", targets: ["Weir"]), .executable(name: "weir-frames", targets: ["WeirFrames"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -53,7 +53,8 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Gateway", "Identity",
+                "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Frames", "Gateway",
+                "Identity",
                 "Locking",
                 "Matroska", "MediaClient", "MediaPlane",
                 "Migrations",
@@ -111,10 +112,16 @@ let package = Package(
         library(
             "MediaPlane",
             [
-                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "Planes", "Prometheus", "SQL", "Store", collections,
+                "Contract", "FragmentStore", "Frames", "Identity", "Locking", "Matroska", "Planes", "Prometheus", "SQL", "Store",
+                collections,
                 coreMetrics, logging, nioCore, nioHTTP1,
             ]),
         library("MediaFormats", []),
+        library("Frames", ["Locking", "Prometheus", coreMetrics, lifecycle, nioCore, nioPosix]),
+        // Pictures out of frames: the only program that links a codec, and no part of `swift build --product weir`.
+        .executableTarget(
+            name: "WeirFrames", cSettings: [.treatAllWarnings(as: .error)],
+            linkerSettings: ["avcodec", "avutil", "swscale", "jpeg", "png"].map { .linkedLibrary($0) }),
         .target(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
             resources: [.embedInCode("postgres"), .embedInCode("sqlite")], swiftSettings: strict),
@@ -144,10 +151,12 @@ let package = Package(
         tests(
             "MediaPlaneTests",
             [
-                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaPlane", "Planes", "Policies", "SQL", "Store",
+                "Contract", "FragmentStore", "Frames", "Identity", "Locking", "Matroska", "MediaPlane", "Planes", "Policies", "SQL",
+                "Store",
                 "TestSupport", logging, nioCore, nioHTTP1,
             ]),
         tests("MediaFormatsTests", ["MediaFormats"]),
+        tests("FramesTests", ["Frames", nioCore]),
         tests("MediaClientTests", ["Client", "Contract", "Locking", "Matroska", "MediaClient", nioCore, nioHTTP1, nioPosix]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),

@@ -45,7 +45,7 @@ extension Gateway {
     /// A path of the data or signaling plane gets a plain word at once: such requests may stream a body without end.
     private func refuseMedia(_ path: String) throws(OperationError) {
         switch path {
-        case "/getHLSStreamingSessionURL", "/getDASHStreamingSessionURL", "/getClip", "/getImages":
+        case "/getHLSStreamingSessionURL", "/getDASHStreamingSessionURL", "/getClip":
             throw OperationError(
                 .unknownOperation,
                 "\(path) belongs to the data plane, and this version serves of media only PutMedia, GetMedia and the list of fragments."

@@ -1,6 +1,7 @@
 import Contract
 import CoreMetrics
 public import FragmentStore
+public import Frames
 public import Identity
 public import Logging
 import NIOCore
@@ -16,19 +17,22 @@ public final class MediaPlane: Sendable {
     let settings: MediaSettings
     let pageTokens: PageTokens
     let live: LiveStreams
+    /// Makes pictures; nil where nothing does.
+    let frames: FramePool?
     let metrics: MediaMetrics
     let logger: Logger
     let clock: @Sendable () -> Int64
 
     /// A plane on a store that is open.
     public init(
-        store: FragmentStore, settings: MediaSettings, masterKey: MasterKey, registry: Registry = Registry(),
+        store: FragmentStore, settings: MediaSettings, masterKey: MasterKey, frames: FramePool? = nil, registry: Registry = Registry(),
         clock: @escaping @Sendable () -> Int64 = systemTime, logger: Logger
     ) {
         self.store = store
         self.settings = settings
         pageTokens = PageTokens(masterKey)
         live = LiveStreams(settings)
+        self.frames = frames
         metrics = MediaMetrics(registry)
         self.logger = logger
         self.clock = clock
@@ -49,6 +53,9 @@ public final class MediaPlane: Sendable {
             },
             routed(.getMediaForFragmentList, GetMediaForFragmentList.self) { input, call in
                 .stream { writer in try await self.getMediaForFragmentList(input, call, writer) }
+            },
+            routed(.getImages, GetImages.self) { input, call in
+                .stream { writer in try await self.getImages(input, call, writer) }
             },
         ]
     }

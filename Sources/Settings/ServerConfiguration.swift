@@ -14,6 +14,10 @@ package struct ServerConfiguration: Sendable {
     package let roles: Set<Role>
     package let dataDirectory: String
     package let mediaFolder: MediaFolder
+    /// The path of weir-frames; nil: beside this program.
+    package let frames: String?
+    /// Nil: as many as is sensible for the machine.
+    package let framesProcesses: Int?
     package let database: DatabaseLocation
     package let postgresConnections: Int
     package let postgresPreparedStatements: Bool
@@ -154,6 +158,8 @@ package struct ServerConfiguration: Sendable {
             dropsOldest: checking.text("disk-full", "refuse or oldest") { $0 == "refuse" || $0 == "oldest" } == "oldest",
             reserve: checking.optionalInteger("media-reserve-bytes", in: 0...(.max)),
             accountQuota: checking.optionalInteger("media-quota-bytes", in: 1...(.max)))
+        frames = checking.optionalText("frames")
+        framesProcesses = checking.optionalInteger("frames-processes", in: 1...64).map { Int($0) }
         database = checking.database(dataDirectory: dataDirectory)
         postgresConnections = Int(checking.integer("postgres-connections", in: 1...64))
         postgresPreparedStatements = checking.boolean("postgres-prepared-statements")

@@ -4,6 +4,7 @@ import Delivery
 import Files
 import FoundationEssentials
 import FragmentStore
+import Frames
 import Gateway
 import Identity
 import Locking
@@ -95,8 +96,9 @@ struct Serve: AsyncParsableCommand {
             configuration: configuration.fragmentStore(instanceID: identity.id), registry: registry, eventsWait: { courier.hint() },
             logger: logger)
         if configuration.storesMedia { try await media.open() }
+        let frames = configuration.storesMedia ? FramePool(configuration, registry, logger) : nil
         let mediaPlane = MediaPlane(
-            store: media, settings: configuration.media, masterKey: masterKey, registry: registry, logger: logger)
+            store: media, settings: configuration.media, masterKey: masterKey, frames: frames, registry: registry, logger: logger)
         let stunPort = Lock(0)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let turnSecret = try configuration.turnSecret()
@@ -135,6 +137,7 @@ struct Serve: AsyncParsableCommand {
         ]
         if case .sqlite(let database) = deployment.database { services.append(FileWatch(database: database, logger: logger)) }
         if configuration.storesMedia { services.append(media) }
+        if let frames { services.append(frames) }
         if configuration.roles.contains(.signaling) {
             services.append(SignalingUpkeep(signaling, hasOthers: deployment.database.isShared, logger: logger))
             let isListening: @Sendable (Int) -> Void = { port in
@@ -201,6 +204,16 @@ struct Drain: Service {
         logger.notice("draining", metadata: ["seconds": "\(seconds)"])
         await membership.beat()
         if seconds > 0 { try? await Task.sleep(for: .seconds(seconds)) }
+    }
+}
+
+extension FramePool {
+    /// As configured; the program need not be there.
+    fileprivate convenience init(_ configuration: ServerConfiguration, _ registry: Registry, _ logger: Logger) {
+        self.init(
+            program: configuration.frames ?? Self.besideProgram,
+            processes: configuration.framesProcesses ?? min(max(ProcessInfo.processInfo.activeProcessorCount, 1), 4), registry: registry)
+        if !isInstalled { logger.notice("there is no weir-frames: no images are made", metadata: ["path": "\(program)"]) }
     }
 }
 

@@ -43,6 +43,7 @@ public enum OperationID: String, Sendable, CaseIterable {
     case getMedia = "GetMedia"
     case listFragments = "ListFragments"
     case getMediaForFragmentList = "GetMediaForFragmentList"
+    case getImages = "GetImages"
     // Signaling.
     case getIceServerConfig = "GetIceServerConfig"
     case sendAlexaOfferToMaster = "SendAlexaOfferToMaster"
@@ -90,6 +91,7 @@ public enum OperationID: String, Sendable, CaseIterable {
         case .getMedia: GetMedia.self
         case .listFragments: ListFragments.self
         case .getMediaForFragmentList: GetMediaForFragmentList.self
+        case .getImages: GetImages.self
         case .getIceServerConfig: GetIceServerConfig.self
         case .sendAlexaOfferToMaster: SendAlexaOfferToMaster.self
         }
