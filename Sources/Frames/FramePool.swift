@@ -152,7 +152,7 @@ public final class FramePool: Service {
 
     private func made(_ request: PictureRequest) async -> [Result<ByteBuffer, PictureFailure>] {
         let results = try? await threads.runIfActive { [self] in
-            guard let process = state.withLock({ $0.idle.popLast() }) ?? start() else {
+            guard let process = idle() ?? start() else {
                 return request.wanted.map { _ in Result<ByteBuffer, PictureFailure>.failure(.notStarted) }
             }
             let results = process.pictures(of: request, limit: limit)
@@ -171,6 +171,14 @@ public final class FramePool: Service {
         }
         // The threads have ended with the pool.
         return results ?? request.wanted.map { _ in .failure(.notStarted) }
+    }
+
+    private func idle() -> FrameProcess? {
+        while let process = state.withLock({ $0.idle.popLast() }) {
+            if process.isReady { return process }
+            process.end()
+        }
+        return nil
     }
 
     private func start() -> FrameProcess? {

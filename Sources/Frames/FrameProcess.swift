@@ -26,6 +26,12 @@ final class FrameProcess: @unchecked Sendable {
         socket = ends[0]
     }
 
+    /// Whether it waits for a request: not where it has ended, or says something that nobody asked for.
+    var isReady: Bool {
+        var byte: UInt8 = 0
+        return recv(socket, &byte, 1, Int32(MSG_PEEK)) < 0 && errno == EAGAIN
+    }
+
     /// Ends it; once, and nothing is asked of it any more.
     func end() {
         close(socket)

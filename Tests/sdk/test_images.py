@@ -7,14 +7,13 @@ import os
 import random
 import subprocess
 import threading
-import time
 
 import pytest
 
 import media
 from calls import call, refused
 from deployment import Deployments, until
-from media import Producer, cluster, documents, head, media_client, put
+from media import cluster, head, media_client, put
 
 ROUNDS = int(os.environ.get("WEIR_FUZZ_ROUNDS", "40"))
 WIDTH, HEIGHT, RATE, SECONDS = 320, 240, 25, 4
@@ -123,11 +122,9 @@ def test_pictures_are_those_that_ffmpeg_decodes(server, stream, start, films, co
     for index, picture in enumerate(contents(answer)):
         frame = 11 * index
         assert size(picture) == (WIDTH, HEIGHT)
-        shown = pixels(picture)
-        assert psnr(shown, source[frame]) > 45
-        assert all(psnr(shown, source[frame]) > psnr(shown, source[other]) for other in (frame - 1, frame + 1) if other >= 0)
+        assert pixels(picture) == source[frame] and source[frame] != source[frame + 1]
     jpeg, = contents(images(server, stream, start, start, format="JPEG", FormatConfig={"JPEGQuality": "95"}))
-    assert size(jpeg) == (WIDTH, HEIGHT) and psnr(pixels(jpeg), source[0]) > 30
+    assert size(jpeg) == (WIDTH, HEIGHT) and psnr(pixels(jpeg), source[0]) > 28
 
 
 def test_sizes_and_qualities(server, stream, start, films):
@@ -224,7 +221,9 @@ def test_media_without_pictures(server, new_stream, start):
 def test_sound_beside_the_picture(server, stream, start):
     film = made("-c:v", "libx264", "-bf", "2", sound=True)
     send(server, stream, film, start)
-    assert all(size(picture) == (WIDTH, HEIGHT) for picture in contents(images(server, stream, start, start + 3, interval=1000)))
+    # ffmpeg begins with the sound, a part of a frame before the picture.
+    picture, = contents(images(server, stream, start + 1, start + 1))
+    assert pixels(picture) == frames(film)[RATE]
 
 
 def test_without_weir_frames(deployments, start):
@@ -266,7 +265,6 @@ def test_no_process_outlives_the_server(sqlite_deployments, films, start, end):
     assert size(contents(images(server, "gate", start, start))[0]) == (WIDTH, HEIGHT)
     processes = until(lambda: [process for process in children(server) if alive(process)], "a process")
     getattr(server, end)()
-    server.wait()
     until(lambda: not any(alive(process) for process in processes), "the end of weir-frames")
 
 
