@@ -4,7 +4,7 @@ import Frames
 
 /// The moments that images are asked for, and what the images are to be.
 struct ImageSampling {
-    let selector: ImageSelectorType
+    let selector: FragmentSelectorType
     /// Milliseconds since the epoch; both belong to it.
     let range: ClosedRange<Int64>
     /// Milliseconds.
@@ -79,7 +79,7 @@ struct ImageStyle: Sendable {
     fileprivate var text: String { "\(format) \(width ?? 0) \(height ?? 0)" }
 }
 
-extension ImageSelectorType {
+extension FragmentSelectorType {
     /// When a fragment begins, in milliseconds since the epoch.
     func start(of record: FragmentRecord) -> Int64 {
         switch self {

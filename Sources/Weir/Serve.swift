@@ -96,12 +96,12 @@ struct Serve: AsyncParsableCommand {
             configuration: configuration.fragmentStore(instanceID: identity.id), registry: registry, eventsWait: { courier.hint() },
             logger: logger)
         if configuration.storesMedia { try await media.open() }
+        let turnSecret = try configuration.turnSecret()
         let frames = configuration.storesMedia ? FramePool(configuration, registry, logger) : nil
         let mediaPlane = MediaPlane(
             store: media, settings: configuration.media, masterKey: masterKey, frames: frames, registry: registry, logger: logger)
         let stunPort = Lock(0)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
-        let turnSecret = try configuration.turnSecret()
         let signaling = SignalingPlane(
             store: store, instance: identity.id, limits: configuration.signalingLimits,
             servers: ICEServers(

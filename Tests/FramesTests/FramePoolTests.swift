@@ -5,23 +5,24 @@ import Testing
 @testable import Frames
 
 @Suite struct FramePoolTests {
-    /// A pool on a program of the shell.
-    private func with(_ script: String, limit: Duration = .seconds(30), _ body: (FramePool) async throws -> Void) async throws {
-        let path = FileManager.default.temporaryDirectory.appending(path: "weir-frames-\(UInt64.random(in: 0 ... .max))").path
-        try "#!/bin/sh\necho $$ >>\(path).started\n\(script)\n".write(toFile: path, atomically: true, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: path)
-        defer {
-            try? FileManager.default.removeItem(atPath: path)
-            try? FileManager.default.removeItem(atPath: path + ".started")
-        }
-        let pool = FramePool(program: path, processes: 2, limit: limit)
-        do { try await body(pool) } catch {
-            await pool.close()
-            throw error
-        }
+    /// A pool on another program, which reads the same input.
+    private func with(_ program: String, limit: Duration = .seconds(30), _ body: (FramePool) async -> Void) async {
+        let pool = FramePool(program: program, processes: 2, limit: limit)
+        await body(pool)
         await pool.close()
-        let started = try String(contentsOfFile: path + ".started", encoding: .utf8).split(separator: "\n")
-        #expect(!started.isEmpty && !started.contains { FileManager.default.fileExists(atPath: "/proc/\($0)") })
+        #expect(children(program).isEmpty)
+    }
+
+    /// The processes that this one has of a program.
+    private func children(_ program: String) -> [String] {
+        let files = FileManager.default
+        let tasks = (try? files.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
+        return tasks.flatMap { task in
+            let found = String(decoding: files.contents(atPath: "/proc/self/task/\(task)/children") ?? Data(), as: UTF8.self)
+            return found.split(separator: " ").map { id in
+                String(decoding: files.contents(atPath: "/proc/\(id)/cmdline") ?? Data(), as: UTF8.self)
+            }
+        }.filter { $0.hasPrefix(program) }
     }
 
     private func request(_ wanted: [Int64] = [0, 1, 2], bytes: [UInt8] = [1, 2, 3]) -> PictureRequest {
@@ -57,32 +58,42 @@ import Testing
         await pool.close()
     }
 
-    @Test func `a frame that ends the process fails, and the next is asked for again`() async throws {
-        try await with("exit 1") { pool in
+    @Test func `a frame that ends the process fails, and the next is asked for again`() async {
+        await with("/bin/false") { pool in
             #expect(await failures(pool.pictures { request() }) == [.ended, .ended, .ended])
             #expect(await failures(pool.pictures { request(bytes: Array(repeating: 0, count: 1 << 20)) }) == [.ended, .ended, .ended])
         }
     }
 
-    @Test func `what is answered before the end is taken`() async throws {
-        try await with(#"printf '\000\000\000\003\000AB'; exit 0"#) { pool in
-            let results = await pool.pictures { request([0, 1]) }
-            #expect(results?.first.map { try? $0.get() } == ByteBuffer(string: "AB"))
-            #expect(results?.count == 2)
+    /// What comes back is the request: its length, and for a status the number of its codec.
+    @Test func `an answer is taken before one that does not come`() async {
+        await with("/bin/cat", limit: .milliseconds(200)) { pool in
+            #expect(await failures(pool.pictures { request() }) == [.notDecoded, .late, .late])
         }
     }
 
-    @Test func `a process that takes too long is ended`() async throws {
-        try await with("exec sleep 60", limit: .milliseconds(100)) { pool in
-            let found = await failures(pool.pictures { request() })
-            #expect(found == [.late, .late, .late])
+    /// It says nothing before its input ends.
+    @Test func `a process that takes too long is ended`() async {
+        await with("/usr/bin/wc", limit: .milliseconds(100)) { pool in
+            #expect(await failures(pool.pictures { request() }) == [.late, .late, .late])
         }
     }
 
-    @Test func `answers of no sense are the end of the process`() async throws {
-        try await with(#"printf '\377\377\377\377ABC'; exec sleep 60"#) { pool in
+    @Test func `answers of no sense are the end of the process`() async {
+        await with("/usr/bin/yes") { pool in
             #expect(await failures(pool.pictures { request([0]) }) == [.ended])
         }
+    }
+
+    @Test func `a process that has ended meanwhile is given no work`() async throws {
+        let process = try #require(FrameProcess("/usr/bin/wc"))
+        #expect(process.isReady)
+        kill(process.id, SIGKILL)
+        let deadline = ContinuousClock.now + .seconds(30)
+        while process.isReady, ContinuousClock.now < deadline { await Task.yield() }
+        #expect(!process.isReady)
+        process.end()
+        #expect(kill(process.id, 0) == -1)
     }
 
     @Test func `no more requests are in memory than processes`() async {

@@ -35,6 +35,10 @@ import Testing
                 (.putMedia, ""), (.listFragments, #"{"StreamName":"gate"}"#),
                 (.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"NOW"}}"#),
                 (.getMediaForFragmentList, #"{"StreamName":"gate","Fragments":["1"]}"#),
+                (
+                    .getImages,
+                    #"{"StreamName":"gate","StartTimestamp":1,"EndTimestamp":2,"Format":"PNG","ImageSelectorType":"SERVER_TIMESTAMP"}"#
+                ),
             ]
             #expect(Set(calls.map(\.0)) == Set(fixture.plane.operations.map(\.id)))
             for (id, body) in calls {

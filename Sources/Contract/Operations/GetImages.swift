@@ -6,7 +6,7 @@ public enum GetImages: Operation {
         /// Parameters of the format; the keys are raw values of `FormatConfigKey`.
         public let formatConfig: [MapEntry<String>]?
         public let heightPixels: Int?
-        public let imageSelectorType: ImageSelectorType
+        public let imageSelectorType: FragmentSelectorType
         public let maxResults: Int?
         public let nextToken: String?
         public let samplingInterval: Int?
@@ -37,7 +37,7 @@ public enum GetImages: Operation {
             "HeightPixels", .integer(minimum: 1, maximum: 2160), \.heightPixels,
             "The height of the images. Given alone, the width follows from it; with neither, images have the size of the video."),
         required(
-            "ImageSelectorType", .enumeration(ImageSelectorType.self), \.imageSelectorType,
+            "ImageSelectorType", .enumeration(FragmentSelectorType.self), \.imageSelectorType,
             "Whether the range is by the server's or the producer's clock."),
         optional(
             "MaxResults", .long(minimum: 1, maximum: 100), \.maxResults,
