@@ -4,6 +4,7 @@
 FROM swift:6.3-bookworm AS build
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends libsqlite3-dev libpq-dev pkg-config \
+        libavcodec-dev libswscale-dev libjpeg-dev libpng-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Package.swift ./
@@ -12,15 +13,17 @@ COPY Sources Sources
 COPY Tests Tests
 COPY ops ops
 RUN swift build -c release --product weir --static-swift-stdlib \
-    && install -D -m 755 "$(swift build -c release --show-bin-path)/weir" /out/weir
+    && swift build -c release --product weir-frames --static-swift-stdlib \
+    && install -D -m 755 -t /out "$(swift build -c release --show-bin-path)/weir" "$(swift build -c release --show-bin-path)/weir-frames"
 
 FROM debian:bookworm-slim
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends ca-certificates libpq5 libsqlite3-0 \
+        libavcodec59 libswscale6 libjpeg62-turbo libpng16-16 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --no-create-home weir \
     && install -d -o weir -g weir -m 700 /var/lib/weir
-COPY --from=build /out/weir /usr/local/bin/weir
+COPY --from=build /out/weir /out/weir-frames /usr/local/bin/
 USER 10001:10001
 VOLUME /var/lib/weir
 EXPOSE 7080

@@ -36,7 +36,7 @@ let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl
 
 let package = Package(
     name: "weir",
-    products: [.executable(name: "weir", targets: ["Weir"])],
+    products: [.executable(name: "weir", targets: ["Weir"]), .executable(name: "weir-frames", targets: ["WeirFrames"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -53,8 +53,8 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Gateway", "Identity",
-                "Links", "Locking",
+                "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Frames", "Gateway",
+                "Identity", "Links", "Locking",
                 "Matroska", "MediaClient", "MediaPlane",
                 "Migrations", "ObjectStore",
                 "Policies", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "SignalingPlane", "Store", "Workers",
@@ -119,10 +119,15 @@ let package = Package(
         library(
             "MediaPlane",
             [
-                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaFormats", "Planes", "Prometheus", "SQL", "Store",
-                collections, coreMetrics, crypto, logging, nioCore, nioHTTP1,
+                "Contract", "FragmentStore", "Frames", "Identity", "Locking", "Matroska", "MediaFormats", "Planes", "Prometheus", "SQL",
+                "Store", collections, coreMetrics, crypto, logging, nioCore, nioHTTP1,
             ]),
         library("MediaFormats", []),
+        library("Frames", ["Locking", "Prometheus", coreMetrics, lifecycle, nioCore, nioPosix]),
+        // Pictures out of frames: the only program that links a codec, and no part of `swift build --product weir`.
+        .executableTarget(
+            name: "WeirFrames", cSettings: [.treatAllWarnings(as: .error)],
+            linkerSettings: ["avcodec", "avutil", "swscale", "jpeg", "png"].map { .linkedLibrary($0) }),
         .target(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
             resources: [.embedInCode("postgres"), .embedInCode("sqlite")], swiftSettings: strict),
@@ -153,10 +158,11 @@ let package = Package(
         tests(
             "MediaPlaneTests",
             [
-                "Contract", "FragmentStore", "Identity", "Locking", "Matroska", "MediaFormats", "MediaPlane", "Planes", "Policies", "SQL",
-                "Store", "TestSupport", logging, nioCore, nioHTTP1,
+                "Contract", "FragmentStore", "Frames", "Identity", "Locking", "Matroska", "MediaFormats", "MediaPlane", "Planes", "Policies",
+                "SQL", "Store", "TestSupport", logging, nioCore, nioHTTP1,
             ]),
         tests("MediaFormatsTests", ["Matroska", "MediaFormats"]),
+        tests("FramesTests", ["Frames", nioCore]),
         tests("MediaClientTests", ["Client", "Contract", "Locking", "Matroska", "MediaClient", nioCore, nioHTTP1, nioPosix]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),

@@ -42,13 +42,9 @@ extension Gateway {
         OperationError(.requestEntityTooLarge, "The request body is larger than \(configuration.bodyLimit) bytes, the most that is read.")
     }
 
-    /// A path of the data or signaling plane gets a plain word at once: such requests may stream a body without end.
+    /// A path of media that is not served gets a plain word at once: such requests may stream a body without end.
     private func refuseMedia(_ path: String) throws(OperationError) {
         switch path {
-        case "/getImages":
-            throw OperationError(
-                .unknownOperation, "\(path) belongs to the data plane, and this version makes no pictures: play the media, or take a clip."
-            )
         case "/joinStorageSession", "/joinStorageSessionAsViewer":
             throw OperationError(
                 .unknownOperation,

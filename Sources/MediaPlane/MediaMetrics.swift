@@ -50,7 +50,7 @@ final class MediaMetrics: Sendable {
         errors = counters(.errors, MediaError.allCases, \.code)
         sessions = counters(.sessions, SessionEnd.reasons) { $0 }
         let reading = [OperationID.getMedia, .getMediaForFragmentList]
-        sentBytes = counters(.sent, reading, \.rawValue)
+        sentBytes = counters(.sent, reading + [.getImages], \.rawValue)
         sentFragments = counters(.sentFragments, reading, \.rawValue)
         receivedBytes = Counter(.received, in: registry)
         overlaps = Counter(.overlaps, in: registry)

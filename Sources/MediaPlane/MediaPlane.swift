@@ -1,6 +1,7 @@
 public import Contract
 import CoreMetrics
 public import FragmentStore
+public import Frames
 public import Identity
 public import Logging
 import NIOCore
@@ -18,13 +19,15 @@ public final class MediaPlane: Sendable {
     let live: LiveStreams
     let playable: PlayableFragments
     let sessions: PlaybackSessions
+    /// Makes pictures; nil where nothing does.
+    let frames: FramePool?
     let metrics: MediaMetrics
     let logger: Logger
     let clock: @Sendable () -> Int64
 
     /// A plane on a store that is open. `archiveAddress` says where a caller is to ask for archived media of a stream.
     public init(
-        store: FragmentStore, settings: MediaSettings, masterKey: MasterKey, registry: Registry = Registry(),
+        store: FragmentStore, settings: MediaSettings, masterKey: MasterKey, frames: FramePool? = nil, registry: Registry = Registry(),
         archiveAddress: @escaping @Sendable (ResourceKey, Caller) async throws(OperationError) -> String,
         clock: @escaping @Sendable () -> Int64 = systemTime, logger: Logger
     ) {
@@ -34,6 +37,7 @@ public final class MediaPlane: Sendable {
         live = LiveStreams(settings)
         playable = PlayableFragments(store, limit: settings.playbackBytes)
         sessions = PlaybackSessions(store, playable, SealedTokens(masterKey, for: "playback sessions"), archiveAddress, clock)
+        self.frames = frames
         metrics = MediaMetrics(registry)
         self.logger = logger
         self.clock = clock
@@ -63,6 +67,9 @@ public final class MediaPlane: Sendable {
             },
             routed(.getDASHStreamingSessionURL, GetDASHStreamingSessionURL.self) { input, call in
                 .bytes { () async throws(OperationError) in GetDASHStreamingSessionURL.encode(try await self.sessionURL(input, call)) }
+            },
+            routed(.getImages, GetImages.self) { input, call in
+                .stream { writer in try await self.getImages(input, call, writer) }
             },
         ] + playbackRoutes
     }

@@ -45,6 +45,8 @@ package struct ConfigurationKey: Sendable {
             "media-reserve-bytes", "",
             "Bytes of a media disk that are left free; empty: a twentieth of it or 10 GiB, whichever is more, but at most a fifth."),
         .init("media-quota-bytes", "", "Bytes of media that an account may have stored; empty: any number."),
+        .init("frames", "", "The program weir-frames, which makes images of video; empty: the one beside this program, if it is there."),
+        .init("frames-processes", "", "How many of it may run at one time: 1 to 64; empty: as many as there are processors, 4 at most."),
         .init("database", "sqlite", "sqlite, sqlite:PATH, or a libpq URL or key/value string for Postgres 15 or newer.", isSecret: true),
         .init("postgres-connections", "4", "Connections to Postgres, each with a thread: 1 to 64."),
         .init("postgres-prepared-statements", "true", "false for poolers in transaction mode."),

@@ -17,6 +17,10 @@ package struct ServerConfiguration: Sendable {
     package let mediaFolder: MediaFolder
     /// Nil: media is in the folder.
     package let mediaStore: MediaStore?
+    /// The path of weir-frames; nil: beside this program.
+    package let frames: String?
+    /// Nil: as many as is sensible for the machine.
+    package let framesProcesses: Int?
     package let database: DatabaseLocation
     package let postgresConnections: Int
     package let postgresPreparedStatements: Bool
@@ -181,6 +185,8 @@ package struct ServerConfiguration: Sendable {
             reserve: checking.optionalInteger("media-reserve-bytes", in: 0...(.max)),
             accountQuota: checking.optionalInteger("media-quota-bytes", in: 1...(.max)))
         mediaStore = checking.mediaStore()
+        frames = checking.optionalText("frames")
+        framesProcesses = checking.optionalInteger("frames-processes", in: 1...64).map { Int($0) }
         database = checking.database(dataDirectory: dataDirectory)
         postgresConnections = Int(checking.integer("postgres-connections", in: 1...64))
         postgresPreparedStatements = checking.boolean("postgres-prepared-statements")

@@ -5,6 +5,7 @@ import Delivery
 import Files
 import FoundationEssentials
 import FragmentStore
+import Frames
 import Gateway
 import Identity
 import Links
@@ -101,13 +102,14 @@ struct Serve: AsyncParsableCommand {
             configuration: mediaConfiguration, registry: registry, eventsWait: { courier.hint() },
             logger: logger)
         if configuration.storesMedia { try await media.open() }
+        let turnSecret = try configuration.turnSecret()
+        let frames = configuration.storesMedia ? FramePool(configuration, registry, logger) : nil
         let mediaPlane = MediaPlane(
-            store: media, settings: configuration.media, masterKey: masterKey, registry: registry,
+            store: media, settings: configuration.media, masterKey: masterKey, frames: frames, registry: registry,
             archiveAddress: { key, caller throws(OperationError) in try await controlPlane.archiveAddress(of: key, for: caller) },
             logger: logger)
         let stunPort = Lock(0)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
-        let turnSecret = try configuration.turnSecret()
         let turnServers = configuration.turnServers.map(ICEServers.TURN.init)
         let turnWatch = TURNWatch(turnServers, registry: registry, logger: logger)
         let signaling = SignalingPlane(
@@ -146,6 +148,7 @@ struct Serve: AsyncParsableCommand {
         if let links { services.append(links) }
         if case .sqlite(let database) = deployment.database { services.append(FileWatch(database: database, logger: logger)) }
         if configuration.storesMedia { services.append(media) }
+        if let frames { services.append(frames) }
         if configuration.roles.contains(.signaling) {
             services.append(SignalingUpkeep(signaling, hasOthers: deployment.database.isShared, logger: logger))
             services.append(turnWatch)
@@ -214,6 +217,16 @@ struct Drain: Service {
         logger.notice("draining", metadata: ["seconds": "\(seconds)"])
         await membership.beat()
         if seconds > 0 { try? await Task.sleep(for: .seconds(seconds)) }
+    }
+}
+
+extension FramePool {
+    /// As configured; the program need not be there.
+    fileprivate convenience init(_ configuration: ServerConfiguration, _ registry: Registry, _ logger: Logger) {
+        self.init(
+            program: configuration.frames ?? Self.besideProgram,
+            processes: configuration.framesProcesses ?? min(max(ProcessInfo.processInfo.activeProcessorCount, 1), 4), registry: registry)
+        if !isInstalled { logger.notice("there is no weir-frames: no images are made", metadata: ["path": "\(program)"]) }
     }
 }
 

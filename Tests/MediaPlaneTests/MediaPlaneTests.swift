@@ -41,6 +41,10 @@ import Testing
                         + #"{"StartTimestamp":1,"EndTimestamp":2}}}"#
                 ),
                 (.getHLSStreamingSessionURL, #"{"StreamName":"gate"}"#), (.getDASHStreamingSessionURL, #"{"StreamName":"gate"}"#),
+                (
+                    .getImages,
+                    #"{"StreamName":"gate","StartTimestamp":1,"EndTimestamp":2,"Format":"PNG","ImageSelectorType":"SERVER_TIMESTAMP"}"#
+                ),
             ]
             #expect(Set(calls.map(\.0)) == Set(fixture.plane.operations.compactMap(\.id)))
             for (id, body) in calls {

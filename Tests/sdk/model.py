@@ -30,7 +30,7 @@ def signaling():
 
 OPERATIONS = sorted(service().operation_names)
 # Operations on media that the model knows and Weir serves, each with its service.
-MEDIA = {"GetClip": "kinesis-video-archived-media", "GetDASHStreamingSessionURL": "kinesis-video-archived-media", "GetHLSStreamingSessionURL": "kinesis-video-archived-media", "GetMedia": "kinesis-video-media", "GetMediaForFragmentList": "kinesis-video-archived-media", "ListFragments": "kinesis-video-archived-media"}
+MEDIA = {"GetClip": "kinesis-video-archived-media", "GetDASHStreamingSessionURL": "kinesis-video-archived-media", "GetHLSStreamingSessionURL": "kinesis-video-archived-media", "GetImages": "kinesis-video-archived-media", "GetMedia": "kinesis-video-media", "GetMediaForFragmentList": "kinesis-video-archived-media", "ListFragments": "kinesis-video-archived-media"}
 SIGNALING = sorted(signaling().operation_names)
 
 

@@ -234,7 +234,7 @@ def test_an_endpoint_that_ends_in_a_slash(sender):
         assert sender.call(path).status == 200
 
 
-@pytest.mark.parametrize("path", ["/getImages", "/joinStorageSession"])
+@pytest.mark.parametrize("path", ["/joinStorageSession", "/joinStorageSessionAsViewer"])
 def test_paths_of_media_and_signaling(sender, path):
     answer = sender.call(path, b"")
     assert (answer.status, answer.error) == (404, "UnknownOperationException")

@@ -20,7 +20,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "openapi"
 DOCUMENTS = {
     "kinesisvideo": ([], FOLDER / "kinesisvideo.json", model.OPERATIONS),
     "media": (["--api", "media"], FOLDER / "kinesis-video-media.json", ["GetMedia", "PutMedia"]),
-    "archived-media": (["--api", "archived-media"], FOLDER / "kinesis-video-archived-media.json", ["GetClip", "GetDASHStreamingSessionURL", "GetHLSStreamingSessionURL", "GetMediaForFragmentList", "ListFragments"]),
+    "archived-media": (["--api", "archived-media"], FOLDER / "kinesis-video-archived-media.json", ["GetClip", "GetDASHStreamingSessionURL", "GetHLSStreamingSessionURL", "GetImages", "GetMediaForFragmentList", "ListFragments"]),
     "edge-agent": (["--api", "edge-agent"], FOLDER / "edge-agent.json", agent.OPERATIONS),
     "signaling": (["--api", "signaling"], FOLDER / "kinesis-video-signaling.json", model.SIGNALING),
 }
@@ -35,6 +35,7 @@ DIFFERENCES = {
     "DeleteEdgeConfiguration error ResourceInUseException: not in the model":
         "a deletion is refused while the agent is at work, as an update is, and no error of the model says so",
     "ListFragments output Fragments: required, not optional": ALWAYS_SENT,
+    "GetImages output Images: required, not optional": ALWAYS_SENT,
     "CreateStream output StreamARN: required, not optional": ALWAYS_SENT,
     "CreateSignalingChannel output ChannelARN: required, not optional": ALWAYS_SENT,
     "DescribeStream output StreamInfo: required, not optional": ALWAYS_SENT,

@@ -46,6 +46,7 @@ public enum OperationID: String, Sendable, CaseIterable {
     case getClip = "GetClip"
     case getHLSStreamingSessionURL = "GetHLSStreamingSessionURL"
     case getDASHStreamingSessionURL = "GetDASHStreamingSessionURL"
+    case getImages = "GetImages"
     // Signaling.
     case getIceServerConfig = "GetIceServerConfig"
     case sendAlexaOfferToMaster = "SendAlexaOfferToMaster"
@@ -96,6 +97,7 @@ public enum OperationID: String, Sendable, CaseIterable {
         case .getClip: GetClip.self
         case .getHLSStreamingSessionURL: GetHLSStreamingSessionURL.self
         case .getDASHStreamingSessionURL: GetDASHStreamingSessionURL.self
+        case .getImages: GetImages.self
         case .getIceServerConfig: GetIceServerConfig.self
         case .sendAlexaOfferToMaster: SendAlexaOfferToMaster.self
         }
