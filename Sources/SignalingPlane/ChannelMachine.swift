@@ -205,12 +205,14 @@ struct ChannelMachine {
         return action.map { [$0] } ?? []
     }
 
-    /// A message from another instance for a connection of this one, and where its sender is. Returns nil where the connection is not its client's
-    /// newest: the message is not taken.
+    /// A message from another instance for a connection of this one, and where its sender is. Returns nil where the message is not taken: the connection
+    /// is not its client's newest, or something for the client is on another way. What is taken is delivered, so that a message that goes through the
+    /// mailbox stays in the hands of its sender's instance, which keeps the order.
     mutating func arrived(_ letter: Letter, for session: Session, from place: Place) -> [Action]? {
-        guard let client = names[session], clients[client]?.current?.session == session else { return nil }
+        guard let client = names[session], let state = clients[client], state.current?.session == session else { return nil }
+        guard state.underway == 0, state.forwarded.isEmpty, state.held.isEmpty else { return nil }
         located(letter.sender, place)
-        return route(letter, to: client, Origin(session: 0))
+        return [.deliver(session, letter)]
     }
 
     /// What became of the oldest message that was forwarded to a client.
