@@ -66,6 +66,8 @@ struct ChannelMachine {
     private var names: [Session: String] = [:]
     /// Connections that the database knows and that are about to be here, in whose mailbox something was found.
     private var early: Set<Session> = []
+    /// Of instances the attempt to send to a connection of which one message was not taken.
+    private var refused: [Session: [String: Int]] = [:]
     /// Whether media is stored: then peers do not meet here.
     var storesMedia = false
 
@@ -116,6 +118,7 @@ struct ChannelMachine {
 
     /// A connection has ended. Where it was the newest of its client, those that it had superseded are ended too: they would wait for ever.
     mutating func left(_ session: Session) -> [Action] {
+        refused[session] = nil
         guard let client = names.removeValue(forKey: session) else { return [] }
         var actions: [Action] = []
         change(client) { state in
@@ -205,12 +208,18 @@ struct ChannelMachine {
         return action.map { [$0] } ?? []
     }
 
-    /// A message from another instance for a connection of this one, and where its sender is. Returns nil where the message is not taken: the connection
-    /// is not its client's newest, or something for the client is on another way. What is taken is delivered, so that a message that goes through the
-    /// mailbox stays in the hands of its sender's instance, which keeps the order.
-    mutating func arrived(_ letter: Letter, for session: Session, from place: Place) -> [Action]? {
-        guard let client = names[session], let state = clients[client], state.current?.session == session else { return nil }
-        guard state.underway == 0, state.forwarded.isEmpty, state.held.isEmpty else { return nil }
+    /// A message from another instance for a connection of this one, where its sender is, and the attempt that it belongs to. Returns nil where it is not
+    /// taken: the connection is not its client's newest, or something for the client is on another way. What is taken is delivered, so that what goes
+    /// through the mailbox stays in the hands of its sender's instance, which keeps the order; and once one is not taken, none of its attempt is.
+    mutating func arrived(_ letter: Letter, for session: Session, from place: Place, attempt: Int) -> [Action]? {
+        guard refused[session]?[place.instance] != attempt else { return nil }
+        guard let client = names[session], let state = clients[client], state.current?.session == session, state.underway == 0,
+            state.forwarded.isEmpty, state.held.isEmpty
+        else {
+            if refused.count >= Self.maximumPlaces { refused = refused.filter { names[$0.key] != nil } }
+            refused[session, default: [:]][place.instance] = attempt
+            return nil
+        }
         located(letter.sender, place)
         return [.deliver(session, letter)]
     }

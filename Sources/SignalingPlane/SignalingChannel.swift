@@ -110,10 +110,10 @@ final class SignalingChannel: Sendable {
     }
 
     /// Another instance sends a message for a connection of this one. Returns whether it is taken.
-    func arrived(_ letter: Letter, for peer: SignalingPeer, from place: Place) -> Bool {
+    func arrived(_ letter: Letter, for peer: SignalingPeer, from place: Place, attempt: Int) -> Bool {
         var isTaken = false
         perform { state in
-            let actions = state.machine.arrived(letter, for: peer.session, from: place)
+            let actions = state.machine.arrived(letter, for: peer.session, from: place, attempt: attempt)
             isTaken = actions != nil
             return actions ?? []
         }
@@ -156,7 +156,7 @@ final class SignalingChannel: Sendable {
             plane.refused.increment()
             if let correlationID { state.peers[session]?.recipient.fail(failure, correlationID) }
         case .forward(let letter, let recipient, let place, let attempt):
-            let isOnItsWay = plane.send(letter, from: state.sender(letter), to: place) { [self] isTaken in
+            let isOnItsWay = plane.send(letter, from: state.sender(letter), to: place, attempt: attempt) { [self] isTaken in
                 perform { $0.machine.answered(recipient, attempt: attempt, isTaken: isTaken) }
             }
             guard !isOnItsWay else { return plane.forwarded.increment() }

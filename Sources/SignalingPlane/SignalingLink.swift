@@ -4,8 +4,8 @@ import Store
 
 /// What instances tell each other about connections of the one that is told.
 enum LinkedMessage: Equatable {
-    /// A message for the client, and the connection that it comes from.
-    case letter(Letter, from: String)
+    /// A message for the client, the connection that it comes from, and the attempt that it belongs to.
+    case letter(Letter, from: String, attempt: Int)
     /// Something is in the client's mailbox.
     case mail
     /// The client has a newer connection elsewhere.
@@ -13,12 +13,12 @@ enum LinkedMessage: Equatable {
 
     private enum Code: UInt8 { case offer = 1, answer, candidate, mail, superseded }
 
-    /// A byte for what it is, the connection that it is about, and of a letter its sender, the sender's connection and the payload; each text but the last with its
-    /// length in two bytes.
+    /// A byte for what it is, the connection that it is about, and of a letter the attempt in four bytes, its sender, the sender's connection and the payload; each text
+    /// but the last with its length in two bytes.
     func bytes(about session: String) -> ByteBuffer {
         var bytes = ByteBuffer()
         switch self {
-        case .letter(let letter, let origin):
+        case .letter(let letter, let origin, let attempt):
             let code: Code =
                 switch letter.kind {
                 case .offer: .offer
@@ -28,6 +28,7 @@ enum LinkedMessage: Equatable {
             bytes.reserveCapacity(letter.payload.utf8.count + 400)
             bytes.writeInteger(code.rawValue)
             bytes.write(shortText: session)
+            bytes.writeInteger(UInt32(truncatingIfNeeded: attempt))
             bytes.write(shortText: letter.sender)
             bytes.write(shortText: origin)
             bytes.writeString(letter.payload)
@@ -53,10 +54,10 @@ enum LinkedMessage: Equatable {
         case .mail: return (session, .mail)
         case .superseded: return (session, .superseded)
         }
-        guard let sender = bytes.readShortText(), let origin = bytes.readShortText(),
+        guard let attempt = bytes.readInteger(as: UInt32.self), let sender = bytes.readShortText(), let origin = bytes.readShortText(),
             let payload = bytes.readString(length: bytes.readableBytes)
         else { return nil }
-        return (session, .letter(Letter(kind: kind, sender: sender, payload: payload), from: origin))
+        return (session, .letter(Letter(kind: kind, sender: sender, payload: payload), from: origin, attempt: Int(attempt)))
     }
 }
 
@@ -76,8 +77,11 @@ extension SignalingPlane: LinkReceiver {
     func elsewhere(_ place: Place?) -> Place? { place?.instance == instance ? nil : place }
 
     /// Sends a message to a client that is connected elsewhere; returns whether it is on its way. `answered` is told whether it was taken.
-    func send(_ letter: Letter, from session: String, to place: Place, answered: @escaping @Sendable (Bool) -> Void) -> Bool {
-        links?.send(LinkedMessage.letter(letter, from: session).bytes(about: place.session), .signaling, to: place.instance) { answer in
+    func send(
+        _ letter: Letter, from session: String, to place: Place, attempt: Int, answered: @escaping @Sendable (Bool) -> Void
+    ) -> Bool {
+        links?.send(
+            LinkedMessage.letter(letter, from: session, attempt: attempt).bytes(about: place.session), .signaling, to: place.instance) { answer in
             switch answer {
             case .taken: answered(true)
             case .refused, .unreachable: answered(false)
@@ -94,8 +98,8 @@ extension SignalingPlane: LinkReceiver {
     public func take(_ message: ByteBuffer, from instance: String) -> Bool {
         guard let (session, message) = LinkedMessage.read(message), let peer = peer(session) else { return false }
         switch message {
-        case .letter(let letter, let origin):
-            return peer.channel.arrived(letter, for: peer, from: Place(instance: instance, session: origin))
+        case .letter(let letter, let origin, let attempt):
+            return peer.channel.arrived(letter, for: peer, from: Place(instance: instance, session: origin), attempt: attempt)
         case .mail: peer.channel.hasMail(peer)
         case .superseded: peer.channel.displaced(peer)
         }

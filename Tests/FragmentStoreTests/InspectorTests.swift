@@ -63,7 +63,10 @@ import Testing
             await #expect(throws: FragmentStore.OpeningFailure.self) { try await Self.inspector(fixture).rebuild { _ in } }
             await media.close()
             try fixture.database.execute(
-                "DELETE FROM fragment; DELETE FROM extent; DELETE FROM pack; DELETE FROM media_stream; DELETE FROM stream; DELETE FROM account_usage"
+                """
+                DELETE FROM fragment; DELETE FROM extent; DELETE FROM pack; DELETE FROM media_stream; DELETE FROM stream;
+                DELETE FROM account_usage; DELETE FROM event
+                """
             )
             let built = try await Self.inspector(fixture).rebuild { _ in }
             #expect((built.fragments, built.bytes, built.faults) == (8, 6_006_000, 0))

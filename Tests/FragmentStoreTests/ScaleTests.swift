@@ -41,7 +41,9 @@ import Testing
         try fixture.database.execute(
             """
             WITH RECURSIVE numbers(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i < \(count / extent - 1))
-            INSERT INTO pack SELECT \(packs) + i, '\(storeID)', 'HOT', 87600, 'SEALED', 0, 300000, 0, 0, 9000000000000000000, 0 FROM numbers
+            INSERT INTO pack
+            (id, store_id, tier, retention_hours, state, created_at, committed_bytes, first_server_ms, last_server_ms, check_at, freed)
+            SELECT \(packs) + i, '\(storeID)', 'HOT', 87600, 'SEALED', 0, 300000, 0, 0, 9000000000000000000, 0 FROM numbers
             ON CONFLICT (id) DO NOTHING;
             WITH RECURSIVE numbers(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i < \(count / extent - 1))
             INSERT INTO extent SELECT \(id), i * \(extent) + 1, (i + 1) * \(extent), \(start) + (i * \(extent) + 1) * 1000,
