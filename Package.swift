@@ -158,7 +158,8 @@ let package = Package(
         tests(
             "MediaPlaneTests",
             [
-                "Contract", "FragmentStore", "Frames", "Identity", "Locking", "Matroska", "MediaFormats", "MediaPlane", "Planes", "Policies",
+                "Contract", "FragmentStore", "Frames", "Identity", "Locking", "Matroska", "MediaFormats", "MediaPlane", "Planes",
+                "Policies",
                 "SQL", "Store", "TestSupport", logging, nioCore, nioHTTP1,
             ]),
         tests("MediaFormatsTests", ["Matroska", "MediaFormats"]),

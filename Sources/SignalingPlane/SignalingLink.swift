@@ -81,7 +81,8 @@ extension SignalingPlane: LinkReceiver {
         _ letter: Letter, from session: String, to place: Place, attempt: Int, answered: @escaping @Sendable (Bool) -> Void
     ) -> Bool {
         links?.send(
-            LinkedMessage.letter(letter, from: session, attempt: attempt).bytes(about: place.session), .signaling, to: place.instance) { answer in
+            LinkedMessage.letter(letter, from: session, attempt: attempt).bytes(about: place.session), .signaling, to: place.instance
+        ) { answer in
             switch answer {
             case .taken: answered(true)
             case .refused, .unreachable: answered(false)

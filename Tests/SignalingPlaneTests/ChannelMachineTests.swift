@@ -404,7 +404,8 @@ private struct TwoInstances {
         guard !link.isEmpty else { return }
         switch link.removeFirst() {
         case .letter(let letter, let place, let attempt):
-            let actions = machines[1].arrived(letter, for: UInt64(place.session) ?? 0, from: Place(instance: "0", session: "1"), attempt: attempt)
+            let actions = machines[1].arrived(
+                letter, for: UInt64(place.session) ?? 0, from: Place(instance: "0", session: "1"), attempt: attempt)
             answers.append((attempt, actions != nil))
             run(1, actions ?? [])
         case .mail(let place): run(1, machines[1].hasMail(UInt64(place.session) ?? 0))
