@@ -24,6 +24,7 @@ def media_service(name):
     return botocore.model.ServiceModel(model, name)
 
 
+@functools.cache
 def signaling():
     return botocore.session.get_session().get_service_model("kinesis-video-signaling")
 

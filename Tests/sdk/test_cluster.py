@@ -121,7 +121,8 @@ def test_the_command_that_starts_a_cluster(folder):
             ["aws", "kinesisvideo", "create-stream", "--stream-name", "gate-7"], env=environment, capture_output=True, text=True, timeout=60)
         assert made.returncode == 0, made.stderr
         numbers = [int(number) for number in re.findall(r"process (\d+)", printed())]
-        assert len(numbers) == 3
+        # Two instances, HAProxy and coturn.
+        assert len(numbers) == 4
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)

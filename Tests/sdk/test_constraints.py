@@ -124,8 +124,14 @@ def test_all_violations_at_once(sender_for, operation):
     shape = model.operation(operation).input_shape
     body = cases.worst(shape)
     expected = model.violations(shape, body)
-    assert len({at.split(".")[0] for at, _ in expected}) == len(shape.members)
+    free = [name for name, member in shape.members.items() if has_no_constraint(member)]
+    assert len({at.split(".")[0] for at, _ in expected}) == len(shape.members) - len(free)
     model.check_violations(sender_for(operation).call(model.path(operation), body), expected)
+
+
+def has_no_constraint(member):
+    """Whether any value of the type will do."""
+    return member.type_name in ("timestamp", "integer", "long") and not member.metadata.keys() & {"min", "max"}
 
 
 @pytest.mark.parametrize("operation", [name for name in OPERATIONS if model.operation(name).input_shape.required_members])

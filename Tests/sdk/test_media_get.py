@@ -28,10 +28,10 @@ def stream(new_stream):
 
 @pytest.fixture(scope="module")
 def film():
-    """Some seconds of ffmpeg's test picture and a tone, a key frame each second."""
+    """Some seconds of ffmpeg's test picture and a tone, a key frame and so a fragment each second."""
     done = subprocess.run(
         ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=25", "-f", "lavfi", "-i", "sine=frequency=440", "-t", "4",
-         "-c:v", "libx264", "-g", "25", "-bf", "2", "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "matroska", "-cluster_time_limit", "1000", "pipe:"],
+         "-c:v", "libx264", "-g", "25", "-bf", "2", "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "matroska", "-cluster_time_limit", "100000", "pipe:"],
         capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout

@@ -1,5 +1,7 @@
 """Media of several instances in one S3-compatible store: any of them takes it, any reads it, also while it comes, and the store may be away."""
 
+import shutil
+
 import pytest
 
 import media
@@ -25,10 +27,18 @@ def instances(request, store, tmp_path):
     flags = [flag.replace("site-1", f"site-1/{tmp_path.name}") for flag in flags] + ["--get-media-idle-seconds", "1"]
     one = made.server(*flags, environment=environment)
     two = made.beside(one, environment=environment)
-    one.client().create_stream(StreamName="gate", DataRetentionInHours=24)
-    until(lambda: one.client().describe_stream(StreamName="gate")["StreamInfo"]["Status"] == "ACTIVE", "the stream is ACTIVE")
+    # The key was made by the first.
+    shutil.copy(one.credentials_file, two.credentials_file)
+    make_stream(one)
     yield one, two
     made.close()
+
+
+def make_stream(server):
+    client = server.client()
+    client.create_stream(StreamName="gate", DataRetentionInHours=24)
+    until(lambda: client.describe_stream(StreamName="gate")["StreamInfo"]["Status"] == "ACTIVE", "the stream is ACTIVE")
+    client.close()
 
 
 def read(server, **selector):
@@ -86,8 +96,7 @@ def test_the_store_is_away_and_comes_back(store, tmp_path):
     try:
         flags = [flag.replace("site-1", f"site-1/{tmp_path.name}") for flag in store.flags]
         server = made.server(*flags, "--get-media-idle-seconds", "1", environment=store.environment)
-        server.client().create_stream(StreamName="gate", DataRetentionInHours=24)
-        until(lambda: server.client().describe_stream(StreamName="gate")["StreamInfo"]["Status"] == "ACTIVE", "the stream is ACTIVE")
+        make_stream(server)
         start = media.now_ms() - 60_000
         numbers = persisted(put(server, "gate", head(), cluster(start)))
         store.kill()
