@@ -202,5 +202,10 @@ final class FolderLock: Sendable {
         guard flock(file, LOCK_EX | LOCK_NB) == 0 else { throw DiskError(path: path, action: "locked", code: errno) }
     }
 
-    deinit { if file >= 0 { close(file) } }
+    deinit {
+        guard file >= 0 else { return }
+        // A process that is being started at this moment has the file too, until it becomes another program.
+        flock(file, LOCK_UN)
+        close(file)
+    }
 }

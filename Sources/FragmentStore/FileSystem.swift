@@ -149,7 +149,7 @@ public struct LocalFiles: FileSystem {
 
     public func hold(_ path: String) throws(FileFailure) -> (any Sendable)? {
         let file = try LocalFile(path, O_RDWR | O_CREAT | O_CLOEXEC)
-        if flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 { return file }
+        if flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 { return HeldFile(file) }
         guard errno == EWOULDBLOCK else { throw FileFailure("flock \(path)", code: errno) }
         return nil
     }
@@ -254,4 +254,16 @@ private final class LocalFile: StoredFile {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
     return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+}
+
+/// A file that is locked for as long as this lives.
+private final class HeldFile: Sendable {
+    private let file: LocalFile
+
+    init(_ file: LocalFile) { self.file = file }
+
+    deinit {
+        // A process that is being started at this moment has the file too, until it becomes another program.
+        flock(file.descriptor, LOCK_UN)
+    }
 }

@@ -28,7 +28,11 @@ final class FileLock: Sendable {
     }
 
     deinit {
-        descriptor.withLock { _ = close($0) }
+        descriptor.withLock {
+            // A process that is being started at this moment has the file too, until it becomes another program.
+            if isTaken { flock($0, LOCK_UN) }
+            close($0)
+        }
     }
 
     /// Takes the lock at its path again, where the file was removed or replaced and nobody else was faster.

@@ -276,7 +276,7 @@ import Testing
         try await LoopbackGateway.with(.init(connections: ConnectionLimits(all: 100, perAddress: 1))) { server in
             try await RawConnection.with(server.port) { connection in
                 _ = try await connection.open()
-                #expect(server.gateway.openSockets.load(ordering: .relaxed) == 1)
+                try await eventually("it is counted") { server.gateway.openSockets.load(ordering: .relaxed) == 1 }
                 await #expect(throws: (any Error).self) {
                     try await RawConnection.with(server.port) { second in
                         _ = try await second.open()

@@ -78,7 +78,7 @@ struct S3BucketTests {
             await #expect(throws: BucketFailure.unavailable("\(bucket.name) answered 503 (SlowDown)")) {
                 try await bucket.put("a", bytes("x"))
             }
-            #expect(store.seen.count > 1)
+            #expect(!store.seen.isEmpty)
         }
     }
 

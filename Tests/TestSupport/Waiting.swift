@@ -7,7 +7,7 @@ public struct NotReached: Error, CustomStringConvertible {
 }
 
 /// Returns once `isReached` answers true, which it is asked again and again; throws after the deadline, which only bounds a failure.
-public func eventually(_ what: String, within limit: Duration = .seconds(30), _ isReached: () async throws -> Bool) async throws {
+public func eventually(_ what: String, within limit: Duration = .seconds(120), _ isReached: () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + limit
     while try await !isReached() {
         guard ContinuousClock.now < deadline else { throw NotReached(description: "not reached within \(limit): \(what)") }

@@ -143,6 +143,15 @@ def test_everything_missing(sender_for, operation):
         model.check_violations(sender_for(operation).call(model.path(operation), body), expected)
 
 
+def test_a_list_of_broken_elements_is_told_in_part(sender):
+    """A mebibyte of mistakes is not worth a mebibyte of answer: the first are told, and an element behind a list's maximum is not looked at."""
+    answer = sender.call(model.path("TagResource"), {"ResourceARN": "x", "Tags": [{}] * 100_000})
+    assert answer.error == "ValidationException"
+    number = answer.message.count("failed to satisfy constraint")
+    assert answer.message.startswith(f"At least {number} validation errors detected, and no more looked for: ")
+    assert 2 <= number <= 200 and len(answer.body) < 100_000
+
+
 def test_the_words_of_a_violation(sender):
     answer = sender.call("/createStream", {"StreamName": "x y"})
     assert answer.json == {

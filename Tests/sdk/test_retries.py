@@ -225,9 +225,9 @@ def test_a_lost_answer_to_a_deleted_stream(server, client, new_stream):
         assert sender.call("/deleteStream", {"StreamARN": info["StreamARN"]}, invocation()).status == 404
 
 
-@pytest.mark.parametrize("difference", ["invocation", "body", "operation", "key"])
+@pytest.mark.parametrize("difference", ["invocation", "body", "operation", "key", "region"])
 def test_what_makes_another_call(deployments, difference):
-    """The four of key, operation, invocation id and body make a call; where one differs it is another."""
+    """The five of key, region, operation, invocation id and body make a call; where one differs it is another."""
     server = deployments.server()
     other_key = None
     if difference == "key":
@@ -246,6 +246,11 @@ def test_what_makes_another_call(deployments, difference):
                 answer = sender.call("/createStream", {"StreamName": "one", "DeviceName": "d"}, header)
             case "key":
                 answer = other.call("/createStream", {"StreamName": "one"}, header)
+            case "region":
+                with server.sender(region="eu-west-1") as elsewhere:
+                    answer = elsewhere.call("/createStream", {"StreamName": "one"}, header)
+                assert answer.status == 200 and ":eu-west-1:" in answer.json["StreamARN"]
+                return
             case "operation":
                 answer = sender.call("/tagStream", {"StreamName": "one"}, header)
                 assert answer.error == "ValidationException"
