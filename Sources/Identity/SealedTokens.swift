@@ -18,8 +18,7 @@ public struct SealedTokens: Sendable {
             return (box.nonce.withUnsafeBytes { Data($0) } + box.ciphertext + box.tag).base64EncodedString()
                 .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
         } catch {
-            throw OperationError(
-                .internalFailure, "The request cannot be processed because of an internal failure.", privateContext: "\(error)")
+            throw .internalFailure("\(error)")
         }
     }
 

@@ -7,10 +7,8 @@ extension OperationError {
     public init(_ error: DatabaseError) {
         switch error.kind {
         case .unavailable, .overloaded, .conflict, .outcomeUnknown:
-            self.init(.serviceUnavailable, "The service is temporarily unavailable. Try again.", privateContext: error.description)
-        case .constraint, .mistake:
-            self.init(
-                .internalFailure, "The request cannot be processed because of an internal failure.", privateContext: error.description)
+            self = .unavailable(error.description)
+        case .constraint, .mistake: self = .internalFailure(error.description)
         }
     }
 

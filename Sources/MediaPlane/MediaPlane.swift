@@ -135,10 +135,8 @@ extension OperationError {
         switch failure {
         case .streamGone: self = .streamNotFound
         case .fragmentGone: self.init(.resourceNotFound, "The fragment is not kept any more.")
-        case .damaged(let context):
-            self.init(.internalFailure, "The request cannot be processed because of an internal failure.", privateContext: context)
-        case .disk(let context):
-            self.init(.serviceUnavailable, "The service is temporarily unavailable. Try again.", privateContext: context)
+        case .damaged(let context): self = .internalFailure(context)
+        case .disk(let context): self = .unavailable(context)
         case .database(let error): self.init(error)
         }
     }

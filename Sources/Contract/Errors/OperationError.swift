@@ -15,6 +15,16 @@ public struct OperationError: Error, Sendable {
         self.privateContext = privateContext
     }
 
+    /// What the service itself is to blame for, and no repetition helps; `context` says what, in the log alone.
+    public static func internalFailure(_ context: String) -> OperationError {
+        OperationError(.internalFailure, "The request cannot be processed because of an internal failure.", privateContext: context)
+    }
+
+    /// What may work when it is tried again; `context` says what failed, in the log alone.
+    public static func unavailable(_ context: String) -> OperationError {
+        OperationError(.serviceUnavailable, "The service is temporarily unavailable. Try again.", privateContext: context)
+    }
+
     /// The body of the answer, as clients of the API expect it; `api` is nil for a request that reached none.
     public func body(in api: API?) -> [UInt8] {
         var writer = JSONWriter()

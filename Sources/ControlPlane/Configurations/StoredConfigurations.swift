@@ -16,9 +16,7 @@ extension JSONDocument {
     /// A document of the database, which only this program writes.
     static func stored(_ text: String) throws(OperationError) -> Self {
         guard let value = value(from: text) else {
-            throw OperationError(
-                .internalFailure, "The request cannot be processed because of an internal failure.",
-                privateContext: "a stored \(Self.self) cannot be read")
+            throw .internalFailure("a stored \(Self.self) cannot be read")
         }
         return value
     }

@@ -107,7 +107,7 @@ final class PlaybackSessions: Sendable {
         do {
             (tracks, fragment) = try await playable.holding(first) { try await playable.read(first) }
         } catch {
-            throw error as? OperationError ?? .serviceFault("\(error)")
+            throw error as? OperationError ?? .internalFailure("\(error)")
         }
         if session.form != .dash {
             do throws(UnplayableMedia) { try tracks.requireHLS() } catch { throw OperationError(error) }
@@ -244,11 +244,5 @@ final class PlaybackSessions: Sendable {
             }
             listings[session] = listing
         }
-    }
-}
-
-extension OperationError {
-    fileprivate static func serviceFault(_ context: String) -> OperationError {
-        OperationError(.internalFailure, "The request cannot be processed because of an internal failure.", privateContext: context)
     }
 }
