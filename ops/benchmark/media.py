@@ -1,15 +1,20 @@
-"""Media in and out: Weir beside nginx, which writes the same bytes by PUT and sends them as files. curl sends and reads where bytes are to go as fast
+"""Media in and out: Weir beside nginx, which writes the same bytes by PUT and sends them as files. curl sends where bytes are to go as fast
 as they can; many cameras at once are played here, one fragment a second each."""
 
+import contextlib
 import json
+import resource
 import selectors
 import shutil
 import socket
+import ssl
 import statistics
 import subprocess
+import threading
 import time
 from pathlib import Path
 
+import archive
 from programs import Program, clean_environment, free_port
 
 FRAGMENT = 250_000
@@ -66,17 +71,34 @@ class Store:
     """A Weir that asks nobody who they are, with streams that keep their media for an hour. `certificate`: over TLS, with that and its key."""
 
     def __init__(self, binary: Path, folder: Path, certificate: Path | None = None):
-        self.port = free_port()
+        self.port, self.encrypted = free_port(), certificate is not None
         self.folder = folder / "media"
         tls = ["--tls-certificate", str(certificate), "--tls-key", str(certificate.with_suffix(".key"))] if certificate else []
-        self.program = Program(
-            [str(binary), "serve", "--data-dir", str(self.folder), "--port", str(self.port), "--auth", "none", "--log-requests", "false",
-             "--media-reserve-bytes", "0", *tls], folder / "media.log")
+        self.arguments = [
+            str(binary), "serve", "--data-dir", str(self.folder), "--port", str(self.port), "--auth", "none", "--log-requests", "false",
+            "--media-reserve-bytes", "0", *tls]
         self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.port}"
-        curl("--retry", 30, "--retry-delay", 1, "--retry-all-errors", self.url + "/ready")
+        self.start()
 
-    def stream(self, name: str) -> str:
-        curl("-d", json.dumps({"StreamName": name, "DataRetentionInHours": 1}), self.url + "/createStream")
+    def start(self) -> float:
+        """Starts it; answers the seconds until it is ready."""
+        began = time.monotonic()
+        self.program = Program(self.arguments, self.folder.parent / "media.log")
+        if self.encrypted:
+            curl("--retry", 30, "--retry-delay", 1, "--retry-all-errors", self.url + "/ready")
+        else:
+            self.program.wait_for(self.port, "/ready", {200}, 120)
+        return time.monotonic() - began
+
+    def stream(self, name: str, hours: int = 1) -> str:
+        curl("-d", json.dumps({"StreamName": name, "DataRetentionInHours": hours}), self.url + "/createStream")
+        return name
+
+    def known_stream(self, name: str, hours: int = 1) -> str:
+        """A stream that had a producer, which sent nothing but a header."""
+        file = self.folder.parent / "header.mkv"
+        file.write_bytes(header())
+        ended([self.put(file, self.stream(name, hours))])
         return name
 
     def put(self, path: Path, stream: str) -> subprocess.Popen:
@@ -84,9 +106,8 @@ class Store:
             "-T", path, "-X", "POST", "-H", "Transfer-Encoding: chunked", "-H", "Expect:", "-H", f"x-amzn-stream-name: {stream}",
             "-H", "x-amzn-fragment-timecode-type: RELATIVE", self.url + "/putMedia")
 
-    def get(self, stream: str) -> subprocess.Popen:
-        return curl_process("-d", json.dumps({"StreamName": stream, "StartSelector": {"StartSelectorType": "EARLIEST"}}), self.url + "/getMedia",
-                            output="/dev/null")
+    def get(self, stream: str) -> float:
+        return received(self, "POST /getMedia", json.dumps({"StreamName": stream, "StartSelector": {"StartSelectorType": "EARLIEST"}}))
 
     def end(self) -> None:
         self.program.stop()
@@ -101,7 +122,7 @@ class Files(Program):
     """nginx with as many processes as cores: takes files by PUT and sends them."""
 
     def __init__(self, folder: Path, certificate: Path | None = None):
-        self.port = free_port()
+        self.port, self.encrypted = free_port(), certificate is not None
         self.folder = folder / "files"
         tls = f"ssl_certificate {certificate}; ssl_certificate_key {certificate.with_suffix('.key')};" if certificate else ""
         self.folder.mkdir()
@@ -123,17 +144,16 @@ class Files(Program):
     def put(self, path: Path, name: str) -> subprocess.Popen:
         return curl_process("-T", path, "-H", "Transfer-Encoding: chunked", "-H", "Expect:", f"{self.url}/{name}")
 
-    def get(self, name: str) -> subprocess.Popen:
-        return curl_process(f"{self.url}/{name}", output="/dev/null")
+    def get(self, name: str) -> float:
+        return received(self, f"GET /{name}")
 
     def end(self) -> None:
         self.stop()
         shutil.rmtree(self.folder)
 
 
-def curl_process(*arguments: object, output: str | None = None) -> subprocess.Popen:
-    to = ["-o", output] if output else []
-    return subprocess.Popen(["curl", "-sS", "-f", "-k", *to, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
+def curl_process(*arguments: object) -> subprocess.Popen:
+    return subprocess.Popen(["curl", "-sS", "-f", "-k", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
 
 
 def curl(*arguments: object) -> bytes:
@@ -149,6 +169,27 @@ def ended(processes: list[subprocess.Popen]) -> list[bytes]:
             raise RuntimeError(f"curl: {err.decode()}")
         printed.append(out)
     return printed
+
+
+def received(server: Store | Files, request: str, content: str = "") -> float:
+    """How many bytes of an answer come in a second, until its last one: GetMedia ends its answers seconds later."""
+    connection = socket.create_connection(("127.0.0.1", server.port))
+    if server.encrypted:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = context.wrap_socket(connection)
+    buffer, count = bytearray(1 << 20), 0
+    began = last = time.monotonic()
+    with connection:
+        connection.settimeout(2)
+        connection.sendall(
+            f"{request} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {len(content)}\r\n\r\n{content}".encode())
+        with contextlib.suppress(TimeoutError):
+            while length := connection.recv_into(buffer):
+                assert count or buffer.startswith(b"HTTP/1.1 200"), buffer[:300]
+                last = time.monotonic()
+                count += length
+    return count / (last - began)
 
 
 # --- the lines ---
@@ -189,10 +230,9 @@ def transfers(bench, weir: Path, folder: Path, certificate: Path | None = None) 
         assert all(out.count(b'"PERSISTED"') == 16 for out in printed)
         report.compare(f"PutMedia, durable, 100 connections{over} / nginx PUT", 0.5, rates["weir"] / rates["nginx"])
         for name, get in (("nginx", lambda: files.get("one")), ("weir", lambda: store.get(stream))):
-            began = time.monotonic()
-            ended([get()])
-            # GetMedia ends three seconds after its last byte.
-            rates[name] = large_bytes / (time.monotonic() - began - (3 if name == "weir" else 0)) / 1e6
+            used = store.program.processor_time()
+            rates[name] = get() / 1e6
+        report.rate(f"GetMedia{over}, processor ms for a GB", (store.program.processor_time() - used) * 1e3 / (large_bytes / 1e9))
         report.compare(f"GetMedia from the archive{over} / nginx, a file", 0.8 if certificate else 0.6, rates["weir"] / rates["nginx"])
         report.rate(f"GetMedia{over}, MB", rates["weir"])
         report.rate(f"nginx, a file{over}, MB", rates["nginx"])
@@ -212,8 +252,8 @@ def encrypted(bench, weir: Path, folder: Path) -> None:
 
 def surveillance(bench, weir: Path, folder: Path) -> None:
     """Cameras of 2 Mbit/s, a fragment a second each, beside whoever plays them."""
-    seconds = 10 if bench.options.quick else 120
-    for count in (100, 200, 400):
+    seconds, counts = (10, (100, 200)) if bench.options.quick else (120, (200, 400))
+    for count in counts:
         store = Store(weir, folder)
         used = store.program.processor_time()
         latencies, sent = cameras(store, count, seconds)
@@ -262,8 +302,112 @@ def packs(bench, weir: Path, folder: Path) -> None:
         shutil.rmtree(own)
 
 
+def years(bench, weir: Path, folder: Path) -> None:
+    """Pages of a stream that has kept a hundred million fragments beside those of one with a hundred thousand, and starting with such an index."""
+    count, pages = (10_000_000, 10) if bench.options.quick else (100_000_000, 40)
+    store, medians = Store(weir, folder), {}
+    for name, fragments, first in (("short", 100_000, archive.FIRST_PACK), ("long", count, archive.FIRST_PACK + 10_000_000)):
+        store.known_stream(name, archive.RETENTION)
+        store.program.stop()
+        kept = archive.Archive(store.folder, name, fragments, first)
+        store.start()
+        medians[name] = [statistics.median(times) for times in kept.pages(store.port, pages)]
+    for kind, short, long in zip(("server", "producer"), medians["short"], medians["long"]):
+        bench.report.compare(f"ListFragments by {kind} time, a page of 1000 of {count:,} / of 100,000", 1.3, long / short, at_most=True)
+        bench.report.notes.append(f"ListFragments by {kind} time: {short:.1f} ms of 100,000, {long:.1f} ms of {count:,}")
+    extents = count // archive.EXTENT
+    if not bench.options.quick:
+        extents = 4_300_000
+        store.known_stream("all others", archive.RETENTION)
+        store.program.stop()
+        archive.Archive(store.folder, "all others", extents * archive.EXTENT - count, archive.FIRST_PACK + 20_000_000)
+    store.program.stop()
+    seconds = statistics.median([store.start(), (store.program.stop(), store.start())[1], (store.program.stop(), store.start())[1]])
+    bench.report.compare(f"start with {extents:,} extents", 1, seconds, at_most=True, unit=" s")
+    store.end()
+
+
+def expiry(bench, weir: Path, folder: Path) -> None:
+    """A thousand packs expire while cameras send."""
+    seconds = 10 if bench.options.quick else 30
+    for number in range(bench.rounds):
+        store = Store(weir, folder)
+        before, _ = cameras(store, 100, seconds)
+        store.program.stop()
+        store.start()
+        store.known_stream("old")
+        old = archive.Expiring(store.folder, "old", 1000, 2)
+        due = threading.Timer(2, old.are_due)
+        due.start()
+        during, sent = cameras(store, 100, seconds, name="later")
+        due.join()
+        assert len(during) == sent and old.left == 0, f"{old.left} packs are left"
+        bench.report.compare(
+            "1000 packs expire: PERSISTED p99 / without", 1.2, percentile(during, 99) / percentile(before, 99), at_most=True)
+        bench.report.notes.append(f"expiry, round {number + 1}: p99 {percentile(before, 99):.0f} ms before, {percentile(during, 99):.0f} ms during")
+        store.end()
+
+
+def recorders(bench, weir: Path, folder: Path) -> None:
+    """Processor time for what cameras of 2 Mbit/s send: Weir, which stores durably, beside nginx-rtmp and a copying ffmpeg for each."""
+    count, short, long = (10, 4, 12) if bench.options.quick else (25, 5, 65)
+    clip = folder / "clip.flv"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25", "-t", "10", "-c:v", "libx264", "-preset", "ultrafast",
+         "-b:v", "2M", "-maxrate", "2M", "-bufsize", "2M", "-nal-hrd", "cbr", "-g", "25", str(clip)], check=True)
+    play = ["ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", str(clip), "-c", "copy"]
+
+    def by_weir(seconds: int) -> tuple[float, int]:
+        store = Store(weir, folder)
+        used = store.program.processor_time()
+        _, sent = cameras(store, count, seconds)
+        used = store.program.processor_time() - used
+        store.end()
+        return used, sent * FRAGMENT
+
+    def by_nginx(seconds: int) -> tuple[float, int]:
+        port, own = free_port(), folder / "rtmp"
+        own.mkdir()
+        (own / "nginx.conf").write_text(f"""
+            load_module /usr/lib/nginx/modules/ngx_rtmp_module.so; daemon off; master_process off; pid {own}/pid; error_log {own}/error.log;
+            events {{ worker_connections 1024; }}
+            rtmp {{ server {{ listen 127.0.0.1:{port}; application live {{ live on; record all; record_path {own}; record_unique on; }} }} }}""")
+        nginx = Program(["nginx", "-e", f"{own}/error.log", "-c", f"{own}/nginx.conf"], folder / "rtmp.log")
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            time.sleep(0.05)
+        used = nginx.processor_time()
+        ended([subprocess.Popen([*play, "-t", str(seconds), "-f", "flv", f"rtmp://127.0.0.1:{port}/live/{number}"], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE) for number in range(count)])
+        used = nginx.processor_time() - used
+        size = sum(file.stat().st_size for file in own.glob("*.flv"))
+        nginx.stop()
+        shutil.rmtree(own)
+        return used, size
+
+    def by_ffmpeg(seconds: int) -> tuple[float, int]:
+        own = folder / "segments"
+        own.mkdir()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ended([subprocess.Popen([*play, "-t", str(seconds), "-f", "segment", "-segment_time", "1", f"{own}/{number}-%d.mkv"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE) for number in range(count)])
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        size = sum(file.stat().st_size for file in own.iterdir())
+        shutil.rmtree(own)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, size
+
+    costs = {}
+    for name, recorder in (("weir", by_weir), ("nginx-rtmp", by_nginx), ("ffmpeg", by_ffmpeg)):
+        # What starting costs is in both.
+        (used, size), (used_longer, size_longer) = recorder(short), recorder(long)
+        costs[name] = (used_longer - used) / ((size_longer - size) / 1e9)
+    bench.report.compare("processor time for a GB from cameras / nginx-rtmp", 1, costs["weir"] / costs["nginx-rtmp"], at_most=True)
+    bench.report.compare("processor time for a GB from cameras / ffmpeg -c copy", 0.3, costs["weir"] / costs["ffmpeg"], at_most=True)
+    bench.report.notes.append("processor s for a GB from cameras: " + ", ".join(f"{name} {cost:.2f}" for name, cost in costs.items()))
+
+
 PARTS = {
     "transfers": transfers, "tls": encrypted, "cameras": surveillance, "sessions": sessions, "following": following, "packs": packs,
+    "years": years, "expiry": expiry, "recorders": recorders,
 }
 
 
@@ -322,10 +466,10 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-def cameras(store: Store, count: int, seconds: int, size: int = FRAGMENT) -> tuple[list[float], int]:
+def cameras(store: Store, count: int, seconds: int, size: int = FRAGMENT, name: str = "camera") -> tuple[list[float], int]:
     """How long after its last byte each fragment was told as stored, in milliseconds; and how many were sent."""
     content = frames(size) + end_tag()
-    names = [store.stream(f"camera-{count}-{number}") for number in range(count)]
+    names = [store.stream(f"{name}-{count}-{number}") for number in range(count)]
     start = time.monotonic() + 1
     playing = [Camera(store, name, start + number / count) for number, name in enumerate(names)]
     latencies: list[float] = []
