@@ -57,6 +57,10 @@ package struct ConfigurationKey: Sendable {
         .init("auth", "sigv4", "sigv4, or none: no signatures, allowed on loopback only."),
         .init("tls-certificate", "", "PEM file of the certificate chain; with tls-key, TLS is served."),
         .init("tls-key", "", "PEM file of the private key."),
+        .init(
+            "plain-http-beyond-loopback", "false",
+            "Whether calls and video may come unencrypted from other machines: true where TLS ends at a balancer, or the network is trusted."
+        ),
         .init("connections", "", "Connections of clients at one time; empty: as many as open files allow, 10000 at most."),
         .init("connections-per-address", "", "Those that one address may have; empty: half of all."),
         .init(

@@ -236,6 +236,10 @@ package struct ServerConfiguration: Sendable {
         logLevel = checking.text("log-level", "a level such as info") { Logger.Level(rawValue: $0) != nil }
         logsRequests = checking.boolean("log-requests")
         checking.require(isSigned || IPAddress.isLoopback(host: host), "auth: none is allowed on a loopback address only, not on \(host)")
+        checking.require(
+            checking.boolean("plain-http-beyond-loopback") || tls != nil || IPAddress.isLoopback(host: host),
+            "host: \(host) would be served without TLS, for everybody on the way to read: give tls-certificate and tls-key, or, where TLS ends "
+                + "at a balancer or the network is trusted, plain-http-beyond-loopback true")
         if let regions = allowedRegions {
             checking.require(regions.allSatisfy(Self.isRegion), "allowed-regions: must be regions separated by commas")
         }

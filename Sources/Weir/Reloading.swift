@@ -4,8 +4,8 @@ import ServiceLifecycle
 import Settings
 import UnixSignals
 
-/// At each SIGHUP reads again what may change while the server runs: the certificate, its key, and the level of the log. Whatever is wrong with the
-/// new ones, the old ones stay.
+/// Takes what may change while the server runs: at each SIGHUP the certificate, its key, and the level of the log; certificate and key also
+/// within seconds of being replaced. Whatever is wrong with the new ones, the old ones stay.
 struct Reloading: Service {
     /// Reads the configuration anew.
     let read: @Sendable () throws -> ServerConfiguration
@@ -17,7 +17,11 @@ struct Reloading: Service {
     static func ignoreSignal() { signal(SIGHUP, SIG_IGN) }
 
     func run() async throws {
-        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { reload() }
+        await withTaskGroup { group in
+            if let certificates { group.addTask { await watch(certificates) } }
+            for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { reload() }
+            group.cancelAll()
+        }
     }
 
     private func reload() {
@@ -32,9 +36,33 @@ struct Reloading: Service {
                 logger.notice("read certificates and log level again", metadata: ["level": "\(configuration.logLevel)"])
             }
         } catch {
-            // One line, however many faults there are.
-            let why = (error as? ServerConfiguration.Invalid)?.faults.joined(separator: "; ") ?? "\(error)"
-            logger.error("nothing was read again, what is in use stays", metadata: ["why": "\(why)"])
+            logger.error("nothing was read again, what is in use stays", metadata: ["why": "\(Self.text(error))"])
         }
+    }
+
+    /// Looks at the files every two seconds: what they hold says all that inotify would, over links and mounts too. A fault is told once, and
+    /// only where it is still there at the next look: a pair is two files, which are seldom replaced in the same instant.
+    private func watch(_ certificates: ServerCertificates) async {
+        var fault: String?
+        var told: String?
+        while (try? await Task.sleep(for: .seconds(2))) != nil {
+            do {
+                if try certificates.refresh() { logger.notice("took the certificate and the key that are in place now") }
+                fault = nil
+                told = nil
+            } catch {
+                let last = fault
+                fault = Self.text(error)
+                guard fault == last, fault != told else { continue }
+                told = fault
+                logger.error(
+                    "the certificate and the key in place cannot be used, what is in use stays", metadata: ["why": "\(fault ?? "")"])
+            }
+        }
+    }
+
+    /// One line, however many faults there are.
+    private static func text(_ error: any Error) -> String {
+        (error as? ServerConfiguration.Invalid)?.faults.joined(separator: "; ") ?? "\(error)"
     }
 }

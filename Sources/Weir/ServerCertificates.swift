@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Locking
 import NIOSSL
 import Settings
@@ -7,41 +8,83 @@ import Settings
 ///
 /// Threads: any thread may ask for the context or change the pair at any time.
 final class ServerCertificates: Sendable {
-    private let current: Lock<NIOSSLContext>
+    private let current: Lock<Pair>
 
     /// - Throws: `ServerConfiguration.Invalid` where the files cannot be read, or are no pair.
     init(_ files: ServerConfiguration.TLSFiles) throws {
-        current = Lock(try Self.context(files))
+        current = Lock(try Pair(files, Contents(files)))
     }
 
     /// For a connection that is made now.
-    var context: NIOSSLContext { current.withLock { $0 } }
+    var context: NIOSSLContext { current.withLock { $0.context } }
 
     /// Takes the pair in these files for connections that are made from now on.
     ///
     /// - Throws: As `init`; the pair in use is kept then.
     func replace(by files: ServerConfiguration.TLSFiles) throws {
-        let context = try Self.context(files)
-        current.withLock { $0 = context }
+        let pair = try Pair(files, Contents(files))
+        current.withLock { $0 = pair }
     }
 
-    /// TLS 1.2 with forward secrecy and authenticated encryption, or 1.3.
-    private static func context(_ files: ServerConfiguration.TLSFiles) throws -> NIOSSLContext {
-        do {
-            let chain = try NIOSSLCertificate.fromPEMFile(files.certificate).map { NIOSSLCertificateSource.certificate($0) }
-            let key = try NIOSSLPrivateKey(bytes: files.keyBytes(), format: .pem)
-            var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
-            configuration.minimumTLSVersion = .tlsv12
-            configuration.cipherSuiteValues = [
-                .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-                .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, .TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-                .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, .TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-            ]
-            // Refuses a key that is not the certificate's.
-            return try NIOSSLContext(configuration: configuration)
-        } catch {
-            throw ServerConfiguration.Invalid(
-                faults: ["tls-certificate, tls-key: \(files.certificate) and \(files.key) cannot be used: \(error)"])
+    /// Takes what is in the files of the pair in use, where that is something else by now: written, renamed to their names, or behind a symbolic
+    /// link that leads elsewhere.
+    ///
+    /// - Returns: Whether there was something else.
+    /// - Throws: As `replace`.
+    func refresh() throws -> Bool {
+        let old = current.withLock { $0 }
+        let contents = try Contents(old.files)
+        guard contents != old.contents else { return false }
+        let pair = try Pair(old.files, contents)
+        current.withLock { $0 = pair }
+        return true
+    }
+
+    /// The bytes of both files.
+    private struct Contents: Equatable {
+        let certificate: [UInt8]
+        let key: [UInt8]
+
+        init(_ files: ServerConfiguration.TLSFiles) throws {
+            do {
+                certificate = try Array(Data(contentsOf: URL(filePath: files.certificate)))
+                key = try files.keyBytes()
+            } catch {
+                throw files.unusable(error)
+            }
         }
+    }
+
+    private struct Pair {
+        let files: ServerConfiguration.TLSFiles
+        let contents: Contents
+        let context: NIOSSLContext
+
+        /// TLS 1.2 with forward secrecy and authenticated encryption, or 1.3.
+        init(_ files: ServerConfiguration.TLSFiles, _ contents: Contents) throws {
+            self.files = files
+            self.contents = contents
+            do {
+                let chain = try NIOSSLCertificate.fromPEMBytes(contents.certificate).map { NIOSSLCertificateSource.certificate($0) }
+                let key = try NIOSSLPrivateKey(bytes: contents.key, format: .pem)
+                var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+                configuration.minimumTLSVersion = .tlsv12
+                configuration.cipherSuiteValues = [
+                    .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+                    .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, .TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+                    .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, .TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+                ]
+                // Refuses a key that is not the certificate's.
+                context = try NIOSSLContext(configuration: configuration)
+            } catch {
+                throw files.unusable(error)
+            }
+        }
+    }
+}
+
+extension ServerConfiguration.TLSFiles {
+    fileprivate func unusable(_ error: any Error) -> ServerConfiguration.Invalid {
+        ServerConfiguration.Invalid(faults: ["tls-certificate, tls-key: \(certificate) and \(key) cannot be used: \(error)"])
     }
 }

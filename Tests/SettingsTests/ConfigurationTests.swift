@@ -141,6 +141,20 @@ struct ConfigurationTests {
         #expect(try faults(["--config", files.make(#"{"prot": 1, "port": [1]}"#)]).count == 2)
     }
 
+    // MARK: What may be read on the way
+
+    @Test(arguments: [
+        (["--host", "10.0.0.11"], false), (["--host", "::"], false), (["--host", "weir.example.com"], false),
+        (["--host", "0.0.0.0", "--plain-http-beyond-loopback", "false"], false),
+        (["--host", "0.0.0.0", "--plain-http-beyond-loopback", "true"], true),
+        (["--host", "0.0.0.0", "--tls-certificate", "c", "--tls-key", "k"], true),
+        (["--host", "::1"], true), (["--host", "127.8.8.8"], true), (["--host", "localhost"], true),
+    ])
+    func `serves plain HTTP beyond loopback only where it is told to`(_ flags: [String], _ isTaken: Bool) {
+        let found = faults(flags)
+        #expect(found.isEmpty == isTaken && found.allSatisfy { $0.hasPrefix("host: ") && $0.contains("plain-http-beyond-loopback true") })
+    }
+
     // MARK: Kubernetes
 
     /// What Kubernetes gives a pod beside services called weir and weir-api with a named port (enableServiceLinks), and Docker by links.

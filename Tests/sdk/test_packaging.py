@@ -77,6 +77,11 @@ def test_what_the_image_starts_serves(tmp_path):
     assert environment.pop("WEIR_HOST") == "0.0.0.0" and not environment
     done = run_weir("config", "get", "port")
     assert done.stdout.split() == of(image, "EXPOSE")
+    # It asks for a certificate, or for what the first line says to give.
+    environment = {"WEIR_HOST": "0.0.0.0"}
+    assert run_weir("config", "list", environment=environment).returncode != 0
+    given = re.findall(r"-e (\w+)=(\w+)", (ROOT / "Dockerfile").read_text())
+    assert run_weir("config", "list", environment=environment | dict(given)).returncode == 0
 
 
 @pytest.fixture
@@ -133,7 +138,7 @@ def test_ops_run_finds_the_configuration_as_the_server_does(tmp_path):
     output = tmp_path / "output"
     with open(output, "w", encoding="utf-8") as file:
         process = subprocess.Popen(
-            [ROOT / "ops" / "run", "--tls", "--config", "weir.json"], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+            [ROOT / "ops" / "run", "--tls", "--host", "0.0.0.0", "--config", "weir.json"], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
             env=clean_environment(PATH=f"{tools}:{os.environ['PATH']}", WEIR_PORT=str(port)))
     try:
         until(lambda: "The log of the server follows" in output.read_text() or process.poll() is not None, "served")

@@ -246,6 +246,8 @@ def test_a_database_that_is_not_there(tmp_path):
     (["--auth", "none", "--host", "0.0.0.0"], {}, None, "loopback"),
     (["--auth", "none", "--host", "192.0.2.1"], {}, None, "loopback"),
     (["--auth", "none", "--host", "::"], {}, None, "loopback"),
+    (["--host", "0.0.0.0"], {}, None, "plain-http-beyond-loopback"),
+    ([], {"WEIR_HOST": "weir.example.com"}, None, "plain-http-beyond-loopback"),
     (["--config", "/nonexistent"], {}, None, "/nonexistent"),
 ])
 def test_wrong_configuration_is_refused_by_name(tmp_path, flags, environment, file, words):

@@ -1,4 +1,4 @@
-"""SIGHUP: what is read again while the server runs, and that nobody notices who was there before."""
+"""What is read again while the server runs, at SIGHUP and by itself, and that nobody notices who was there before."""
 
 import json
 import signal
@@ -17,12 +17,12 @@ def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-def replace(pair, source):
+def replace(pair, source, mode=0o600):
     """Puts a certificate and its key in place of others."""
     for target, new in zip(pair, source):
         new_path = target.with_suffix(".new")
         new_path.write_bytes(new.read_bytes())
-        new_path.chmod(0o600)
+        new_path.chmod(mode)
         new_path.rename(target)
 
 
@@ -59,8 +59,8 @@ def test_certificates_are_read_again(sqlite_deployments, authority, tmp_path):
         third = authority.sign("third")
         for count, spoil in enumerate([
             lambda: pair[0].write_bytes(third[0].read_bytes()),
-            lambda: (replace(pair, third), pair[1].chmod(0o644)),
-            lambda: (pair[1].chmod(0o600), pair[0].write_text("no certificate")),
+            lambda: replace(pair, third, 0o644),
+            lambda: (pair[0].write_text("no certificate"), pair[1].chmod(0o600)),
         ], 1):
             spoil()
             server.process.send_signal(signal.SIGHUP)
@@ -75,6 +75,82 @@ def test_certificates_are_read_again(sqlite_deployments, authority, tmp_path):
         old.sendall(request)
         assert read_response(old).status == 200
     assert server.terminate() == 0
+
+
+def served(server, authority):
+    """The name in the certificate that a new connection gets."""
+    with connected(server, authority) as connection:
+        return name(connection)
+
+
+TAKEN = "took the certificate and the key that are in place now"
+REFUSED = "the certificate and the key in place cannot be used, what is in use stays"
+
+
+def test_certificates_are_taken_without_a_signal_when_renamed(sqlite_deployments, authority, tmp_path):
+    pair = tmp_path / "server.pem", tmp_path / "server.key"
+    replace(pair, authority.sign("renamed-1"))
+    server = sqlite_deployments.server("--tls-certificate", pair[0], "--tls-key", pair[1])
+    assert served(server, authority) == "renamed-1"
+    replace(pair, authority.sign("renamed-2"))
+    server.logged(TAKEN)
+    assert served(server, authority) == "renamed-2"
+    assert server.terminate() == 0
+
+
+@pytest.mark.parametrize("form", ["kubernetes", "certbot"])
+def test_certificates_are_taken_without_a_signal_when_links_change(sqlite_deployments, authority, tmp_path, form):
+    """Kubernetes changes the link to the folder that both files are in; certbot the links to the files, one after the other."""
+
+    def folder_of(count):
+        folder = tmp_path / f"at-{count}"
+        folder.mkdir()
+        replace((folder / "tls.crt", folder / "tls.key"), authority.sign(f"{form}-{count}"))
+        return folder
+
+    def link(path, target):
+        new = path.with_name(path.name + ".new")
+        new.symlink_to(target)
+        new.rename(path)
+
+    pair = tmp_path / "tls.crt", tmp_path / "tls.key"
+    if form == "kubernetes":
+        def swap(folder):
+            link(tmp_path / "..data", folder.name)
+        for path in pair:
+            path.symlink_to(f"..data/{path.name}")
+    else:
+        def swap(folder):
+            for path in pair:
+                link(path, folder / path.name)
+    swap(folder_of(1))
+    server = sqlite_deployments.server("--tls-certificate", pair[0], "--tls-key", pair[1])
+    assert served(server, authority) == f"{form}-1"
+    swap(folder_of(2))
+    server.logged(TAKEN)
+    assert served(server, authority) == f"{form}-2"
+    assert server.terminate() == 0
+
+
+def test_a_pair_that_is_half_written_is_told_and_not_taken(sqlite_deployments, authority, tmp_path):
+    pair = tmp_path / "server.pem", tmp_path / "server.key"
+    replace(pair, authority.sign("whole-1"))
+    server = sqlite_deployments.server("--tls-certificate", pair[0], "--tls-key", pair[1])
+    new = authority.sign("whole-2")
+    certificate = new[0].read_bytes()
+    pair[0].write_bytes(certificate[:200])
+    server.logged(REFUSED)
+    assert served(server, authority) == "whole-1"
+    # The rest of the certificate, whose key is still another: a fault of its own, told in its turn.
+    pair[0].write_bytes(certificate)
+    until(lambda: server.log.count(REFUSED) == 2, "the pair is refused")
+    assert served(server, authority) == "whole-1"
+    replace(pair[1:], new[1:])
+    server.logged(TAKEN)
+    assert served(server, authority) == "whole-2"
+    assert server.terminate() == 0
+    assert server.log.count(REFUSED) == 2 and server.log.count(TAKEN) == 1
+    assert "PRIVATE KEY" not in server.log
 
 
 def test_only_suites_with_forward_secrecy_and_authentication(sqlite_deployments, authority, tmp_path):

@@ -164,8 +164,8 @@ class Instance:
             # it began does not find its arguments: so another program is the first.
             prefix += ["env", f"LD_PRELOAD={FAKETIME[0]}", "env"]
         self._process = Process(
-            [*prefix, self._stack.binary, "serve", "--host", self._own[0], "--port", str(self.port), "--data-dir", self.folder,
-             "--master-key-file", self._stack.master_key, *self._flags], self._log, environment)
+            [*prefix, self._stack.binary, "serve", "--host", self._own[0], "--port", str(self.port), "--plain-http-beyond-loopback", "true",
+             "--data-dir", self.folder, "--master-key-file", self._stack.master_key, *self._flags], self._log, environment)
 
     def is_ready(self):
         return is_ready(*self._own)
