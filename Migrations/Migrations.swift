@@ -48,5 +48,8 @@ extension Migration {
         Migration(
             version: 14, name: "pack objects", oldestCompatible: 10, sqlite: PackageResources.m0014_pack_objects_sqlite_sql,
             postgres: PackageResources.m0014_pack_objects_postgres_sql),
+        Migration(
+            version: 15, name: "roles", oldestCompatible: 10, sqlite: PackageResources.m0015_roles_sqlite_sql,
+            postgres: PackageResources.m0015_roles_postgres_sql),
     ]
 }

@@ -16,11 +16,12 @@ public struct AccessKey: Sendable {
     }
 
     /// A new key with an id and a secret of the forms that AWS gives: 20 and 40 characters.
-    public static func random(account: String) -> AccessKey {
-        AccessKey(
-            id: "AKIA" + characters(16, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), account: account,
-            secret: characters(40, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"))
-    }
+    public static func random(account: String) -> AccessKey { AccessKey(id: newID("AKIA"), account: account, secret: newSecret()) }
+
+    /// An id of the form that AWS gives: four letters that tell its kind, and 16 that are random.
+    static func newID(_ kind: String) -> String { kind + characters(16, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") }
+
+    static func newSecret() -> String { characters(40, of: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") }
 
     private static func characters(_ count: Int, of alphabet: String) -> String {
         let alphabet = Array(alphabet)
@@ -135,7 +136,7 @@ public struct AccessKeys: Sendable {
             else { return nil }
             let reach: Principal.Reach =
                 if let name = record.user {
-                    .user(policies.user(name, try await store.grants(account: record.account, user: name)))
+                    .user(policies.user(name, try await store.grants(of: .user(name), account: record.account)))
                 } else {
                     record.thingARN.map { .thing($0) } ?? .account
                 }
@@ -144,6 +145,9 @@ public struct AccessKeys: Sendable {
             throw OperationError(error)
         }
     }
+
+    /// An id for a new role.
+    public static func newRoleID() -> String { AccessKey.newID("AROA") }
 
     /// Decides what those who sign with these keys may do.
     public var authorizer: Authorizer { Authorizer(store: store) }

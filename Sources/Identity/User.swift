@@ -25,7 +25,7 @@ final class ReadPolicies: Sendable {
     private let policies = Lock<[[UInt8]: Policy]>([:])
 
     /// A user with what is attached. Where a policy cannot be read, the user may do nothing: what it forbids is not known.
-    func user(_ name: String, _ grants: UserGrants) -> User {
+    func user(_ name: String, _ grants: Grants) -> User {
         let policies = grants.policies.compactMap(policy)
         let isWhole = policies.count == grants.policies.count
         return User(name: name, tags: grants.tags, policies: PolicySet(isWhole ? policies : []))

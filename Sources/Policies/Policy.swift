@@ -2,7 +2,8 @@ import Contract
 
 /// A policy in IAM's JSON language, read and checked once, as it is attached to whoever calls.
 ///
-/// IAM user guide, "IAM JSON policy elements reference". There is no Principal: whom a policy is attached to is no part of it.
+/// IAM user guide, "IAM JSON policy elements reference". There is no Principal: whom a policy is attached to is no part of it. One that says who may
+/// take a role on is a `TrustPolicy`.
 public struct Policy: Sendable {
     /// Tells it from others in reasons.
     public let name: String
@@ -14,22 +15,8 @@ public struct Policy: Sendable {
 
     /// The policy that a document spells. Throws the first mistake in it.
     public init(_ name: String, _ document: String) throws(PolicyMistake) {
-        let bytes = Array(document.utf8)
-        guard bytes.count <= Self.maximumBytes,
-            document.unicodeScalars.count(where: { !$0.properties.isWhitespace }) <= Self.maximumCharacters
-        else {
-            throw PolicyMistake(
-                "a policy has at most \(Self.maximumCharacters) characters besides white space, and \(Self.maximumBytes) bytes", offset: 0,
-                in: bytes)
-        }
-        let json: JSONValue
-        do throws(JSONError) {
-            json = try JSONParser.parse(bytes, maximumDepth: 8)
-        } catch {
-            throw PolicyMistake("this is not JSON: \(error.message)", offset: error.offset, in: bytes)
-        }
         self.name = name
-        do throws(Misplaced) { statements = try Self.statements(json) } catch { throw error.found(in: bytes) }
+        statements = try Self.statements(document, maximumCharacters: Self.maximumCharacters, isTrust: false)
     }
 
     /// What it asks of requests.
@@ -59,6 +46,8 @@ struct Statement: Sendable {
     /// Whether it is about every resource but those.
     let negatesResources: Bool
     let conditions: [Condition]
+    /// Whom a statement of trust is about; nobody in a policy that is attached.
+    let principals: Principals
 
     var keys: [ContextKey] { resources.flatMap(\.keys) + conditions.flatMap(\.keys) }
 
@@ -113,7 +102,24 @@ private struct Item {
 }
 
 extension Policy {
-    fileprivate static func statements(_ json: JSONValue) throws(Misplaced) -> [Statement] {
+    /// Reads a document: one that is attached, or one of trust.
+    static func statements(_ document: String, maximumCharacters: Int, isTrust: Bool) throws(PolicyMistake) -> [Statement] {
+        let bytes = Array(document.utf8)
+        guard bytes.count <= maximumBytes, document.unicodeScalars.count(where: { !$0.properties.isWhitespace }) <= maximumCharacters
+        else {
+            throw PolicyMistake(
+                "a policy has at most \(maximumCharacters) characters besides white space, and \(maximumBytes) bytes", offset: 0, in: bytes)
+        }
+        let json: JSONValue
+        do throws(JSONError) {
+            json = try JSONParser.parse(bytes, maximumDepth: 8)
+        } catch {
+            throw PolicyMistake("this is not JSON: \(error.message)", offset: error.offset, in: bytes)
+        }
+        do throws(Misplaced) { return try statements(json, isTrust: isTrust) } catch { throw error.found(in: bytes) }
+    }
+
+    private static func statements(_ json: JSONValue, isTrust: Bool) throws(Misplaced) -> [Statement] {
         let document = Item(value: json, place: Place())
         var hasVariables = false
         var found: [Item]?
@@ -133,7 +139,7 @@ extension Policy {
         guard let found else { throw Misplaced("Statement is missing", at: document.place) }
         var statements: [Statement] = []
         for item in found {
-            let statement = try Statement(item, hasVariables: hasVariables)
+            let statement = try Statement(item, hasVariables: hasVariables, isTrust: isTrust)
             if let sid = statement.sid, statements.contains(where: { $0.sid == sid }) {
                 throw Misplaced("the Sid \(sid) is given twice", at: item.place)
             }
@@ -144,11 +150,12 @@ extension Policy {
 }
 
 extension Statement {
-    fileprivate init(_ item: Item, hasVariables: Bool) throws(Misplaced) {
+    fileprivate init(_ item: Item, hasVariables: Bool, isTrust: Bool) throws(Misplaced) {
         var (sid, effect): (String?, Effect?)
         var actions: (Item, isNegated: Bool)?
         var resources: (Item, isNegated: Bool)?
         var conditions: [Condition] = []
+        var principals: Principals?
         for (key, item) in try item.members("a statement") {
             switch key {
             case "Sid":
@@ -164,11 +171,15 @@ extension Statement {
             case "Action", "NotAction":
                 guard actions == nil else { throw Misplaced("a statement has either Action or NotAction", at: item.place.name) }
                 actions = (item, key == "NotAction")
+            case "Resource" where isTrust, "NotResource" where isTrust:
+                throw Misplaced("trust is about the role that it belongs to, and has no \(key)", at: item.place.name)
             case "Resource", "NotResource":
                 guard resources == nil else { throw Misplaced("a statement has either Resource or NotResource", at: item.place.name) }
                 resources = (item, key == "NotResource")
             case "Condition": conditions = try Self.conditions(item, hasVariables: hasVariables)
+            case "Principal" where isTrust: principals = try Principals(item)
             case "Principal", "NotPrincipal":
+                guard !isTrust else { throw Misplaced("trust names a Principal, and no NotPrincipal", at: item.place.name) }
                 throw Misplaced("a policy applies to whom it is attached to, and has no \(key)", at: item.place.name)
             default:
                 throw Misplaced(
@@ -178,14 +189,19 @@ extension Statement {
         }
         guard let effect else { throw Misplaced("Effect is missing", at: item.place) }
         guard let actions else { throw Misplaced("Action, or NotAction, is missing", at: item.place) }
-        guard let resources else { throw Misplaced("Resource, or NotResource, is missing", at: item.place) }
+        guard isTrust || resources != nil else { throw Misplaced("Resource, or NotResource, is missing", at: item.place) }
+        guard !isTrust || principals != nil else { throw Misplaced("Principal is missing", at: item.place) }
         self.sid = sid
         self.effect = effect
         negatesActions = actions.isNegated
         self.actions = try Self.actions(actions.0)
-        negatesResources = resources.isNegated
-        self.resources = try Self.resources(resources.0, hasVariables: hasVariables)
+        negatesResources = resources?.isNegated ?? false
+        self.resources =
+            try resources.map { resources throws(Misplaced) in
+                try Self.resources(resources.0, hasVariables: hasVariables)
+            } ?? []
         self.conditions = conditions
+        self.principals = principals ?? Principals()
     }
 
     private static func actions(_ item: Item) throws(Misplaced) -> [(text: String, pattern: Wildcard)] {
@@ -242,6 +258,49 @@ extension Statement {
             }
         }
         return conditions
+    }
+}
+
+extension Principals {
+    fileprivate init(_ item: Item) throws(Misplaced) {
+        if case .string("*") = item.value {
+            isAnyone = true
+            return
+        }
+        for (kind, item) in try item.members("Principal, where it is not *,") {
+            for item in try item.elements() {
+                let text = try item.text("a principal")
+                switch kind {
+                case "AWS" where text == "*": isAnyone = true
+                case "AWS":
+                    guard let account = Self.account(text) else {
+                        throw Misplaced(
+                            "a principal is *, an account of twelve digits, or an ARN such as arn:aws:iam::123456789012:user/NAME, without wildcards",
+                            at: item.place)
+                    }
+                    if text.hasSuffix(":root") || text == account { accounts.insert(account) } else { arns.insert(text) }
+                case "Service": services.insert(text)
+                default: throw Misplaced("Principal has AWS and Service, and no \(kind)", at: item.place.name)
+                }
+            }
+        }
+    }
+
+    /// The account of what a principal is named by; nil where it is no such name.
+    private static func account(_ text: String) -> String? {
+        func isAccount(_ text: String) -> Bool { text.utf8.count == 12 && text.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+        if isAccount(text) { return text }
+        let parts = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 6, parts[0] == "arn", parts[1].hasPrefix("aws"), parts[3].isEmpty, isAccount(parts[4]),
+            !text.contains("*"), !text.contains("?")
+        else { return nil }
+        let path = parts[5].split(separator: "/", omittingEmptySubsequences: false)
+        switch (parts[2], path.first) {
+        case ("iam", "root"): return path.count == 1 ? parts[4] : nil
+        case ("iam", "user"), ("iam", "role"): return path.count == 2 && !path[1].isEmpty ? parts[4] : nil
+        case ("sts", "assumed-role"): return path.count == 3 && !path[1].isEmpty && !path[2].isEmpty ? parts[4] : nil
+        default: return nil
+        }
     }
 }
 

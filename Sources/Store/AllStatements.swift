@@ -5,7 +5,8 @@ extension Store {
     public static let statements: [StatementText] =
         [confirmStatement.text, ResourceStatements.lockUsage.text, ResourceStatements.usage.text] + ResourceStatements.stream.all
         + ResourceStatements.channel.all + StreamStatements.all + ChannelStatements.all + EdgeStatements.all + EventStatements.all
-        + TaskStatements.all + MutationStatements.all + AccessKeyStatements.all + UserStatements.all
+        + TaskStatements.all + MutationStatements.all + AccessKeyStatements.all + UserStatements.all + RoleStatements.all
+        + GrantStatements.all
         + InstanceStatements.all
         + DestinationStatements.all + DeliveryStatements.all + ClockRepairStatements.all + MediaStatements.all
         + MediaEventStatements.all

@@ -143,6 +143,8 @@ enum Constraint: Sendable {
     case accessKey
     case deployment
     case user
+    case role
+    case roleAlias
     case policyLimit
     /// A foreign key, whichever: SQLite does not say.
     case reference
@@ -161,8 +163,12 @@ enum Constraint: Sendable {
         case "access_key_pkey", "access_key.id": self = .accessKey
         case "deployment_pkey", "deployment.name": self = .deployment
         case "iam_user_pkey", "iam_user.account, iam_user.name": self = .user
-        case "iam_user_policy_limit": self = .policyLimit
-        case "foreign_key", "iam_user_tag_user", "iam_user_policy_user", "iam_user_policy_policy", "access_key_user": self = .reference
+        case "iam_role_pkey", "iam_role.account, iam_role.name": self = .role
+        case "iam_role_alias_pkey", "iam_role_alias.account, iam_role_alias.name": self = .roleAlias
+        case "iam_user_policy_limit", "iam_role_policy_limit": self = .policyLimit
+        case "foreign_key", "iam_user_tag_user", "iam_user_policy_user", "iam_user_policy_policy", "access_key_user", "iam_role_tag_role",
+            "iam_role_policy_role", "iam_role_policy_policy", "iam_role_alias_role":
+            self = .reference
         default: return nil
         }
     }

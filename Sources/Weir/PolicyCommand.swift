@@ -76,18 +76,18 @@ struct PolicyCommand: AsyncParsableCommand {
             try await Deployment.open(flags) { deployment, _ in
                 let rows = try await deployment.store.policies().map { policy in
                     [
-                        policy.account, policy.name, "\(policy.users)",
+                        policy.account, policy.name, "\(policy.users)", "\(policy.roles)",
                         Date(timeIntervalSince1970: Double(policy.changedAt) / 1000).formatted(.iso8601),
                     ]
                 }
-                print(TextTable(["ACCOUNT", "POLICY", "USERS", "CHANGED"], rows).text)
+                print(TextTable(["ACCOUNT", "POLICY", "USERS", "ROLES", "CHANGED"], rows).text)
             }
         }
     }
 
     struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "delete", abstract: "Remove a policy that is attached to no user.", discussion: ConfigurationFlags.discussion)
+            commandName: "delete", abstract: "Remove a policy that is attached to nobody.", discussion: ConfigurationFlags.discussion)
 
         @Argument(help: "The policy.")
         var name: String
@@ -99,7 +99,7 @@ struct PolicyCommand: AsyncParsableCommand {
             try await Deployment.open(flags) { deployment, configuration in
                 switch try await deployment.store.removePolicy(account: configuration.account, name: name) {
                 case .done: print("Removed \(name).")
-                case .attached: throw ValidationError("The policy \(name) is attached to users: weir users detach.")
+                case .attached: throw ValidationError("The policy \(name) is attached: weir users detach, weir roles detach.")
                 case .notFound, .nameInUse, .tooManyPolicies:
                     throw ValidationError("The account \(configuration.account) has no policy \(name).")
                 }
@@ -111,7 +111,7 @@ struct PolicyCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "simulate", abstract: "Say what policies make of an action, and why.",
             discussion: """
-                Weighs the policies of a user, or those in files; nothing is called. It ends with status 0 where the action is allowed, else with 2.
+                Weighs the policies of a user or role, or those in files; nothing is called. It ends with status 0 where the action is allowed, else with 2.
 
                 With --lines it reads questions from the standard input, a line of JSON each, and prints a line for each: \
                 {"policies": ["DOCUMENT"], "action": "kinesisvideo:PutMedia", "resource": "ARN", "context": {"aws:SourceIp": "10.0.0.1"}}.
@@ -121,6 +121,9 @@ struct PolicyCommand: AsyncParsableCommand {
 
         @Option(help: ArgumentHelp("The user of the account whose policies are weighed.", valueName: "NAME"))
         var user: String?
+
+        @Option(help: ArgumentHelp("The role of the account whose policies are weighed.", valueName: "NAME"))
+        var role: String?
 
         @Option(
             name: .customLong("file"), help: ArgumentHelp("A file with a policy to be weighed. May stand several times.", valueName: "FILE")
@@ -147,7 +150,9 @@ struct PolicyCommand: AsyncParsableCommand {
 
         func validate() throws {
             guard lines || action != nil else { throw ValidationError("Name the --action, or give --lines.") }
-            guard user == nil || files.isEmpty else { throw ValidationError("Give either --user or --file.") }
+            guard [user != nil, role != nil, !files.isEmpty].count(where: { $0 }) < 2 else {
+                throw ValidationError("Give one of --user, --role and --file.")
+            }
         }
 
         func run() async throws {
@@ -161,14 +166,15 @@ struct PolicyCommand: AsyncParsableCommand {
                 guard parts.count == 2 else { throw ValidationError("--context: must be KEY=VALUE") }
                 given.append((parts[0], [parts[1]]))
             }
-            if let user {
+            if let holder = user.map(PolicyHolder.user) ?? role.map(PolicyHolder.role) {
                 try await Deployment.open(flags) { [given] deployment, configuration in
-                    let grants = try await deployment.store.grants(account: configuration.account, user: user)
+                    let grants = try await deployment.store.grants(of: holder, account: configuration.account)
                     var policies: [Policy] = []
                     for record in grants.policies { policies.append(try PolicyCommand.checked(record.name, record.document)) }
-                    let own =
-                        grants.tags.map { (key: "aws:PrincipalTag/\($0.key)", value: [$0.value]) } + [(key: "aws:username", value: [user])]
-                    try tell(PolicySet(policies), action, GivenContext(own + given))
+                    let tags = grants.tags.map { (key: "aws:PrincipalTag/\($0.key)", value: [$0.value]) }
+                    // Whoever has taken a role on is no user.
+                    let name = user.map { [(key: "aws:username", value: [$0])] } ?? []
+                    try tell(PolicySet(policies), action, GivenContext(tags + name + given))
                 }
             } else {
                 var policies: [Policy] = []
@@ -189,7 +195,7 @@ struct PolicyCommand: AsyncParsableCommand {
         }
     }
 
-    private static func document(_ file: String) throws -> String {
+    static func document(_ file: String) throws -> String {
         if file == "-" {
             var text = ""
             while let line = readLine(strippingNewline: false) { text += line }

@@ -9,6 +9,7 @@ struct Weir: AsyncParsableCommand {
         version: version,
         subcommands: [
             Serve.self, Migrate.self, Status.self, Doctor.self, ConfigCommand.self, OpenAPI.self, Accounts.self, Users.self, Keys.self,
+            Roles.self,
             PolicyCommand.self, Subscriptions.self,
             Events.self,
             WebhookSecretsCommand.self, EdgeAgentCommand.self, MediaCommand.self, ChannelsCommand.self,

@@ -26,6 +26,10 @@ VIEWS = {
     "users": "account, name",
     "user_tags": "account, user_name, key",
     "user_policies": "account, user_name, policy_name",
+    "roles": "account, name",
+    "role_tags": "account, role_name, key",
+    "role_policies": "account, role_name, policy_name",
+    "role_aliases": "account, name",
     "policies": "account, name",
     "schema_migrations": "version",
     "destinations": "id",
@@ -83,6 +87,12 @@ def rows():
         yield insert(
             "access_key", id=f"AKIAUSER{number}", account=ACCOUNT, secret_sealed="sealed-secret", status="ACTIVE", description="", created_at=7, user_name=name,
             expires_at=FAR if number else None)
+        yield insert(
+            "iam_role", account=ACCOUNT, name=name, id=f"AROA{number}", trust="{}", longest_session=3600, policy_count=1, created_at=number,
+            revoked_at=FAR if number else None)
+        yield insert("iam_role_tag", account=ACCOUNT, role_name=name, key="site", value="é")
+        yield insert("iam_role_policy", account=ACCOUNT, role_name=name, policy_name=f"p{number}")
+        yield insert("iam_role_alias", account=ACCOUNT, name=f"cameras-{number}", role_name=name, lifetime=900, created_at=999)
     # Names around the differences of collations, and times around those of rounding.
     names = ["B", "_b", "a", "b", "a-b", "a.b", "Z9"]
     times = [0, 1, 999, 1_000, 951_782_400_123, 1_700_000_000_499, 1_700_000_000_500, 253_402_300_799_999]
@@ -269,6 +279,7 @@ LOOK_UPS = {
     "a key": ("SELECT * FROM access_keys WHERE id = 'i'", "access_key"),
     "a pack": ("SELECT * FROM packs WHERE id = 1", "pack"),
     "users of an account": ("SELECT * FROM users WHERE account = 'a'", "iam_user"),
+    "policies of a role": ("SELECT * FROM role_policies WHERE account = 'a' AND role_name = 'n'", "iam_role_policy"),
     "policies of a user": ("SELECT * FROM user_policies WHERE account = 'a' AND user_name = 'n'", "iam_user_policy"),
 }
 SCANS = {

@@ -1,36 +1,43 @@
 public import SQL
 
 extension Store {
-    /// How a change of users and policies ended.
-    public enum UserChange: Sendable, Hashable {
+    /// How a change of users, roles and policies ended.
+    public enum HolderChange: Sendable, Hashable {
         case done
         /// There is one of this name already.
         case nameInUse
-        /// There is no such user, or policy.
+        /// There is no such user, role, alias or policy.
         case notFound
-        /// A user has ten policies at most. IAM user guide, "IAM and STS quotas".
+        /// A user or role has ten policies at most. IAM user guide, "IAM and STS quotas".
         case tooManyPolicies
-        /// The policy is attached to a user.
+        /// The policy is attached to a user or role.
         case attached
     }
 
     /// Adds a user, with tags whose keys are distinct, and policies of the account. `notFound` where one of those is missing.
     public func addUser(
         account: String, name: String, tags: [TagRecord] = [], policies: [String] = []
-    ) async throws(DatabaseError) -> UserChange {
+    ) async throws(DatabaseError) -> HolderChange {
+        try await add(
+            .user(name), account: account, tags: tags, policies: policies, by: (UserStatements.insert, [.text(account), .text(name)]))
+    }
+
+    /// Adds a holder by a statement, and what is attached to it.
+    func add(
+        _ holder: PolicyHolder, account: String, tags: [TagRecord], policies: [String], by insert: (Statement<Void>, [SQLValue])
+    ) async throws(DatabaseError) -> HolderChange {
+        let (statements, own) = (holder.statements, [SQLValue.text(account), .text(holder.name)])
         var batch = Batch()
-        batch.add(UserStatements.insert, [.text(account), .text(name)])
-        for tag in tags { batch.add(UserStatements.insertTag, [.text(account), .text(name), .text(tag.key), .text(tag.value)]) }
-        for policy in policies { batch.add(UserStatements.attach, [.text(account), .text(name), .text(policy)]) }
-        batch.add(UserStatements.recount, [.text(account), .text(name)])
+        batch.add(insert.0, insert.1)
+        for tag in tags { batch.add(statements.insertTag, own + [.text(tag.key), .text(tag.value)]) }
+        for policy in policies { batch.add(statements.attach, own + [.text(policy)]) }
+        batch.add(statements.recount, own)
         return try await change(batch, dangling: .notFound)
     }
 
-    /// Removes a user, with its keys.
-    public func removeUser(account: String, name: String) async throws(DatabaseError) -> UserChange {
-        var batch = Batch()
-        let removed = batch.add(UserStatements.remove, [.text(account), .text(name)])
-        return try await change(batch, removed, dangling: .notFound)
+    /// Removes a user with its keys, or a role with its aliases.
+    public func remove(_ holder: PolicyHolder, account: String) async throws(DatabaseError) -> HolderChange {
+        try await change(holder.statements.remove, [.text(account), .text(holder.name)])
     }
 
     /// Every user, by account and name.
@@ -51,28 +58,30 @@ extension Store {
         return users
     }
 
-    /// Attaches a policy to a user, once.
-    public func attach(policy: String, account: String, user: String) async throws(DatabaseError) -> UserChange {
+    /// Attaches a policy of the account, once.
+    public func attach(policy: String, to holder: PolicyHolder, account: String) async throws(DatabaseError) -> HolderChange {
+        let (statements, own) = (holder.statements, [SQLValue.text(account), .text(holder.name)])
         var batch = Batch()
-        batch.add(UserStatements.lock, [.text(account), .text(user)])
-        batch.add(UserStatements.attach, [.text(account), .text(user), .text(policy)])
-        batch.add(UserStatements.recount, [.text(account), .text(user)])
+        batch.add(statements.lock, own)
+        batch.add(statements.attach, own + [.text(policy)])
+        batch.add(statements.recount, own)
         return try await change(batch, dangling: .notFound)
     }
 
-    /// Takes a policy from a user.
-    public func detach(policy: String, account: String, user: String) async throws(DatabaseError) -> UserChange {
+    /// Takes a policy away.
+    public func detach(policy: String, from holder: PolicyHolder, account: String) async throws(DatabaseError) -> HolderChange {
+        let (statements, own) = (holder.statements, [SQLValue.text(account), .text(holder.name)])
         var batch = Batch()
-        batch.add(UserStatements.lock, [.text(account), .text(user)])
-        let detached = batch.add(UserStatements.detach, [.text(account), .text(user), .text(policy)])
-        batch.add(UserStatements.recount, [.text(account), .text(user)])
+        batch.add(statements.lock, own)
+        let detached = batch.add(statements.detach, own + [.text(policy)])
+        batch.add(statements.recount, own)
         return try await change(batch, detached, dangling: .notFound)
     }
 
-    /// What decides what a user may do; nothing for a user who is not there.
-    public func grants(account: String, user: String) async throws(DatabaseError) -> UserGrants {
-        let rows = try await database.read(UserStatements.grants, [.text(account), .text(user)])
-        return UserGrants(
+    /// What decides what a user, or who has taken a role on, may do; nothing where there is none of this name.
+    public func grants(of holder: PolicyHolder, account: String) async throws(DatabaseError) -> Grants {
+        let rows = try await database.read(holder.statements.grants, [.text(account), .text(holder.name)])
+        return Grants(
             policies: rows.filter { !$0.isTag }.map { PolicyRecord(name: $0.name, document: $0.text) },
             tags: rows.filter(\.isTag).map { TagRecord(key: $0.name, value: $0.text) })
     }
@@ -95,22 +104,22 @@ extension Store {
     }
 
     /// Removes a policy that is attached to nobody.
-    public func removePolicy(account: String, name: String) async throws(DatabaseError) -> UserChange {
+    public func removePolicy(account: String, name: String) async throws(DatabaseError) -> HolderChange {
         var batch = Batch()
         let removed = batch.add(UserStatements.removePolicy, [.text(account), .text(name)])
         return try await change(batch, removed, dangling: .attached)
     }
 
-    /// Every account that has a key, a user or a policy.
+    /// Every account that has a key, a user, a role or a policy.
     public func accounts() async throws(DatabaseError) -> [AccountSummary] {
         try await database.read(UserStatements.accounts, [])
     }
 
     /// Commits a batch. Where `guarded` is given and has no rows, there was nothing to change; `dangling` is what it means that a foreign key
     /// refuses the change.
-    private func change(
-        _ batch: Batch, _ guarded: Batch.Reference<String>? = nil, dangling: UserChange
-    ) async throws(DatabaseError) -> UserChange {
+    func change(
+        _ batch: Batch, _ guarded: Batch.Reference<String>? = nil, dangling: HolderChange
+    ) async throws(DatabaseError) -> HolderChange {
         do throws(DatabaseError) {
             let result = try await write(batch)
             guard let guarded else { return .done }
@@ -118,11 +127,27 @@ extension Store {
         } catch {
             guard case .constraint(let reported) = error.kind else { throw error }
             switch Constraint(reported: reported) {
-            case .user: return .nameInUse
+            case .user, .role, .roleAlias: return .nameInUse
             case .policyLimit: return .tooManyPolicies
             case .reference: return dangling
             case .name, .streamRetention, .tagLimit, .mediaStorageStream, .answeredMutation, .accessKey, .deployment, nil: throw error
             }
+        }
+    }
+
+    /// Commits a change that returns the name of what it changed; `notFound` where it returns none.
+    func change(_ statement: Statement<String>, _ arguments: [SQLValue]) async throws(DatabaseError) -> HolderChange {
+        var batch = Batch()
+        let changed = batch.add(statement, arguments)
+        return try await change(batch, changed, dangling: .notFound)
+    }
+}
+
+extension PolicyHolder {
+    fileprivate var statements: GrantStatements {
+        switch self {
+        case .user: .user
+        case .role: .role
         }
     }
 }
