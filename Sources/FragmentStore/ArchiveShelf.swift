@@ -28,6 +28,9 @@ final class ArchiveShelf: PackShelf {
         self.hand = hand
     }
 
+    /// A sixteenth of the disk, so that a full one has packs that are SEALED, and dropping the oldest drops little.
+    var packBytes: Int64 { disk.space.map { $0.total / 16 } ?? .max }
+
     func open(retentionHours: Int64) throws(PackOpening) -> Pack {
         let id = folder.nextID()
         let (store, folder) = (store, folder)
@@ -41,7 +44,7 @@ final class ArchiveShelf: PackShelf {
         }
         if case .failure(let failure) = opened { throw .database(failure) }
         do throws(FileFailure) {
-            return try folder.create(id, retentionHours: retentionHours)
+            return try folder.create(id, retentionHours: retentionHours, mostBytes: packBytes)
         } catch {
             // The row is of no use; what is left of it the next start removes.
             _ = waitForTask { (try? await store.abandonPack(id)) != nil ? try? await store.removePack(id) : nil }
@@ -98,7 +101,7 @@ final class PackFolder: Sendable {
     }
 
     /// Makes the file of a pack, with its header.
-    func create(_ id: Int64, retentionHours: Int64) throws(FileFailure) -> Pack {
+    func create(_ id: Int64, retentionHours: Int64, mostBytes: Int64) throws(FileFailure) -> Pack {
         let path = path(of: id, retentionHours: retentionHours)
         try files.makeFolder(path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/"))
         let file = try files.create(path)
@@ -109,7 +112,7 @@ final class PackFolder: Sendable {
             try? files.remove(path)
             throw error
         }
-        return Pack(.archive(id), retentionHours: retentionHours, file: file, end: Int64(PackFormat.headerSize))
+        return Pack(.archive(id), retentionHours: retentionHours, file: file, end: Int64(PackFormat.headerSize), mostBytes: mostBytes)
     }
 
     func open(_ pack: PackRow, writing: Bool) throws(FileFailure) -> any StoredFile {

@@ -118,7 +118,7 @@ public final class FragmentStore: Service {
         let reader: PackReader
         let threads: NIOThreadPool
         let filled: AsyncStream<Pack>.Continuation
-        /// Seals packs, until `filled` ends; nil where nothing is written.
+        /// Seals packs, until `filled` ends; `close` awaits it. Nil where nothing is written.
         let sealing: Task<Void, Never>?
         /// The folders, for this process alone.
         let holds: [any Sendable]

@@ -61,6 +61,7 @@ final class ObjectWriter: FragmentWriter {
     private let inbox = Lock(Inbox())
     private let bell: AsyncStream<Void>.Continuation
     private let bells: AsyncStream<Void>
+    /// Ends once it is closed and nothing waits; `close` awaits it.
     private let task = Lock<Task<Void, Never>?>(nil)
 
     /// How many rounds store at a time.
@@ -92,7 +93,7 @@ final class ObjectWriter: FragmentWriter {
 
     func add(_ work: RoundWriter.Work) {
         if case .part(let draft, let bytes, let written) = work {
-            Task { await self.spool(bytes, of: draft, written) }
+            spool(bytes, of: draft, written)
             return
         }
         let isTaken = inbox.withLock { inbox in
@@ -115,18 +116,20 @@ final class ObjectWriter: FragmentWriter {
     }
 
     /// Puts a part of a long fragment aside on this machine's disk, until the fragment is whole.
-    private func spool(_ bytes: ByteBuffer, of draft: FragmentDraft, _ written: Outcome<Void, IngestFailure>) async {
-        let (files, folder) = (files, folder)
-        do {
-            try await threads.runIfActive {
-                let spool = try draft.spool ?? FragmentDraft.Spool(file: files.createUnnamed(in: folder), length: 0)
-                try spool.file.writeAll(bytes, at: spool.length)
-                draft.putAside(FragmentDraft.Spool(file: spool.file, length: spool.length + Int64(bytes.readableBytes)))
+    private func spool(_ bytes: ByteBuffer, of draft: FragmentDraft, _ written: Outcome<Void, IngestFailure>) {
+        threads.submit { [files, folder, memory] state in
+            do throws(FileFailure) {
+                guard case .active = state else { throw FileFailure("the store is closed", code: 0) }
+                let before = draft.spool
+                let file = if let before { before.file } else { try files.createUnnamed(in: folder) }
+                let length = before?.length ?? 0
+                try file.writeAll(bytes, at: length)
+                draft.putAside(FragmentDraft.Spool(file: file, length: length + Int64(bytes.readableBytes)))
+                memory.giveBack(bytes.readableBytes)
+                written.tell(.success(()))
+            } catch {
+                RoundWriter.fail(.part(draft, bytes, written), .archival("\(error)"), memory)
             }
-            memory.giveBack(bytes.readableBytes)
-            written.tell(.success(()))
-        } catch {
-            RoundWriter.fail(.part(draft, bytes, written), .archival("\(error)"), memory)
         }
     }
 

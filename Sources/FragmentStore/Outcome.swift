@@ -97,7 +97,7 @@ struct Thread: Sendable {
     func join() { pthread_join(handle, nil) }
 }
 
-/// Waits on a thread that may block for what a task does.
+/// Waits on a thread that may block for what a task does: the task is over when whoever awaits the thread goes on.
 func waitForTask<Value: Sendable>(_ work: @escaping @Sendable () async -> Value) -> Value? {
     let done = Semaphore(0)
     let value = Lock<Value?>(nil)

@@ -32,13 +32,15 @@ final class Pack: @unchecked Sendable {
     private let shared = Lock(Shared())
 
     /// Bytes by which space is taken ahead.
-    private static let allocation: Int64 = 64 << 20
+    private let allocation: Int64
 
-    init(_ name: FragmentPlace.PackName, retentionHours: Int64, file: any StoredFile, end: Int64) {
+    /// A pack whose file has `end` bytes. `mostBytes` it is not to exceed by much: no more space is taken ahead.
+    init(_ name: FragmentPlace.PackName, retentionHours: Int64, file: any StoredFile, end: Int64, mostBytes: Int64 = .max) {
         self.name = name
         self.retentionHours = retentionHours
         self.file = file
         self.end = end
+        allocation = min(64 << 20, mostBytes)
     }
 
     /// The id in the database, or that of a file of the ring.
@@ -157,12 +159,21 @@ final class Pack: @unchecked Sendable {
 
     /// Writes what was planned, behind what is there. Nothing has happened where it fails: what it wrote is written over.
     func write(_ plan: Plan) throws(FileFailure) {
-        if case .archive = name, plan.end > allocated {
-            let wanted = max(plan.end, allocated + Self.allocation)
-            try file.allocate(allocated..<wanted)
-            allocated = wanted
-        }
+        if case .archive = name, plan.end > allocated { try allocate(to: plan.end) }
         try plan.write(to: file)
         (end, trackSets, streams, fragmentCount) = (plan.end, plan.trackSets, plan.streams, plan.fragmentCount)
+    }
+
+    /// Takes space for what is to be written and ahead of it; where the disk has no more, for what is to be written alone.
+    private func allocate(to end: Int64) throws(FileFailure) {
+        let ahead = max(end, allocated + allocation)
+        do throws(FileFailure) {
+            try file.allocate(allocated..<ahead)
+            allocated = ahead
+        } catch {
+            guard error.isFull, ahead > end else { throw error }
+            try file.allocate(allocated..<end)
+            allocated = end
+        }
     }
 }

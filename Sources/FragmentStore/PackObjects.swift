@@ -116,6 +116,7 @@ final class PackObjects: Sendable {
         if let kept = take(id) { return kept }
         let task = state.withLock { state in
             if let task = state.fetching[id] { return task }
+            // Of all who ask, and over when the first who asked goes on.
             let task = Task { await self.fetch(id) }
             state.fetching[id] = task
             return task

@@ -58,6 +58,8 @@ final class Ring: PackShelf {
         self.clock = clock
     }
 
+    var packBytes: Int64 { .max }
+
     /// At most `limit` fragments of a stream after a sequence.
     func fragments(of streamID: Int64, after sequence: Int64, limit: Int) -> [FragmentRecord] {
         dropOld(of: streamID)

@@ -76,6 +76,7 @@ final class RoundWriter: Sendable {
     /// How many rounds may begin.
     private let slots = Semaphore(2)
     private let rounds: AsyncStream<Round>.Continuation
+    /// Ends behind the last of `rounds`; `close` awaits it.
     private let committer: Task<Void, Never>
     private let thread: Lock<Thread?> = Lock(nil)
 
@@ -337,7 +338,7 @@ final class RoundWriter: Sendable {
     /// The pack that a fragment begins in.
     private func pack(for draft: FragmentDraft, _ lanes: inout Lanes) throws(PackOpening) -> Pack {
         lanes.roll { pack in
-            pack.end >= tuning.packBytes || pack.fragmentCount >= tuning.packFragments
+            pack.end >= min(tuning.packBytes, shelf.packBytes) || pack.fragmentCount >= tuning.packFragments
                 || ContinuousClock.now - pack.opened > tuning.packSpan
         }
         if let found = lanes.pack(for: draft.retentionHours) {
@@ -409,6 +410,8 @@ struct IndexedFragment: Sendable {
 
 /// Where a writer's packs are, and what makes a fragment of them count as stored.
 protocol PackShelf: Sendable {
+    /// Bytes beyond which no fragment begins in a pack, whatever else is set.
+    var packBytes: Int64 { get }
     /// Makes a pack. Blocks.
     func open(retentionHours: Int64) throws(PackOpening) -> Pack
     /// Makes what was written durable, where that is promised. Blocks.

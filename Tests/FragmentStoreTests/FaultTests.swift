@@ -223,10 +223,10 @@ import Testing
     ) async throws {
         try await MediaFixture.with(engine) { fixture in
             let key = try await fixture.stream()
+            fixture.files.setCapacity(60_000)
             let media = try await fixture.open { $0.reserve = 10_000 }
             let session = try await media.openSession(key)
             let kept = try await session.send(0, at: 0, 50_000).stored()
-            fixture.files.setCapacity(60_000)
             let lost = try await session.send(1, at: 1000, 50_000)
             await #expect { try await lost.stored() } throws: { if case .archival? = $0 as? IngestFailure { true } else { false } }
             await media.measureDisks()
@@ -273,6 +273,44 @@ import Testing
             }
             let told = try fixture.database.rows("SELECT count(*) FROM event WHERE type = 'OldestMediaDropped' AND status = 'DROPPED'")
             #expect(told == [[.integer(Int64(12 - left.count))]])
+            await media.close()
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `a small disk that fills never refuses where the oldest may go, whatever size packs would have`(
+        _ engine: Engine
+    ) async throws {
+        try await MediaFixture.with(engine) { fixture in
+            let key = try await fixture.stream()
+            fixture.files.setCapacity(4_000_000)
+            let media = try await fixture.open { configuration in
+                configuration.whenFull = .oldest
+                configuration.reserve = 0
+            }
+            let session = try await media.openSession(key)
+            var stored: [FragmentRecord] = []
+            for seed in 0..<150 as Range<UInt64> { stored.append(try await session.send(seed, at: Int64(seed) * 1000, 50_000).stored()) }
+            let left = try await media.all(key)
+            #expect(left == Array(stored.suffix(left.count)))
+            // Packs of a sixteenth, of which one is written to and one or two may be waiting for their index.
+            #expect((50...80).contains(left.count), "\(left.count)")
+            for (seed, fragment) in zip((150 - UInt64(left.count))..., left) {
+                #expect(try await media.whole(fragment) == MediaFixture.bytes(seed, 50_000))
+            }
+            await media.close()
+        }
+    }
+
+    @Test func `a disk with no room ahead takes what it has room for`() async throws {
+        try await MediaFixture.with(.sqlite) { fixture in
+            let key = try await fixture.stream()
+            let media = try await fixture.open { $0.reserve = 0 }
+            // Taking ahead asks for much more than is left.
+            fixture.files.setCapacity(200_000)
+            let session = try await media.openSession(key)
+            var stored: [FragmentRecord] = []
+            for seed in 0..<3 as Range<UInt64> { stored.append(try await session.send(seed, at: Int64(seed) * 1000, 50_000).stored()) }
+            #expect(try await media.all(key) == stored)
             await media.close()
         }
     }

@@ -29,6 +29,11 @@ final class MemoryFiles: FileSystem {
         /// What was written since, in order.
         var unsynced: [(offset: Int, bytes: [UInt8])] = []
         var holes: [Range<Int64>] = []
+        /// How far space is taken ahead.
+        var allocated = 0
+
+        /// What it takes of the disk.
+        var size: Int { Swift.max(bytes.count, allocated) }
     }
 
     fileprivate struct Rule {
@@ -51,6 +56,8 @@ final class MemoryFiles: FileSystem {
         var capacity: Int64 = 1 << 40
         var nextUnnamed = 0
         var synchronizations = 0
+
+        var used: Int64 { files.values.reduce(0) { $0 + Int64($1.size) } }
     }
 
     fileprivate let state = Lock(State())
@@ -143,8 +150,12 @@ final class MemoryFiles: FileSystem {
         return isShort
     }
 
-    fileprivate func requireRoom(_ more: Int) throws(FileFailure) {
-        let isFull = state.withLock { state in state.files.values.reduce(0) { $0 + Int64($1.bytes.count) } + Int64(more) > state.capacity }
+    /// Throws where the disk has no room for a file that reaches to `end`.
+    fileprivate func requireRoom(for path: String, to end: Int) throws(FileFailure) {
+        let isFull = state.withLock { state in
+            let more = max(0, end - (state.files[path]?.size ?? end))
+            return more > 0 && state.used + Int64(more) > state.capacity
+        }
         if isFull { throw FileFailure("write", code: ENOSPC) }
     }
 
@@ -184,8 +195,7 @@ final class MemoryFiles: FileSystem {
     func space(at path: String) throws(FileFailure) -> DiskSpace {
         _ = try pass(nil)
         return state.withLock { state in
-            let used = state.files.values.reduce(0) { $0 + Int64($1.bytes.count) }
-            return DiskSpace(total: state.capacity, free: max(0, state.capacity - used))
+            DiskSpace(total: state.capacity, free: max(0, state.capacity - state.used))
         }
     }
 
@@ -247,7 +257,7 @@ private final class MemoryFile: StoredFile {
     func write(_ bytes: [UnsafeRawBufferPointer], at offset: Int64) throws(FileFailure) -> Int {
         var all = bytes.flatMap { Array($0) }
         if try files.pass(.write, process) { all = Array(all.prefix(max(1, all.count / 2))) }
-        try files.requireRoom(all.count)
+        try files.requireRoom(for: path, to: Int(offset) + all.count)
         change { content in
             content.bytes.put(all[...], at: Int(offset))
             content.unsynced.append((Int(offset), all))
@@ -271,7 +281,11 @@ private final class MemoryFile: StoredFile {
         return found.count
     }
 
-    func allocate(_ range: Range<Int64>) throws(FileFailure) { _ = try files.pass(.allocate, process) }
+    func allocate(_ range: Range<Int64>) throws(FileFailure) {
+        _ = try files.pass(.allocate, process)
+        try files.requireRoom(for: path, to: Int(range.upperBound))
+        change { $0.allocated = max($0.allocated, Int(range.upperBound)) }
+    }
 
     func deallocate(_ range: Range<Int64>) throws(FileFailure) {
         _ = try files.pass(nil, process)
@@ -284,6 +298,7 @@ private final class MemoryFile: StoredFile {
     func truncate(to size: Int64) throws(FileFailure) {
         _ = try files.pass(nil, process)
         change { content in
+            content.allocated = 0
             content.bytes = Array(content.bytes.prefix(Int(size))) + Array(repeating: 0, count: max(0, Int(size) - content.bytes.count))
             content.unsynced = content.unsynced.compactMap { write in
                 write.offset >= Int(size) ? nil : (write.offset, Array(write.bytes.prefix(Int(size) - write.offset)))
