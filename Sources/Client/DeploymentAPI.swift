@@ -6,7 +6,7 @@ package import Signing
 package enum CallFailure: Error, CustomStringConvertible {
     /// No answer, or one that asks to come again later: call again after a back-off.
     case unavailable(String)
-    /// The key may not do this. Only an operator can help, so call again, but seldom.
+    /// The key may not do this, or the server is not to be trusted. Only an operator can help, so call again, but seldom.
     case denied(String)
     /// The deployment has another revision or status than the agent knows of: fetch again.
     case outdated(String)
@@ -61,7 +61,7 @@ package struct DeploymentAPI: Sendable {
             let request = request(path: path, [RequestSigner.Header("Content-Type", "application/json")], body)
             answer = try await exchange.post(request, within: .seconds(waiting + 15))
         } catch {
-            throw .unavailable("\(endpoint.origin) does not answer: \(error)")
+            throw failure(error)
         }
         guard answer.status == 200 else { throw Self.failure(name, answer) }
         return answer.body
@@ -74,6 +74,12 @@ package struct DeploymentAPI: Sendable {
         let signature = signer.value.headers(signing: headers, path: path, body: body, at: now())
         return OutgoingRequest(
             url: endpoint.origin + path, headers: headers + signature + [RequestSigner.Header("User-Agent", userAgent)], body: body)
+    }
+
+    /// What it means that there was no whole answer.
+    package func failure(_ error: any Error) -> CallFailure {
+        error is ServerIsNotTrusted
+            ? .denied("\(endpoint.origin) is not trusted: \(error)") : .unavailable("\(endpoint.origin) does not answer: \(error)")
     }
 
     /// What an answer other than success means.

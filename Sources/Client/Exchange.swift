@@ -21,9 +21,16 @@ package struct ReceivedAnswer: Sendable {
     }
 }
 
+/// No request was sent, since the server is not to be trusted. Says why.
+package struct ServerIsNotTrusted: Error, CustomStringConvertible {
+    package let description: String
+
+    package init(description: String) { self.description = description }
+}
+
 /// Posts one request over HTTP and reads the whole answer. Ends soon after its task was cancelled.
 package protocol Exchange: Sendable {
-    /// - Throws: Where no whole answer came within `deadline`.
+    /// - Throws: Where no whole answer came within `deadline`; `ServerIsNotTrusted` where there can be none until an operator has done something.
     func post(_ request: OutgoingRequest, within deadline: Duration) async throws -> ReceivedAnswer
 
     /// Trusts the authorities in this PEM file, or where there is none the system's, for connections that are made from now on.

@@ -56,8 +56,21 @@ package struct HTTPClientExchange: Exchange {
     package func post(_ request: OutgoingRequest, within deadline: Duration) async throws -> ReceivedAnswer {
         var outgoing = outgoing(request)
         outgoing.body = .bytes(request.body)
-        let answer = try await client.execute(outgoing, deadline: .now() + TimeAmount(deadline))
+        let answer = try await execute(outgoing, .now() + TimeAmount(deadline))
         return try await Self.whole(answer)
+    }
+
+    /// Throws `ServerIsNotTrusted` where the server is not, and would not be another time.
+    private func execute(_ request: HTTPClientRequest, _ deadline: NIODeadline) async throws -> HTTPClientResponse {
+        do {
+            return try await client.execute(request, deadline: deadline)
+        } catch let error as NIOSSLExtraError where error == .failedToValidateHostname {
+            throw ServerIsNotTrusted(description: "its certificate is for another name")
+        } catch NIOSSLError.handshakeFailed(let cause) where "\(cause)".contains("CERTIFICATE_VERIFY_FAILED") {
+            throw ServerIsNotTrusted(description: "its certificate is not of an authority that is trusted here, or not of this time")
+        } catch NIOSSLError.handshakeFailed(let cause) where "\(cause)".contains("WRONG_VERSION_NUMBER") {
+            throw ServerIsNotTrusted(description: "it does not speak TLS")
+        }
     }
 
     private static func whole(_ answer: HTTPClientResponse) async throws -> ReceivedAnswer {
@@ -66,6 +79,7 @@ package struct HTTPClientExchange: Exchange {
         return ReceivedAnswer(
             status: Int(answer.status.code), errorType: answer.headers.first(name: "x-amzn-ErrorType"), body: Array(body.readableBytesView))
     }
+
     private func outgoing(_ request: OutgoingRequest) -> HTTPClientRequest {
         var outgoing = HTTPClientRequest(url: request.url)
         outgoing.method = .POST
@@ -87,7 +101,7 @@ package struct HTTPClientExchange: Exchange {
     ) async throws -> ReceivedAnswer {
         var outgoing = outgoing(request)
         outgoing.body = body.map { .stream($0, length: .unknown) } ?? .bytes(request.body)
-        let answer = try await client.execute(outgoing, deadline: .distantFuture)
+        let answer = try await execute(outgoing, .distantFuture)
         guard answer.status == .ok else { return try await Self.whole(answer) }
         began()
         for try await part in answer.body { try await take(part) }

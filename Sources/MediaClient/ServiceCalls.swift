@@ -90,7 +90,7 @@ struct ServiceCalls: Sendable {
                 for acknowledgement in lines.read(part.readableBytesView) { take(acknowledgement) }
             }
         } catch {
-            throw .unavailable("the connection to \(api.endpoint.origin) broke: \(error)")
+            throw api.failure(error)
         }
         guard answer.status == 200 else { throw DeploymentAPI.failure("PutMedia", answer) }
     }

@@ -45,17 +45,21 @@ def clips(tmp_path_factory):
 
 def environment(server, **more):
     key = server.credentials
-    return clean_environment(
-        AWS_ACCESS_KEY_ID=key.access_key, AWS_SECRET_ACCESS_KEY=key.secret_key, AWS_REGION="us-east-1", AWS_ENDPOINT_URL=server.endpoint, **more)
+    own = {
+        "AWS_ACCESS_KEY_ID": key.access_key, "AWS_SECRET_ACCESS_KEY": key.secret_key, "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": server.endpoint}
+    return clean_environment(**own | more)
 
 
-def start(server, verb, *words, **options):
+def start(server, verb, *words, more={}, **options):
     return subprocess.Popen(
-        [binary(), "media", verb, *map(str, words)], env=environment(server), stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        [binary(), "media", verb, *map(str, words)], env=environment(server, **more), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        **options)
 
 
-def run(server, verb, *words, input=None):
-    with start(server, verb, *words, stdin=subprocess.PIPE) as process:
+def run(server, verb, *words, input=None, **more):
+    """`more`: environment variables."""
+    with start(server, verb, *words, more=more, stdin=subprocess.PIPE) as process:
         output, errors = process.communicate(input, timeout=120)
     return process.returncode, output, errors.decode()
 
@@ -251,6 +255,34 @@ def test_statuses(server, stream, clips, tmp_path):
     status, _, told = run(server, "put", "--stream", stream, "-", input=broken)
     assert status == 1 and "breaks off" in told and listed(server, stream)
     assert run(server, "get", "--stream", "nobody")[0] == 1
+
+
+def test_what_trying_again_cannot_mend_fails_at_once(sqlite_deployments, authority, clips):
+    """A wrong key, a certificate that is not trusted or of another name, a server without TLS: each with its reason."""
+    pem, elsewhere = authority.pem(), authority.pem(("elsewhere.example.com",))
+    encrypted = sqlite_deployments.server("--tls-certificate", pem, "--tls-key", pem)
+    other = sqlite_deployments.server("--tls-certificate", elsewhere, "--tls-key", elsewhere)
+    plain = sqlite_deployments.server()
+    encrypted.client(verify=authority.file).create_stream(StreamName="gate", DataRetentionInHours=1)
+    trusting = {"AWS_CA_BUNDLE": str(authority.file)}
+
+    def refused(server, **environment):
+        # Giving up takes minutes.
+        began = time.monotonic()
+        status, _, told = run(server, "put", "--stream", "gate", clips["audio"], **environment)
+        assert status == 1 and time.monotonic() - began < 60 and "gave up" not in told, told
+        return told
+
+    assert run(encrypted, "put", "--stream", "gate", clips["audio"], **trusting)[0] == 0
+    assert "not of an authority that is trusted here" in refused(encrypted)
+    assert "its certificate is for another name" in refused(other, **trusting)
+    assert "it does not speak TLS" in refused(plain, AWS_ENDPOINT_URL=plain.endpoint.replace("http:", "https:"))
+    assert "403 UnrecognizedClientException" in refused(encrypted, **trusting, AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE")
+    assert "403 InvalidSignatureException" in refused(encrypted, **trusting, AWS_SECRET_ACCESS_KEY="wrong" * 8)
+    # The key of a device, which may say what it does and no more.
+    device = encrypted.key("--thing", "arn:aws:iot:us-east-1:123456789012:thing/hub")
+    assert "403 AccessDeniedException" in refused(
+        encrypted, **trusting, AWS_ACCESS_KEY_ID=device.access_key, AWS_SECRET_ACCESS_KEY=device.secret_key)
 
 
 def test_a_stream_that_keeps_nothing(server, new_stream, clips):
