@@ -4,6 +4,7 @@ import json
 import os
 import random
 import socket
+import sqlite3
 import time
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import media
 from calls import STREAM_NOT_FOUND, call
 from deployment import until
-from media import Producer, block, cluster, end_of_fragment, events, head, persisted, put, tags
+from media import Producer, block, cluster, element, end_of_fragment, events, head, persisted, put, tags
 
 
 MUTATED = int(os.environ.get("WEIR_FUZZ_ROUNDS", "400"))
@@ -191,6 +192,42 @@ ERRORS = {
 }
 
 
+def film(size):
+    """A fragment of exactly so many bytes."""
+    found = cluster(NOW, ())
+    while (left := size - len(found)) > 0:
+        # The head of a block takes 13 bytes: the last but one leaves room for the last.
+        length = left - 13 if left <= 1 << 20 else min(1 << 20, left - 26)
+        found += element("A3", b"\x81" + bytes(3) + bytes(length), 8)
+    return found
+
+
+# What is allowed by so much, and what is not any more.
+EDGES = {
+    4001: ([head(), film(50 << 20)], [head(), film((50 << 20) + 1)]),
+    4004: ([head(), cluster(NOW), cluster(NOW + 1)], [head(), cluster(NOW), cluster(NOW)]),
+    4005: ([head(3), cluster(NOW), block(90, index=2), block(90, index=3)], [head(4), cluster(NOW)]),
+    4007: ([head(), cluster(365 * 86_400_000)], [head(), cluster(365 * 86_400_000 - 1)]),
+    "4009, tags": ([head(), cluster(NOW), tags(*[("n", "v")] * 10)], [head(), cluster(NOW), tags(*[("n", "v")] * 11)]),
+    "4009, name": ([head(), cluster(NOW), tags(("n" * 128, "v"))], [head(), cluster(NOW), tags(("n" * 129, "v"))]),
+    "4009, value": ([head(), cluster(NOW), tags(("n", "v" * 256))], [head(), cluster(NOW), tags(("n", "v" * 257))]),
+    4010: ([head(2), cluster(NOW), block(90, index=2)], [head(2), cluster(NOW), block(90, index=2), block(91, index=3)]),
+    4011: ([head(2), cluster(NOW), block(90, index=2)], [head(2), cluster(NOW)]),
+    4012: ([head(), cluster(NOW), tags(("AWS", "v"))], [head(), cluster(NOW), tags(("AWS_", "v"))]),
+}
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_the_edge_of_an_error(server, new_stream, edge):
+    allowed, refused = EDGES[edge]
+    good, bad = new_stream(DataRetentionInHours=0)["StreamName"], new_stream(DataRetentionInHours=0)["StreamName"]
+    assert "ERROR" not in [kind for kind, _ in events(put(server, good, *allowed))]
+    with Producer(server, bad) as producer:
+        producer.send(*refused).end()
+        errors = [found["ErrorId"] for found in producer.rest() if found["EventType"] == "ERROR"]
+    assert errors[0] == int(str(edge)[:4])
+
+
 @pytest.mark.parametrize("code", ERRORS)
 def test_errors_end_the_session(server, stream, code):
     """The error is the last word, the answer ends well, and what came before is kept."""
@@ -277,27 +314,89 @@ def test_limits_of_the_profile(deployments):
     with Producer(server, "gate") as one, Producer(server, "gate") as two, Producer(server, "gate") as three:
         assert (one.status, two.status, three.status) == (200, 200, 400)
         assert three.error[0] == "ConnectionLimitExceededException"
-        two.send(head(), cluster(start, (0, 20_001)))
+        # A fragment spans twenty seconds, and not a millisecond more.
+        two.send(head(), cluster(start, (0, 20_000)), end_of_fragment())
+        two.until("PERSISTED", start)
+        two.send(cluster(start + 30_000, (0, 20_001)))
         two.rest()
-        assert events(two)[-1] == ("ERROR", 4002)
+        assert events(two)[-1] == ("ERROR", 4002) and ("RECEIVED", start + 30_000) not in events(two)
         # It sends nothing, and is closed without an error.
         one.rest()
         assert one.is_whole and not any(kind == "ERROR" for kind, _ in events(one))
     overlap = put(server, "gate", head(), cluster(start, (0, 1000)), cluster(start + 1000))
     assert events(overlap)[-1] == ("ERROR", 4004)
-    with Producer(server, "gate") as lasting:
-        lasting.send(head())
-        end = time.monotonic() + 20
-        number = 0
-        while not lasting.acknowledgements or lasting.acknowledgements[-1]["EventType"] != "ERROR":
-            assert time.monotonic() < end
-            lasting.send(cluster(start + 10_000 + 500 * number), end_of_fragment())
-            number += 1
-            while found := lasting.next():
-                if found["EventType"] in ("PERSISTED", "ERROR"):
-                    break
-            time.sleep(0.3)
-        assert events(lasting)[-1] == ("ERROR", 4003)
+    follows = put(server, "gate", head(), cluster(start, (0, 1000)), cluster(start + 1001))
+    assert "ERROR" not in [kind for kind, _ in events(follows)]
+
+
+def test_the_time_of_a_connection(sqlite_deployments):
+    """Not before it is over; at once where no fragment is open, and else once that is whole, which is stored."""
+    server = sqlite_deployments.server("--put-media-seconds", "2")
+    client = server.client()
+    for name in ("idle", "busy"):
+        client.create_stream(StreamName=name, DataRetentionInHours=1)
+    begun = time.monotonic()
+    with Producer(server, "idle") as idle, Producer(server, "busy") as busy:
+        start = media.now_ms()
+        idle.send(head(), cluster(start), end_of_fragment())
+        idle.until("PERSISTED", start)
+        busy.send(head(), cluster(start))
+        busy.until("BUFFERING", start)
+        idle.rest()
+        assert idle.is_whole and events(idle)[-1] == ("ERROR", 4003) and time.monotonic() - begun >= 2
+        assert "FragmentTimecode" not in idle.acknowledgements[-1]
+        busy.send(block(120), end_of_fragment())
+        busy.rest()
+        assert busy.is_whole and events(busy)[-1] == ("ERROR", 4003) and ("PERSISTED", start) in events(busy)
+    assert fragments(server, "busy") == persisted(busy)
+
+
+def test_the_quota_of_an_account(sqlite_deployments):
+    """The fragment that reaches it is kept, and the next is not; with a byte more the next is the one that reaches it."""
+    size = len(cluster(NOW))
+    for quota, kept in ((size, 1), (size + 1, 2)):
+        server = sqlite_deployments.server("--media-quota-bytes", str(quota))
+        server.client().create_stream(StreamName="gate", DataRetentionInHours=1)
+        with Producer(server, "gate") as producer:
+            producer.send(head())
+            for number in range(kept):
+                producer.send(cluster(NOW + 1000 * number), end_of_fragment())
+                producer.until("PERSISTED", NOW + 1000 * number)
+            producer.send(cluster(NOW + 1000 * kept), end_of_fragment())
+            producer.rest()
+            assert producer.is_whole and events(producer)[-1] == ("ERROR", 5001)
+        assert fragments(server, "gate") == persisted(producer) and len(persisted(producer)) == kept
+        with Producer(server, "gate") as late:
+            assert (late.status, late.error[0]) == (400, "ClientLimitExceededException")
+
+
+def test_a_database_that_does_not_take_a_fragment(sqlite_deployments):
+    """5000 for that one, which is not kept; what came before is."""
+    server = sqlite_deployments.server()
+    server.client().create_stream(StreamName="gate", DataRetentionInHours=1)
+    with sqlite3.connect(server.folder / "weir.db", timeout=30) as database:
+        database.execute(
+            f"CREATE TRIGGER refused BEFORE INSERT ON fragment WHEN NEW.producer_ms > {NOW} BEGIN SELECT RAISE(ABORT, 'no'); END")
+    with Producer(server, "gate") as producer:
+        producer.send(head(), cluster(NOW), end_of_fragment())
+        producer.until("PERSISTED", NOW)
+        producer.send(cluster(NOW + 1), end_of_fragment())
+        producer.rest()
+        assert producer.is_whole and events(producer)[-1] == ("ERROR", 5000)
+        assert producer.acknowledgements[-1]["FragmentTimecode"] == NOW + 1
+    assert fragments(server, "gate") == persisted(producer)
+
+
+def test_a_body_that_breaks_the_rules_of_http(server, stream):
+    """4000; what came whole is kept."""
+    start = media.now_ms()
+    with Producer(server, stream) as producer:
+        producer.send(head(), cluster(start), end_of_fragment())
+        producer.until("PERSISTED", start)
+        producer.socket.sendall(b"not a length\r\n")
+        producer.rest()
+        assert events(producer)[-1] == ("ERROR", 4000)
+    assert fragments(server, stream) == persisted(producer)
 
 
 def test_stopping_takes_the_fragment_that_is_on_its_way(deployments):
