@@ -108,6 +108,20 @@ def test_an_address_has_so_many_and_a_proxy_any_number(sqlite_deployments, socke
     assert [asked(connection) for connection in proxied] == [200] * 5
 
 
+def test_memory_comes_back_after_a_flood(sqlite_deployments, sockets):
+    """What the bodies of a flood took goes back to the system when they are gone, within a few seconds."""
+    server = sqlite_deployments.server()
+    before = memory(server)
+    for _ in range(400):
+        connection = connected(server, "127.0.0.1")
+        connection.sendall(b"POST /listStreams HTTP/1.1\r\nHost: x\r\nContent-Length: 65000\r\n\r\n" + bytes(60_000))
+        sockets.append(connection)
+    until(lambda: memory(server) > before + 20, "the bodies are held")
+    for connection in sockets:
+        connection.close()
+    until(lambda: memory(server) < before + 10, "the memory is given back")
+
+
 def test_answers_that_nobody_reads(sqlite_deployments, sockets):
     server = sqlite_deployments.server("--client-unread-seconds", 1)
     before = memory(server)
