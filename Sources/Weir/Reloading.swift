@@ -4,13 +4,15 @@ import ServiceLifecycle
 import Settings
 import UnixSignals
 
-/// Takes what may change while the server runs: at each SIGHUP the certificate, its key, and the level of the log; certificate and key also
-/// within seconds of being replaced. Whatever is wrong with the new ones, the old ones stay.
+/// Takes what may change while the server runs: at each SIGHUP the certificate, its key, the secret that is shared with TURN servers, and the level of
+/// the log; certificate and key also within seconds of being replaced. Whatever is wrong with the new ones, the old ones stay.
 struct Reloading: Service {
     /// Reads the configuration anew.
     let read: @Sendable () throws -> ServerConfiguration
     /// Nil where TLS is not served.
     let certificates: ServerCertificates?
+    /// Takes the secret that credentials of TURN servers are made by from then on; empty where there are none.
+    let useTURNSecret: @Sendable (String) -> Void
     let logger: Logger
 
     /// Lets the signal do nothing until a service takes it: by default it would end the process.
@@ -27,13 +29,15 @@ struct Reloading: Service {
     private func reload() {
         do {
             let configuration = try read()
+            let secret = try configuration.turnSecret()
             switch (certificates, configuration.tls) {
             case (let certificates?, let files?): try certificates.replace(by: files)
             case (nil, nil): break
             case (.some, nil), (nil, .some): logger.warning("TLS is switched on and off by a start only; it stays as it is")
             }
+            useTURNSecret(secret)
             Log.setLevel(configuration.logLevel) {
-                logger.notice("read certificates and log level again", metadata: ["level": "\(configuration.logLevel)"])
+                logger.notice("read certificates, TURN secret and log level again", metadata: ["level": "\(configuration.logLevel)"])
             }
         } catch {
             logger.error("nothing was read again, what is in use stays", metadata: ["why": "\(Self.text(error))"])

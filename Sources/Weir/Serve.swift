@@ -102,7 +102,7 @@ struct Serve: AsyncParsableCommand {
             configuration: mediaConfiguration, registry: registry, eventsWait: { courier.hint() },
             logger: logger)
         if configuration.storesMedia { try await media.open() }
-        let turnSecret = try configuration.turnSecret()
+        let turnSecret = Lock(try configuration.turnSecret())
         let frames = configuration.storesMedia ? FramePool(configuration, registry, logger) : nil
         let mediaPlane = MediaPlane(
             store: media, settings: configuration.media, masterKey: masterKey, frames: frames, registry: registry,
@@ -115,7 +115,8 @@ struct Serve: AsyncParsableCommand {
         let signaling = SignalingPlane(
             store: store, instance: identity.id, limits: configuration.signalingLimits,
             servers: ICEServers(
-                turn: turnServers, secret: { turnSecret }, stunPort: { stunPort.withLock { $0 } }, isThere: { turnWatch.isThere($0) }),
+                turn: turnServers, secret: { turnSecret.withLock { $0 } }, stunPort: { stunPort.withLock { $0 } },
+                isThere: { turnWatch.isThere($0) }),
             links: links, tellsViewers: configuration.tellsViewers, registry: registry, logger: logger,
             eventsWait: { courier.hint() }, isStopping: { readiness.isDraining })
         let gateway = Gateway(
@@ -143,7 +144,9 @@ struct Serve: AsyncParsableCommand {
         var services: [any Service] = [
             accessLog, MemoryReturn(), membership, OutboxWatch(store: store, outbox: outbox, registry: registry, logger: logger),
             LimitTeller(store: store, limits: limits, eventsWait: { courier.hint() }, logger: logger),
-            Reloading(read: { [flags] in try flags.readAgain() }, certificates: certificates, logger: logger),
+            Reloading(
+                read: { [flags] in try flags.readAgain() }, certificates: certificates,
+                useTURNSecret: { secret in turnSecret.withLock { $0 = secret } }, logger: logger),
         ]
         if let links { services.append(links) }
         if case .sqlite(let database) = deployment.database { services.append(FileWatch(database: database, logger: logger)) }
@@ -300,7 +303,8 @@ extension ServerConfiguration {
         return limits
     }
 
-    /// The secret that is shared with the TURN servers; empty where there are none.
+    /// The secret that is shared with the TURN servers: the first line of its file; empty where there are none. Further lines are secrets that they
+    /// still take.
     func turnSecret() throws -> String {
         guard let turnSecretFile else { return "" }
         guard let bytes = try PrivateFile.read(turnSecretFile),

@@ -186,7 +186,7 @@ class Producer:
         self.close()
 
 
-def signed_head(server, credentials, form, given, unsigned):
+def signed_head(server, credentials, form, given, unsigned, region=REGION):
     """The head of a PutMedia request, signed in the way of a producer: `c` (hash of nothing and no header for it, host without port),
     `java` (UNSIGNED-PAYLOAD, its header not signed, host without port) or `js` (UNSIGNED-PAYLOAD, signed)."""
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
@@ -201,7 +201,7 @@ def signed_head(server, credentials, form, given, unsigned):
     else:
         covered = sorted(name for name in headers if name in ("host", "x-amz-content-sha256") or name.startswith("x-am"))
     canonical = "\n".join(["POST", "/putMedia", "", *(f"{name}:{headers[name]}" for name in covered), "", ";".join(covered), payload])
-    scope = f"{now[:8]}/{REGION}/kinesisvideo/aws4_request"
+    scope = f"{now[:8]}/{region}/kinesisvideo/aws4_request"
     text = "\n".join(["AWS4-HMAC-SHA256", now, scope, hashlib.sha256(canonical.encode()).hexdigest()])
     key = b"AWS4" + credentials.secret_key.encode()
     for part in scope.split("/"):

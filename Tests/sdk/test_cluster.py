@@ -19,14 +19,16 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 sys.path.append(str(REPOSITORY / "Tests/torture"))
 
-import checks  # noqa: E402
 import killing  # noqa: E402
 import spoil  # noqa: E402
+import spoil_media  # noqa: E402
+import spoil_signals  # noqa: E402
 import torture  # noqa: E402
 from faults import KINDS  # noqa: E402
 from processes import free_port  # noqa: E402
 from stack import Stack  # noqa: E402
 
+import media  # noqa: E402
 from deployment import binary, clean_environment, until  # noqa: E402
 
 SEED = os.environ.get("WEIR_TORTURE_SEED") or str(random.SystemRandom().randrange(10**9))
@@ -49,24 +51,25 @@ def stack(folder):
 
 
 def test_every_check_can_fail():
-    assert spoil.failures() == []
+    assert spoil.failures() + spoil_media.failures() + spoil_signals.failures() == []
 
 
 def test_what_clients_were_told_is_true_after_every_fault(folder):
     kinds = os.environ.get("WEIR_TORTURE_FAULTS", ",".join(KINDS)).split(",")
-    facts, troubles = torture.torture(binary(), folder, float(os.environ.get("WEIR_TORTURE_SECONDS", "20")), SEED, kinds)
-    violations = checks.check(facts)
-    report = "\n".join(torture.describe(facts, troubles, violations, SEED, 0))
+    facts, watched, troubles = torture.torture(binary(), folder, float(os.environ.get("WEIR_TORTURE_SECONDS", "20")), SEED, kinds, media=2)
+    violations = torture.check(facts, watched)
+    report = "\n".join(torture.describe(facts, watched, troubles, violations, SEED, 0))
     assert not troubles and not violations, report
     assert {fault["fault"] for fault in facts.faults} == set(kinds)
     assert sum(entry["outcome"] == "ok" for entry in facts.calls) > 1000, report
+    assert sum(map(len, watched.persisted.values())) > 50 and sum(map(len, watched.read.values())) > 50, report
 
 
 def test_what_is_really_wrong_is_found(folder):
     """A standby that confirms nothing loses what was acknowledged; clients that do not tell that they make a call again have it done twice."""
-    facts, troubles = torture.torture(binary(), folder, 1, SEED, ["failover", "cut-web"], careless=True)
+    facts, _, troubles = torture.torture(binary(), folder, 1, SEED, ["failover", "cut-web"], careless=True)
     assert not troubles
-    violations = checks.check(facts)
+    violations = torture.checks.check(facts)
     assert {"one call after the other", "effects"} <= set(violations), violations
 
 
@@ -120,9 +123,19 @@ def test_the_command_that_starts_a_cluster(folder):
         made = subprocess.run(
             ["aws", "kinesisvideo", "create-stream", "--stream-name", "gate-7"], env=environment, capture_output=True, text=True, timeout=60)
         assert made.returncode == 0, made.stderr
+        film = folder / "film.mkv"
+        subprocess.run(
+            ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=rate=25:duration=4", "-c:v", "libx264", "-g", "25", film], check=True, timeout=60)
+        sent = subprocess.run([binary(), "media", "put", "--stream", "gate-7", film], env=environment, capture_output=True, text=True, timeout=60)
+        assert sent.returncode == 0, sent.stderr
+        read = subprocess.run(
+            ["aws", "kinesis-video-media", "get-media", "--stream-name", "gate-7", "--start-selector", "StartSelectorType=EARLIEST", folder / "read.mkv"],
+            env=environment, capture_output=True, text=True, timeout=60)
+        assert read.returncode == 0, read.stderr
+        assert media.framemd5((folder / "read.mkv").read_bytes()) == media.framemd5(film.read_bytes())
         numbers = [int(number) for number in re.findall(r"process (\d+)", printed())]
-        # Two instances, HAProxy and coturn.
-        assert len(numbers) == 4
+        # Two instances, HAProxy, coturn and the store.
+        assert len(numbers) == 5
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)

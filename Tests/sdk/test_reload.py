@@ -47,7 +47,7 @@ def test_certificates_are_read_again(sqlite_deployments, authority, tmp_path):
 
         replace(pair, authority.sign("second"))
         server.process.send_signal(signal.SIGHUP)
-        server.logged("read certificates and log level again")
+        server.logged("read certificates, TURN secret and log level again")
         with connected(server, authority) as new:
             assert name(new) == "second"
             new.sendall(request)
@@ -69,7 +69,7 @@ def test_certificates_are_read_again(sqlite_deployments, authority, tmp_path):
                 assert name(new) == "second"
         replace(pair, third)
         server.process.send_signal(signal.SIGHUP)
-        until(lambda: server.log.count("read certificates and log level again") == 2, "read again")
+        until(lambda: server.log.count("read certificates, TURN secret and log level again") == 2, "read again")
         with connected(server, authority) as new:
             assert name(new) == "third"
         old.sendall(request)

@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import hmac
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -163,13 +165,13 @@ def test_a_browser_sees_the_picture(sqlite_deployments, tmp_path):
 class Coturn:
     """coturn on loopback, with the secret that it shares with the server under test."""
 
-    def __init__(self, folder, secret):
+    def __init__(self, folder, *secrets):
         program = shutil.which("turnserver")
         assert program, "coturn is missing: ops/install test gets it"
         self.port = free_port()
         file = folder / "turnserver.conf"
         file.write_text("\n".join([
-            "use-auth-secret", f"static-auth-secret={secret}", "realm=weir.test", "listening-ip=127.0.0.1", "relay-ip=127.0.0.1",
+            "use-auth-secret", *(f"static-auth-secret={secret}" for secret in secrets), "realm=weir.test", "listening-ip=127.0.0.1", "relay-ip=127.0.0.1",
             f"listening-port={self.port}", "no-cli", "no-tls", "no-dtls", "no-multicast-peers", "fingerprint",
             # In tests alone: the peers are on this machine.
             "allow-loopback-peers", f"userdb={folder}/turn.db", f"pidfile={folder}/turn.pid", "log-file=stdout", "simple-log",
@@ -204,8 +206,8 @@ def free_port():
 def coturn(tmp_path):
     made = []
 
-    def start(secret):
-        made.append(Coturn(tmp_path, secret))
+    def start(*secrets):
+        made.append(Coturn(tmp_path, *secrets))
         return made[-1]
 
     yield start
@@ -225,6 +227,35 @@ def test_media_goes_through_coturn(sqlite_deployments, tmp_path, coturn, channel
     """The peers tell each other of relayed candidates alone."""
     server = relayed(sqlite_deployments, tmp_path, coturn("north"))
     assert run(exchange(server, channel(server), only="relay")) == {"relay"}
+
+
+def test_a_new_secret_takes_the_place_of_the_old_one(sqlite_deployments, tmp_path, coturn, channel):
+    """coturn takes both for a while; Weir tells credentials of the new one once it is told to."""
+    server = relayed(sqlite_deployments, tmp_path, coturn("north", "south"))
+    arn = channel(server)
+
+    def told():
+        return api(server).get_ice_server_config(ChannelARN=arn)["IceServerList"][0]
+
+    def made_by(secret, server):
+        return server["Password"] == base64.b64encode(hmac.digest(secret, server["Username"].encode(), "sha1")).decode()
+
+    assert made_by(b"north", told())
+    assert run(exchange(server, arn, only="relay")) == {"relay"}
+    new = tmp_path / "new"
+    new.write_text("south\nnorth\n")
+    new.chmod(0o600)
+    new.rename(tmp_path / "secret")
+    server.process.send_signal(signal.SIGHUP)
+    server.logged("read certificates, TURN secret and log level again")
+    assert made_by(b"south", told())
+    assert run(exchange(server, arn, only="relay")) == {"relay"}
+    # A file that says nothing leaves the secret as it is.
+    (tmp_path / "secret").write_text("\n")
+    server.process.send_signal(signal.SIGHUP)
+    server.logged("nothing was read again")
+    assert made_by(b"south", told())
+    assert "south" not in server.log
 
 
 def test_coturn_refuses_credentials_of_another_secret(sqlite_deployments, tmp_path, coturn, channel):

@@ -20,14 +20,22 @@ KINDS = {
     "isolate": "an instance and its load balancer do not hear each other, or one does not hear the other",
     "clock": "an instance's clock is wrong by less than the five minutes that signatures allow",
     "skew": "an instance's clock is wrong by more than that",
+    "store-kill": "the store of media is killed (kill -9) and started again",
+    "store-slow": "each piece to the store and from it takes up to some seconds",
+    "store-refuses": "requests to the store are answered by errors 500 and 503",
+    "store-loses": "connections to the store are cut between a PUT and its answer",
+    "store-silent": "instances and the store do not hear each other",
 }
+
+
+STORE = {kind for kind in KINDS if kind.startswith("store-")}
 
 
 def needs(kinds):
     """What a stack must be made with for these faults."""
     return {
         "replicated": "failover" in kinds,
-        "cuttable": bool({"cut-web", "cut-sql", "partition", "isolate"} & set(kinds)),
+        "cuttable": bool(({"cut-web", "cut-sql", "partition", "isolate"} | STORE - {"store-kill"}) & set(kinds)),
         "partitionable": bool({"partition", "isolate"} & set(kinds)),
         "shiftable": bool({"clock", "skew"} & set(kinds)),
     }
@@ -50,13 +58,13 @@ class Faults:
             for kind in self._chance.sample(self._kinds, len(self._kinds)):
                 if time.monotonic() > end and not is_first:
                     return
-                self._do(kind)
+                self.once(kind)
                 if self.troubles:
                     return
                 time.sleep(self._chance.uniform(0.5, 1.5))
             is_first = False
 
-    def _do(self, kind):
+    def once(self, kind):
         start = time.monotonic()
         steps = getattr(self, kind.replace("-", "_"))()
         detail = next(steps)
@@ -126,6 +134,36 @@ class Faults:
         yield f"{share:.0%} of {', '.join(links)} once {way}"
         time.sleep(self._chance.uniform(1.5, 3.5))
         count = sum(self._stack.proxies.heal(link) for link in links)
+        self._history.add(kind="cuts", count=count)
+
+    def store_kill(self):
+        self._stack.store.kill()
+        yield ""
+        time.sleep(self._chance.choice([0, 1, 3]))
+        self._stack.store.start()
+        self._stack.store.wait_until_up()
+
+    def store_slow(self):
+        return self._hurt_store("slow", self._chance.choice([0.2, 1, 3]))
+
+    def store_refuses(self):
+        return self._hurt_store("refused", self._chance.choice([0.2, 0.6, 1]))
+
+    def store_loses(self):
+        return self._hurt_store("answered", self._chance.choice([0.2, 0.6, 1]))
+
+    def store_silent(self):
+        return self._hurt_store("silent", 1)
+
+    def _hurt_store(self, way, share):
+        chosen = self._chance.sample(self._stack.instances, self._chance.choice([1, 1, 3]))
+        # A fragment waits for the store for 20 s.
+        seconds = self._chance.choice([2, 4, 8] if way != "silent" else [3, 8, 25])
+        for instance in chosen:
+            self._stack.proxies.cut(instance.store_link, way, share)
+        yield f"{way} {share}, {', '.join(instance.store_link for instance in chosen)}, for {seconds} s"
+        time.sleep(seconds)
+        count = sum(self._stack.proxies.heal(instance.store_link) for instance in chosen)
         self._history.add(kind="cuts", count=count)
 
     def partition(self):

@@ -1,4 +1,5 @@
-"""TCP proxies that cut connections right where it hurts: when a request has been passed on and its answer has not.
+"""TCP proxies that hurt connections right where it matters: they are cut when a request has been passed on and its answer has not, refused in the
+server's name, slow, or silent.
 
 They run in a process of their own, so that clients that are busy do not slow them down. It is told what to do line by line.
 """
@@ -12,6 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from processes import Process
+
+METHODS = {b"GET", b"HEAD", b"PUT", b"POST", b"DELETE"}
+ERRORS = [
+    b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+]
 
 
 @dataclass
@@ -37,11 +44,12 @@ class Proxies:
 
     def cut(self, name, way, share):
         """From now on this share of the requests on a link lose their connection: in the way `sent`, once they have been passed on; in the way
-        `answered`, once the answer to them begins to come back."""
+        `answered`, once the answer to them begins to come back. In the way `refused` they are answered by an error 500 or 503 and get no further. In
+        the way `slow` each piece waits for up to so many seconds, and in the way `silent` for the end of that."""
         self._ask({"cut": name, "way": way, "share": share})
 
     def heal(self, name):
-        """Ends that, and answers how many connections were cut."""
+        """Ends that, and answers how many connections were hurt."""
         return self._ask({"heal": name})
 
     def refuse(self, name):
@@ -73,6 +81,7 @@ class _Relay:
         self.link, self._chance = link, chance
         self._server = None
         self.way, self.share, self.cuts = None, 0.0, 0
+        self.healed = asyncio.Event()
 
     async def accept(self):
         if not self._server:
@@ -100,12 +109,24 @@ class _Relay:
             while data := await reader.read(65536):
                 if state.is_cut:
                     break
+                if state.is_refused:
+                    continue
+                if self.way in ("slow", "silent"):
+                    self.cuts += is_request
+                    await self._wait()
+                if is_request and self.way == "refused" and data.split(b" ", 1)[0] in METHODS and self._chance.random() < self.share:
+                    state.is_refused = True
+                    self.cuts += 1
+                    other.write(self._chance.choice(ERRORS))
+                    await other.drain()
+                    other.write_eof()
+                    continue
                 if not is_request and state.cuts_answer:
                     self._cut(state, writer, other)
                     break
                 writer.write(data)
                 await writer.drain()
-                if is_request and self.way and data.startswith(begins) and self._chance.random() < self.share:
+                if is_request and self.way in ("sent", "answered") and data.startswith(begins) and self._chance.random() < self.share:
                     if self.way == "answered":
                         state.cuts_answer = True
                     else:
@@ -121,6 +142,12 @@ class _Relay:
             except (OSError, RuntimeError):
                 pass
 
+    async def _wait(self):
+        if self.way == "slow":
+            await asyncio.sleep(self._chance.random() * self.share)
+        else:
+            await self.healed.wait()
+
     def _cut(self, state, writer, other):
         state.is_cut = True
         self.cuts += 1
@@ -131,6 +158,8 @@ class _Relay:
 class _Connection:
     is_cut = False
     cuts_answer = False
+    # Answered by an error: what else comes is read and forgotten.
+    is_refused = False
 
 
 async def _run(seed):
@@ -149,8 +178,10 @@ async def _run(seed):
             case {"cut": name, "way": way, "share": share}:
                 relay = relays[name]
                 relay.way, relay.share, relay.cuts = way, share, 0
+                relay.healed.clear()
             case {"heal": name}:
                 relays[name].way = None
+                relays[name].healed.set()
                 answer = relays[name].cuts
             case {"refuse": name}:
                 relays[name].refuse()

@@ -1,12 +1,17 @@
 """A whole deployment on this machine: Postgres, instances, HAProxy, and between them whatever can be cut."""
 
+import atexit
 import configparser
 import http.client
 import os
 import secrets
 import signal
+import sys
 import time
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "sdk"))
+from stores import SeaweedFS  # noqa: E402
 
 from network import Namespace
 from postgres import Cluster
@@ -22,13 +27,13 @@ FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 class Stack:
     """Everything, started and ready once it is made.
 
-    replicated: a standby confirms each commit, or does not where it is not `synchronous`. cuttable: proxies stand before each instance and before
+    store: instances keep media in an S3-compatible store that they share. replicated: a standby confirms each commit, or does not where it is not `synchronous`. cuttable: proxies stand before each instance and before
     the database. partitionable: each instance has a network of its own. shiftable: each instance has a clock that can be set. flags: of weir serve.
     """
 
     def __init__(
         self, binary, folder, flags=(), instances=3, replicated=False, cuttable=False, partitionable=False, shiftable=False, synchronous=True,
-        seed="0",
+        seed="0", store=False,
     ):
         self.binary, self.folder = Path(binary).resolve(), Path(folder)
         self.master_key = self.folder / "master.key"
@@ -37,6 +42,7 @@ class Stack:
         self.proxies = None
         self.instances = []
         self.haproxy = None
+        self.store = Objects(self.folder / "store") if store else None
         self.postgres = Cluster(self.folder, replicated, synchronous)
         self._weir("migrate", data_dir=self.folder)
         if shiftable and not FAKETIME:
@@ -100,8 +106,19 @@ class Stack:
             troubles += instance.remove()
         if self.proxies:
             self.proxies.stop()
+        if self.store:
+            self.store.kill()
         self.postgres.stop()
         return troubles
+
+
+class Objects(SeaweedFS):
+    """The store of media, which is ended with everything else."""
+
+    def __init__(self, folder):
+        folder.mkdir(mode=0o700)
+        atexit.register(self.kill)
+        super().__init__(folder)
 
 
 class Instance:
@@ -118,12 +135,16 @@ class Instance:
         gateway = self._namespace.links["sql"].outside if self._namespace else "127.0.0.1"
         servers = stack.postgres.servers
         self.links = []
+        self._store = ("127.0.0.1", stack.store.port) if stack.store else None
         self.web = self._own = (inside, self.port)
         databases = [("127.0.0.1", server.port) for server in servers]
         if cuttable:
             self.web = ("127.0.0.1", free_port())
             databases = [(gateway, free_port(gateway)) for _ in servers]
             self.links = [Link(self.web_link, *self.web, *self._own, begins="POST")]
+            if stack.store:
+                self._store = (gateway, free_port(gateway))
+                self.links.append(Link(self.store_link, *self._store, "127.0.0.1", stack.store.port, begins="PUT"))
             self.links += [
                 Link(f"{self.sql_link}-{server.name}", *address, "127.0.0.1", server.port) for server, address in zip(servers, databases)]
         elif partitionable:
@@ -144,6 +165,10 @@ class Instance:
     def sql_link(self):
         return f"sql-{self.number}"
 
+    @property
+    def store_link(self):
+        return f"store-{self.number}"
+
     def sql_links(self):
         return [link.name for link in self.links if link.name.startswith(self.sql_link)]
 
@@ -155,6 +180,10 @@ class Instance:
         if self._stack.proxies:
             self._stack.proxies.accept(self.web_link)
         environment = {"WEIR_DATABASE": self._database}
+        flags = self._flags
+        if self._store:
+            environment |= self._stack.store.environment
+            flags = [*flags, "--media-store", "s3://media/site-1", "--media-store-endpoint", "http://{}:{}".format(*self._store)]
         prefix = list(self._namespace.prefix) if self._namespace else []
         if self._clock:
             # Only the time of day is another: what measures durations goes on, as it does where somebody sets the clock.
@@ -165,7 +194,7 @@ class Instance:
             prefix += ["env", f"LD_PRELOAD={FAKETIME[0]}", "env"]
         self._process = Process(
             [*prefix, self._stack.binary, "serve", "--host", self._own[0], "--port", str(self.port), "--plain-http-beyond-loopback", "true",
-             "--data-dir", self.folder, "--master-key-file", self._stack.master_key, *self._flags], self._log, environment)
+             "--data-dir", self.folder, "--master-key-file", self._stack.master_key, *flags], self._log, environment)
 
     def is_ready(self):
         return is_ready(*self._own)
