@@ -24,6 +24,7 @@ import Testing
                     "a length that a proxy took away",
                     TestRequest(signedOnly: [("Content-Length", "21")], isChunked: true, key: key)
                 ),
+                ("a Connection that a proxy took away", TestRequest(signedOnly: [("Connection", "keep-alive")], key: key)),
             ]
             for row in rows {
                 let answer = try await server.answer(row.request)
@@ -35,6 +36,7 @@ import Testing
                 TestRequest(signedHost: "127.0.0.2", key: key), TestRequest(host: "[::1]:\(port)", signedHost: "::2:\(port)", key: key),
                 TestRequest(path: "//describeStream", signedPath: "/listStreams", key: key),
                 TestRequest(signedOnly: [("Content-Length", "20")], isChunked: true, key: key),
+                TestRequest(signedOnly: [("Connection", "close")], key: key),
             ]
             for lie in lies where try await server.answer(lie).status != 403 { failures.append("\(lie) was accepted") }
             #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")

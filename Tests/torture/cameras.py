@@ -147,6 +147,8 @@ class Camera:
 
     def __init__(self, name, number):
         self.name, self.number, self.arn = name, number, None
+        # Who signs like it: the C core or the SDK for Java.
+        self.form = "java" if number % 2 else "c"
         self.unacknowledged = OrderedDict()
         self.last = None
         self.is_on = True
@@ -327,7 +329,7 @@ class Cameras:
             server = SimpleNamespace(port=camera.port)
             given = {"x-amzn-fragment-timecode-type": "ABSOLUTE", "x-amzn-producer-start-timestamp": str(time.time()),
                      "x-amzn-stream-name": camera.name}
-            writer.write(media.signed_head(server, self._credentials, "c", given, {}, region=REGION))
+            writer.write(media.signed_head(server, self._credentials, camera.form, given, {}, region=REGION))
             async with asyncio.timeout(10):
                 status, headers, body = await head_of(reader)
                 if status != 200:

@@ -106,7 +106,8 @@ def sample(stack, history):
     start = time.monotonic()
     try:
         line = stack.postgres.sql(
-            "SELECT (SELECT count(*) FROM stream), (SELECT coalesce(sum(stream_count), 0) FROM account_usage), "
+            f"SELECT (SELECT count(*) FROM stream WHERE region = '{REGION}'), "
+            f"(SELECT coalesce(sum(stream_count), 0) FROM account_usage WHERE region = '{REGION}'), "
             "(SELECT count(*) FROM channel), (SELECT coalesce(sum(channel_count), 0) FROM account_usage)")
         numbers = [int(number) for number in line.split("|")]
     except (RuntimeError, ValueError, OSError):

@@ -75,6 +75,11 @@ struct CanonicalRequest {
         var next = 0
         for (name, text) in names.enumerated() {
             guard next < lines.count, lines[next].name == name else {
+                // The C producer signs it, and every proxy takes it out, as RFC 9110, section 7.6.1, asks: then it was what that producer sends.
+                if text == "connection" {
+                    append(line: "connection:keep-alive")
+                    continue
+                }
                 throw .incomplete("'\(text)' is named as a SignedHeader, but it does not exist in the HTTP request.")
             }
             bytes.append(contentsOf: text.utf8)
