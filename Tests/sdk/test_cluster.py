@@ -121,7 +121,8 @@ def test_the_command_that_starts_a_cluster(folder):
         credentials = re.search(r"AWS_SHARED_CREDENTIALS_FILE=(\S+)", printed())[1]
         environment = clean_environment(AWS_SHARED_CREDENTIALS_FILE=credentials, AWS_PROFILE="weir", AWS_EC2_METADATA_DISABLED="true")
         made = subprocess.run(
-            ["aws", "kinesisvideo", "create-stream", "--stream-name", "gate-7"], env=environment, capture_output=True, text=True, timeout=60)
+            ["aws", "kinesisvideo", "create-stream", "--stream-name", "gate-7", "--data-retention-in-hours", "24"],
+            env=environment, capture_output=True, text=True, timeout=60)
         assert made.returncode == 0, made.stderr
         film = folder / "film.mkv"
         subprocess.run(

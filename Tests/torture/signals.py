@@ -145,10 +145,12 @@ def describe(facts):
             f"{len(required)} had to arrive: delay p50 {delays[len(delays) // 2] * 1000:.1f} ms, p99 {delays[len(delays) * 99 // 100] * 1000:.1f} ms, "
             f"longest {delays[-1]:.2f} s")
     for instance, at in facts.kills:
-        gone = [connection for connection in facts.connections if connection.instance == instance and connection.closed >= at >= connection.opened]
-        back = {connection.client for connection in gone}
-        times = [connection.opened for connection in facts.connections if connection.client in back and at < connection.opened < at + 60]
-        yield f"  kill of instance {instance}: {len(gone)} connections, the last back after {max(times, default=at) - at:.1f} s"
+        gone = {each.client for each in facts.connections if each.instance == instance and each.opened <= at <= each.closed}
+        back = {}
+        for each in facts.connections:
+            if each.client in gone and each.opened > at:
+                back.setdefault(each.client, each.opened)
+        yield f"  kill of instance {instance}: {len(gone)} connections, {len(back)} back, the last after {max(back.values(), default=at) - at:.1f} s"
 
 
 class Signals:
@@ -192,7 +194,9 @@ class Signals:
 
     async def _kill(self, report):
         """Kills an instance, starts it again, and looks at the routes when it counts as dead."""
-        instance = self._chance.choice(self._stack.instances)
+        # One that has clients: an instance that was started anew has none at first.
+        used = {connection.instance for connection in self._now.values()}
+        instance = self._chance.choice([instance for instance in self._stack.instances if instance.number in used])
         at = time.monotonic()
         self.facts.kills.append((instance.number, at))
         await asyncio.to_thread(instance.kill)
@@ -232,7 +236,9 @@ class Signals:
     async def _live(self, channel, role, number):
         client, tried = f"{channel}/{role}", 0
         while not self._is_over:
-            instance = self._stack.instances[(number + tried) % len(self._stack.instances)]
+            # At first spread evenly, then to any.
+            place = number if not tried else self._chance.randrange(len(self._stack.instances))
+            instance = self._stack.instances[place % len(self._stack.instances)]
             try:
                 async with self._admit, asyncio.timeout(20):
                     target = presigned(
