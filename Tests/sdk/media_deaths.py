@@ -83,10 +83,7 @@ def missing(server, stream, told, may_be_gone=False):
 
 def pages(server, stream):
     client = media.media_client(server, stream, "LIST_FRAGMENTS")
-    page = call(client, "ListFragments", StreamName=stream, MaxResults=1000)
-    yield from page["Fragments"]
-    while token := page.get("NextToken"):
-        page = call(client, "ListFragments", NextToken=token)
+    for page in client.get_paginator("list_fragments").paginate(StreamName=stream, MaxResults=1000):
         yield from page["Fragments"]
     client.close()
 
