@@ -57,7 +57,7 @@ class SeaweedFS:
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [str(weed), "mini", f"-dir={self.folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.port={self.port}", *flags,
-                 "-s3.port.iceberg=0", "-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-filer.localSocket=filer.sock",
+                 "-s3.port.iceberg=0", "-webdav=false", "-master.telemetry=false", "-filer.localSocket=filer.sock",
                  "-master.volumeSizeLimitMB=64"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
                 env=clean_environment(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET))
