@@ -34,13 +34,13 @@ final class Pack: @unchecked Sendable {
     /// Bytes by which space is taken ahead.
     private let allocation: Int64
 
-    /// A pack whose file has `end` bytes. `mostBytes` it is not to exceed by much: no more space is taken ahead.
+    /// A pack whose file has `end` bytes. `mostBytes` it is not to exceed by much: a quarter of that is taken ahead at most.
     init(_ name: FragmentPlace.PackName, retentionHours: Int64, file: any StoredFile, end: Int64, mostBytes: Int64 = .max) {
         self.name = name
         self.retentionHours = retentionHours
         self.file = file
         self.end = end
-        allocation = min(64 << 20, mostBytes)
+        allocation = min(64 << 20, mostBytes / 4)
     }
 
     /// The id in the database, or that of a file of the ring.
