@@ -116,10 +116,12 @@ def test_memory_comes_back_after_a_flood(sqlite_deployments, sockets):
         connection = connected(server, "127.0.0.1")
         connection.sendall(b"POST /listStreams HTTP/1.1\r\nHost: x\r\nContent-Length: 65000\r\n\r\n" + bytes(60_000))
         sockets.append(connection)
-    until(lambda: memory(server) > before + 20, "the bodies are held")
+    until(lambda: memory(server) > before + 30, "the bodies are held")
+    held = memory(server)
     for connection in sockets:
         connection.close()
-    until(lambda: memory(server) < before + 10, "the memory is given back")
+    # Code that ran for the first time stays.
+    until(lambda: memory(server) < before + (held - before) / 2, "the memory is given back")
 
 
 def test_answers_that_nobody_reads(sqlite_deployments, sockets):
