@@ -217,7 +217,8 @@ extension TimedFragment {
             let isFull = next - first == 8 || (next < audio.count && size + audio[next].bytes.count + 7 > 60_000)
             // A frame that is followed by a gap lasts longer than others.
             guard isFull || next == audio.count || audio[index].duration != usual else { continue }
-            let time = audio[first].decodeTime * 90_000 / Int64(track.timescale)
+            // Decades between fragments are more ticks than 64 bits hold, on the way from one timescale to another.
+            let time = Int64(Int128(audio[first].decodeTime) * 90_000 / Int128(track.timescale))
             packets.append(TransportStream.Packet(samples: audio[first..<next], presentation: time, decode: time, isKey: true))
             (first, size) = (next, 0)
         }

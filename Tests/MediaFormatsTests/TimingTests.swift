@@ -142,4 +142,14 @@ import Testing
             #expect(!clip.beginning().isEmpty)
         }
     }
+
+    /// As of a camera without a clock, which begins in 1970 and learns the time later.
+    @Test func decadesBetweenFragmentsDoNotEndTheProgram() throws {
+        let tracks = try PlayedTracks([.h264, TrackEntry(number: 2, kind: .audio, codecID: "A_AAC", codecPrivate: [0x10, 0x10])])
+        let given = fragment([(1, 0, picture(5)), (2, 0, [1, 2, 3]), (2, 11, [1, 2, 3])])
+        let start: Int64 = 140 * 365 * 86_400 * 1_000_000_000
+        let timed = try TimedFragment(given, of: tracks, at: start)
+        let stream = try TransportStream.segment(of: timed, tracks: tracks, in: given.bytes, sequence: 0)
+        #expect(!stream.isEmpty && stream.count.isMultiple(of: 188))
+    }
 }

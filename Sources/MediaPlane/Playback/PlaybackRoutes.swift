@@ -176,11 +176,11 @@ extension MediaPlane {
         try await playable.holding(record) {
             let (tracks, fragment) = try await playable.read(record)
             let (offset, isTooFar) = (session.start(of: record) - session.base).multipliedReportingOverflow(by: 1_000_000)
+            let (duration, isTooLong) = session.duration(of: record).multipliedReportingOverflow(by: 1_000_000)
             let timed: TimedFragment
             do throws(UnplayableMedia) {
                 timed = try TimedFragment(
-                    fragment, of: tracks, at: isTooFar ? .max : offset, next: session.duration(of: record) * 1_000_000,
-                    audioOrigin: session.audioOrigin)
+                    fragment, of: tracks, at: isTooFar ? .max : offset, next: isTooLong ? nil : duration, audioOrigin: session.audioOrigin)
             } catch {
                 throw OperationError(error)
             }
