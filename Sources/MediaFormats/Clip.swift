@@ -67,11 +67,9 @@ public struct Clip: Sendable {
         return true
     }
 
-    /// Second pass: the frames of a fragment, to be written after those of the one before it.
-    public func payload(of fragment: Fragment) -> [UInt8] {
-        var payload: [UInt8] = []
-        for frame in fragment.frames where tracks[frame.track] != nil { payload.append(contentsOf: fragment.bytes[frame.bytes]) }
-        return payload
+    /// Second pass: where the frames of a fragment are in its bytes, to be written in this order after those of the one before it.
+    public func payload(of fragment: Fragment) -> [Range<Int>] {
+        fragment.frames.filter { tracks[$0.track] != nil }.map(\.bytes)
     }
 
     /// Everything that stands in the file before the first frame.

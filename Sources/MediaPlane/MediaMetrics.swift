@@ -50,8 +50,8 @@ final class MediaMetrics: Sendable {
         errors = counters(.errors, MediaError.allCases, \.code)
         sessions = counters(.sessions, SessionEnd.reasons) { $0 }
         let reading = [OperationID.getMedia, .getMediaForFragmentList]
-        sentBytes = counters(.sent, reading + [.getImages], \.rawValue)
-        sentFragments = counters(.sentFragments, reading, \.rawValue)
+        sentBytes = counters(.sent, reading + [.getClip, .getImages], \.rawValue)
+        sentFragments = counters(.sentFragments, reading + [.getClip], \.rawValue)
         receivedBytes = Counter(.received, in: registry)
         overlaps = Counter(.overlaps, in: registry)
         persistedSeconds = Recorder(.persisted, in: registry)

@@ -8,13 +8,16 @@ import Store
 extension GetClip: MediaOperation {}
 
 extension MediaPlane {
+    /// What is written of a clip at once, in bytes.
+    private static let clipPiece = 256 << 10
+
     /// Sends a clip. Its fragments are read twice: to know how large it is and what stands in front, and to send their frames. So no more than
-    /// one of them is in memory, and tables of some bytes for each frame.
+    /// one of them is in memory, once, and tables of some bytes for each frame.
     func getClip(_ input: GetClip.Input, _ call: MediaCall, _ writer: any ResponseWriter) async throws {
         let records = try await clipFragments(input.clipFragmentSelector, call)
         var clip: Clip?
         for record in records {
-            let (tracks, fragment) = try await playable.holding(record) { try await playable.read(record) }
+            let (tracks, fragment) = try await playable.holding(record, copies: 1) { try await playable.read(record) }
             var next = clip ?? Clip(of: tracks)
             guard next.tracks == tracks else {
                 let isOtherData = tracks.isOfSameKind(as: next.tracks)
@@ -36,13 +39,28 @@ extension MediaPlane {
         try await writer.start(contentType: "video/mp4", length: beginning.count + clip.payloadSize)
         try await writer.write(ByteBuffer(bytes: beginning))
         for record in records.prefix(clip.fragments) {
-            try await playable.holding(record) {
-                let payload = clip.payload(of: try await playable.read(record).fragment)
-                metrics.sent(payload.count, by: .getClip)
-                try await writer.write(ByteBuffer(bytes: payload))
+            try await playable.holding(record, copies: 1) {
+                let fragment = try await playable.read(record).fragment
+                var piece = ByteBuffer()
+                for frame in clip.payload(of: fragment) {
+                    var rest = fragment.bytes[frame]
+                    while !rest.isEmpty {
+                        let part = rest.prefix(Self.clipPiece - piece.readableBytes)
+                        piece.writeBytes(part)
+                        rest = rest.dropFirst(part.count)
+                        if piece.readableBytes == Self.clipPiece { try await send(&piece, to: writer) }
+                    }
+                }
+                try await send(&piece, to: writer)
                 metrics.sentFragment(by: .getClip)
             }
         }
+    }
+
+    private func send(_ piece: inout ByteBuffer, to writer: any ResponseWriter) async throws {
+        metrics.sent(piece.readableBytes, by: .getClip)
+        try await writer.write(piece)
+        piece = ByteBuffer()
     }
 
     /// The fragments that a clip begins with, at least one, in the order in which they arrived.

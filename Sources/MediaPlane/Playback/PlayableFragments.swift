@@ -31,11 +31,11 @@ final class PlayableFragments: Sendable {
         self.limit = limit
     }
 
-    /// Has `body` work on a fragment that is held in memory, if there is room for it: three times, as what is made of it is held too.
+    /// Has `body` work on a fragment that is held in memory, if there is room for it: three times, where what is made of it is held too.
     func holding<Value: Sendable>(
-        _ record: FragmentRecord, _ body: () async throws -> Value
+        _ record: FragmentRecord, copies: Int = 3, _ body: () async throws -> Value
     ) async throws -> Value {
-        let size = 3 * Int(record.size)
+        let size = copies * Int(record.size)
         let isRoom = held.withLock { held in
             guard held == 0 || held + size <= limit else { return false }
             held += size
