@@ -48,6 +48,35 @@ import Testing
         }
     }
 
+    @Test func `of too many listings those that were asked for longest ago go`() throws {
+        func session(_ number: Int) -> PlaybackSession {
+            PlaybackSession(
+                form: .hlsMP4, stream: ResourceKey(.stream, account: "1", region: "r", name: "gate"), created: Int64(number), expires: .max,
+                mode: .onDemand, source: .server, range: 0...1, discontinuity: .never, showsTimes: false, showsNumbers: false,
+                capacity: 5000)
+        }
+        func listing(_ entries: Int) -> PlaybackSessions.Listing {
+            var window = PlaylistWindow(capacity: entries, keeping: .oldest, mode: .never)
+            for number in 0..<Int64(entries) {
+                window.append(ListedFragment(number: "", sequence: number, start: number, duration: 1, trackSet: ""))
+            }
+            return PlaybackSessions.Listing(window: window)
+        }
+        var kept = KeptListings()
+        for number in 0..<KeptListings.mostListings { kept.keep(listing(1), of: session(number)) }
+        #expect(kept.count == KeptListings.mostListings)
+        #expect(kept.listing(of: session(0)) != nil)
+        kept.keep(listing(1), of: session(5000))
+        #expect(kept.count == KeptListings.mostListings * 7 / 8 && kept.entries == kept.count)
+        #expect(kept.listing(of: session(0)) != nil && kept.listing(of: session(5000)) != nil)
+        #expect(kept.listing(of: session(1)) == nil && kept.listing(of: session(KeptListings.mostListings - 1)) != nil)
+        // What is replaced counts once; long ones count for what they hold.
+        kept.keep(listing(3), of: session(0))
+        #expect(kept.entries == kept.count + 2)
+        for number in 6000..<6025 { kept.keep(listing(5000), of: session(number)) }
+        #expect(kept.entries <= KeptListings.mostEntries && kept.listing(of: session(6024)) != nil && kept.listing(of: session(0)) == nil)
+    }
+
     @Test func `a token lasts as long as it says, and under its key`() async throws {
         try await MediaFixture.with(.sqlite) { fixture in
             _ = try await fixture.store.createActive("gate")

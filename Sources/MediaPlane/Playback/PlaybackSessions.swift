@@ -30,10 +30,7 @@ final class PlaybackSessions: Sendable {
     private let tokens: SealedTokens
     private let archiveAddress: @Sendable (ResourceKey, Caller) async throws(OperationError) -> String
     private let clock: @Sendable () -> Int64
-    private let listings = Lock<[PlaybackSession: Listing]>([:])
-    /// Listings that are kept, and entries of all of them.
-    private static let mostListings = 1024
-    private static let mostEntries = 100_000
+    private let listings = Lock(KeptListings())
 
     init(
         _ store: FragmentStore, _ playable: PlayableFragments, _ tokens: SealedTokens,
@@ -188,7 +185,7 @@ final class PlaybackSessions: Sendable {
     func listing(of session: PlaybackSession) async throws(OperationError) -> Listing {
         let stream = try await stream(of: session)
         var listing =
-            listings.withLock { $0[session] }
+            listings.withLock { $0.listing(of: session) }
             ?? Listing(
                 window: PlaylistWindow(
                     capacity: session.capacity, keeping: session.mode == .onDemand ? .oldest : .newest, mode: session.discontinuity),
@@ -210,7 +207,7 @@ final class PlaybackSessions: Sendable {
                 break
             }
         }
-        keep(listing, of: session)
+        listings.withLock { $0.keep(listing, of: session) }
         return listing
     }
 
@@ -233,16 +230,41 @@ final class PlaybackSessions: Sendable {
         listing.bandwidth = max(listing.bandwidth, Int(record.size * 8000 / max(duration, 1)))
         listing.position = session.position(after: record)
     }
+}
 
-    private func keep(_ listing: Listing, of session: PlaybackSession) {
-        let now = clock()
-        listings.withLock { listings in
-            let entries = listings.values.reduce(0) { $0 + $1.window.entries.count }
-            if listings.count >= Self.mostListings || entries > Self.mostEntries {
-                listings = listings.filter { $0.key.expires > now }
-                if listings.count >= Self.mostListings || entries > Self.mostEntries { listings = [:] }
-            }
-            listings[session] = listing
+/// The listings that sessions asked for last. Those that have been asked for longest ago go first when there are too many.
+struct KeptListings {
+    private var kept: [PlaybackSession: (listing: PlaybackSessions.Listing, used: UInt64)] = [:]
+    private var uses: UInt64 = 0
+    private(set) var entries = 0
+
+    /// Listings that are kept, and entries of all of them.
+    static let mostListings = 1024
+    static let mostEntries = 100_000
+
+    var count: Int { kept.count }
+
+    mutating func listing(of session: PlaybackSession) -> PlaybackSessions.Listing? {
+        uses += 1
+        kept[session]?.used = uses
+        return kept[session]?.listing
+    }
+
+    mutating func keep(_ listing: PlaybackSessions.Listing, of session: PlaybackSession) {
+        uses += 1
+        remove(session)
+        kept[session] = (listing, uses)
+        entries += listing.window.entries.count
+        guard kept.count > Self.mostListings || entries > Self.mostEntries else { return }
+        // An eighth more than need be, so that not every listing sorts them all.
+        for (session, _) in kept.sorted(by: { $0.value.used < $1.value.used }) {
+            guard kept.count > 1, kept.count > Self.mostListings * 7 / 8 || entries > Self.mostEntries * 7 / 8 else { return }
+            remove(session)
         }
+    }
+
+    private mutating func remove(_ session: PlaybackSession) {
+        guard let old = kept.removeValue(forKey: session) else { return }
+        entries -= old.listing.window.entries.count
     }
 }
