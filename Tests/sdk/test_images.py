@@ -7,15 +7,16 @@ import os
 import random
 import subprocess
 import threading
+import time
 
 import pytest
 
 import media
-from calls import call, refused
+from calls import call, refused, wait_active
 from deployment import Deployments, until
 from media import cluster, head, media_client, put
 
-ROUNDS = int(os.environ.get("WEIR_FUZZ_ROUNDS", "40"))
+MINUTES = int(os.environ.get("WEIR_FUZZ_MINUTES", "0"))
 WIDTH, HEIGHT, RATE, SECONDS = 320, 240, 25, 4
 CODECS = {
     "h264": ["-c:v", "libx264", "-bf", "0"], "h264 with B-frames": ["-c:v", "libx264", "-bf", "3"],
@@ -309,26 +310,54 @@ def places(data):
     return found
 
 
-def test_mutated_media(server, new_stream, start, films):
-    """Frames and codec private data changed anywhere: a picture or a MEDIA_ERROR, the server goes on, and no process is left."""
-    chance = random.Random(int(os.environ.get("WEIR_FUZZ_FIRST", "20170930")))
-    sources = [(film, places(film)) for film in films.values()]
-    outcomes = set()
-    for number in range(ROUNDS):
-        if number % 20 == 0:
-            stream = new_stream(DataRetentionInHours=1)["StreamName"]
-        film, where = sources[number % len(sources)]
-        raw = bytearray(film)
-        # The codec private data is in every third of them at least.
-        chosen = [where[0]] * (number % 3 == 0) + chance.choices(where[1:8], k=chance.randint(0, 3)) + chance.choices(where, k=2)
-        for first, last in chosen:
+def broken(film, where, number, chance):
+    """A film with one to a few of the mistakes that break decoders: bytes of frames and codec data, and frames that are cut, doubled or torn apart. Sizes of
+    elements stay right: what they break is the parser's, which `ops/fuzz parser` is for."""
+    raw = bytearray(film)
+    # The codec private data is in every third of them at least.
+    chosen = [where[0]] * (number % 3 == 0) + chance.choices(where[1:8], k=chance.randint(0, 3)) + chance.choices(where, k=2)
+    for first, last in chosen:
+        kind = chance.randrange(6)
+        if kind < 3:
             for _ in range(chance.randint(1, 6)):
                 raw[chance.randrange(first, last)] = chance.randrange(256)
+        elif kind == 3:
+            # A length, or a parameter, as large as it can be.
+            at = chance.randrange(first, last)
+            raw[at:min(at + 4, last)] = b"\xff" * len(raw[at:min(at + 4, last)])
+        elif kind == 4:
+            other, end = chance.choice(where)
+            part = min(last - first, end - other, chance.randint(1, 400))
+            raw[first:first + part] = film[other:other + part]
+        else:
+            at = chance.randrange(first, last)
+            raw[at:last] = bytes(last - at)
+    return bytes(raw)
+
+
+def test_mutated_media(deployments, start, films):
+    """Frames and codec private data changed anywhere, into pictures of any size: a picture or a MEDIA_ERROR, the server goes on, and no process is left."""
+    chance = random.Random(int(os.environ.get("WEIR_FUZZ_FIRST", "20170930")))
+    sources = [(film, places(film)) for film in films.values()]
+    outcomes, number, end = set(), 0, time.monotonic() + 60 * MINUTES
+    server = deployments.server()
+    client = server.client()
+    while number < 40 or time.monotonic() < end:
+        if number % 20 == 0:
+            stream = f"stream-{number}"
+            client.create_stream(StreamName=stream, DataRetentionInHours=1)
+            wait_active(client, stream)
+        film, where = sources[number % len(sources)]
         begin = start - 10_000 + 10 * (number % 20)
-        send(server, stream, bytes(raw), begin)
-        answer = images(server, stream, begin, begin + 3, interval=600, format=chance.choice(["JPEG", "PNG"]), HeightPixels=48)
+        send(server, stream, broken(film, where, number, chance), begin)
+        height = 2160 if number % 40 == 39 else chance.choice([1, 48, 48, 48, 479])
+        answer = images(server, stream, begin, begin + 3, interval=600, format=chance.choice(["JPEG", "PNG"]), HeightPixels=height)
         for content in contents(answer):
-            assert content == "MEDIA_ERROR" or size(content)[1] == 48
+            assert content == "MEDIA_ERROR" or size(content)[1] == height
             outcomes.add(isinstance(content, bytes))
+        number += 1
     assert outcomes == {True, False}
     assert server.is_running and len(children(server)) <= max(os.cpu_count(), 1)
+    processes = children(server)
+    server.terminate()
+    until(lambda: not any(alive(process) for process in processes), "the end of weir-frames")
