@@ -119,8 +119,9 @@ let package = Package(
         library(
             "MediaPlane",
             [
-                "Contract", "FragmentStore", "Frames", "Identity", "Locking", "Matroska", "MediaFormats", "Planes", "Prometheus", "SQL",
-                "Store", collections, coreMetrics, crypto, logging, nioCore, nioHTTP1,
+                "Contract", "FragmentStore", "Frames", "Identity", "Locking", "Matroska", "MediaFormats", "ObjectStore", "Planes",
+                "Prometheus", "SQL",
+                "Store", collections, coreMetrics, crypto, lifecycle, logging, nioCore, nioHTTP1,
             ]),
         library("MediaFormats", []),
         library("Frames", ["Locking", "Prometheus", coreMetrics, lifecycle, nioCore, nioPosix]),
@@ -158,9 +159,10 @@ let package = Package(
         tests(
             "MediaPlaneTests",
             [
-                "Contract", "FragmentStore", "Frames", "Identity", "Locking", "Matroska", "MediaFormats", "MediaPlane", "Planes",
+                "Contract", "FragmentStore", "Frames", "Identity", "Locking", "Matroska", "MediaFormats", "MediaPlane", "ObjectStore",
+                "Planes",
                 "Policies",
-                "SQL", "Store", "TestSupport", logging, nioCore, nioHTTP1,
+                "SQL", "Signing", "Store", "TestSupport", logging, nioCore, nioHTTP1,
             ]),
         tests("MediaFormatsTests", ["Matroska", "MediaFormats"]),
         tests("FramesTests", ["Frames", nioCore]),

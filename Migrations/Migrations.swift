@@ -51,5 +51,8 @@ extension Migration {
         Migration(
             version: 15, name: "roles", oldestCompatible: 10, sqlite: PackageResources.m0015_roles_sqlite_sql,
             postgres: PackageResources.m0015_roles_postgres_sql),
+        Migration(
+            version: 16, name: "image work", oldestCompatible: 10, sqlite: PackageResources.m0016_image_work_sqlite_sql,
+            postgres: PackageResources.m0016_image_work_postgres_sql),
     ]
 }

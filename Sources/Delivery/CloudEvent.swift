@@ -48,12 +48,17 @@ public enum CloudEvent {
         }
         writer.key("sequence")
         writer.integer(event.sequence)
-        if let detail = event.detail, let notification = try? JSONParser.parse(Array(detail.utf8)) {
-            writer.key("notification")
-            writer.value(notification)
+        if let detail = event.detail, let value = try? JSONParser.parse(Array(detail.utf8)) {
+            writer.key(event.isOfImages ? "images" : "notification")
+            writer.value(value)
         }
         writer.endObject()
     }
+}
+
+extension Event {
+    /// Whether its detail tells of images, and not of a fragment.
+    var isOfImages: Bool { type == EventName.imagesGenerated.rawValue }
 }
 
 extension JSONWriter {

@@ -46,6 +46,16 @@ extension EventName {
             A fragment is stored that its producer tagged AWS_KINESISVIDEO_NOTIFICATION. The subject is the stream's ARN and `/fragments`. Told where the \
             stream's notification configuration says, and to subscriptions that name this type.
             """
+        case .imagesGenerated:
+            """
+            Images of a fragment that its producer tagged AWS_KINESISVIDEO_IMAGE_GENERATION are stored. The subject is the stream's ARN and `/images`. \
+            Told to subscriptions that name this type.
+            """
+        case .imageGenerationFailed:
+            """
+            Images of a tagged fragment were given up: the status is MEDIA_ERROR where they could not be made, DESTINATION_ERROR where they could not be \
+            stored. The subject is the stream's ARN and `/media`. At most one for each stream and hour.
+            """
         case .diskReserveReached:
             "The disk of a tier of media, which the subject names, has no more free than its reserve. What follows is the setting disk-full."
         case .oldestMediaDropped:

@@ -193,7 +193,7 @@ public enum EventsDocument {
                     """
                     The status after it: of the stream or channel, DELETED once that is gone; of the edge configuration where the event is about \
                     one; REACHED for a limit; of the destination for what is told of destinations. Of a session OPEN, or why it has ended; of a fragment \
-                    PERSISTED.
+                    PERSISTED. Of images STORED, or why there are none.
                     """, ["minLength": .integer(1)])
             ),
             ("version", string("The version of the stream or channel after it. Absent for what has none.", ["minLength": .integer(1)])),
@@ -201,6 +201,7 @@ public enum EventsDocument {
             ("requestId", string("The id of the call that led to it. Absent where none did.", ["minLength": .integer(1)])),
             ("sequence", .object(["type": "integer", "minimum": .integer(0), "description": "The same as the attribute."])),
             ("notification", notification),
+            ("images", images),
         ])
 
     /// Of a fragment.
@@ -241,6 +242,28 @@ public enum EventsDocument {
                     )
                 ]))
     }()
+
+    /// Of images of a fragment.
+    private static let images = object(
+        required: ["StreamArn", "FragmentNumber", "Destination", "Count", "Images"],
+        [
+            ("StreamArn", string("The stream.", ["pattern": "^arn:"])),
+            ("FragmentNumber", string("As producers and readers know the fragment.", ["pattern": "^[0-9]{40,48}$"])),
+            ("Destination", string("Where the images are, as the stream's configuration says it.", ["minLength": .integer(1)])),
+            ("Count", .object(["type": "integer", "minimum": .integer(1), "description": "How many there are."])),
+            (
+                "Images",
+                .object([
+                    "type": "array", "description": "The first of them.", "minItems": .integer(1), "maxItems": .integer(100),
+                    "items": object(
+                        required: ["Key", "Timestamp"],
+                        [
+                            ("Key", string("The name of the object in the bucket or folder.", ["minLength": .integer(1)])),
+                            ("Timestamp", .object(["type": "integer", "description": "What it shows, in milliseconds since the epoch."])),
+                        ]),
+                ])
+            ),
+        ])
 
     private static func object(required: [String], _ properties: [(key: String, value: JSONValue)]) -> JSONValue {
         .object([

@@ -17,7 +17,7 @@ struct TopicMessage: Sendable {
 
     /// An event, as topics get it.
     static func of(_ event: Event, isReplay: Bool) -> TopicMessage {
-        guard let notification = event.detail else { return lifecycle(event, isReplay: isReplay) }
+        guard let notification = event.detail, !event.isOfImages else { return lifecycle(event, isReplay: isReplay) }
         return TopicMessage(
             subject: "Kinesis Video Streams Notification", body: notification, group: event.resourceARN, id: id(event, isReplay))
     }

@@ -149,6 +149,9 @@ public final class FragmentStore: Service {
         metrics.show(memory)
     }
 
+    /// The media folder, or the store that all instances share, by its name in the database; nil while it is not open.
+    public var storeID: String? { opened.withLock { $0?.storeID } }
+
     // MARK: Opening
 
     /// Takes the folders for this process alone, and makes them agree with the index: what was never told as stored is cut off. To be called

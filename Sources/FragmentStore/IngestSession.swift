@@ -64,13 +64,16 @@ public final class IngestSession: Sendable {
         state = Lock(State(stream: session.stream, lastPlace: Place(session.stream)))
     }
 
+    /// The stream as it was when it was last looked at, which is a few seconds ago at most.
+    public var current: StoredStream { state.withLock { $0.stream } }
+
     /// Begins a fragment and gives it its number. The server's time in it is now, or one more than that of the fragment before.
     public func begin(_ start: FragmentStart) async throws(IngestFailure) -> FragmentNumber {
         await abandon()
         do throws(IngestFailure) {
             try check()
             try await look()
-            let current = state.withLock { $0.stream }
+            let current = current
             let place = Place(current)
             try await settle(at: place)
             if place != .ring {

@@ -88,6 +88,44 @@ struct FragmentVideo {
 }
 
 extension FragmentStore {
+    /// Returns what is seen of a fragment at moments, in milliseconds from its start and rising: a picture, why it cannot be made, or nil where nothing is
+    /// seen. At least one is returned; what would be too many bytes at once is to be asked for again.
+    ///
+    /// - Parameter next: When the fragment after it begins, from the start of this one.
+    /// - Throws: `ReadFailure`.
+    func pictures(
+        of record: FragmentRecord, at moments: [Int64], next: Int64?, _ style: ImageStyle, _ frames: FramePool
+    ) async throws -> [Result<ByteBuffer, PictureFailure>?] {
+        var seen: [Int64?]?
+        var wanted: [Int64] = []
+        let made = try await frames.pictures {
+            let trackSet = try await trackSet(of: record)
+            let bytes = try await wholeBytes(of: record)
+            guard let tracks = try? Matroska.TrackSet(reading: Array(trackSet.bytes.readableBytesView)),
+                let video = FragmentVideo(tracks, bytes)
+            else { return nil }
+            let times = video.seen(at: moments, next: next)
+            seen = times
+            let request = video.request(for: times.compactMap { $0 }, style)
+            wanted = request?.wanted ?? []
+            return request
+        }
+        guard let seen else { return moments.map { _ in .failure(.notDecoded) } }
+        let pictures = Dictionary(uniqueKeysWithValues: zip(wanted, made ?? []))
+        var results: [Result<ByteBuffer, PictureFailure>?] = []
+        for time in seen {
+            guard let time else {
+                results.append(nil)
+                continue
+            }
+            let picture = pictures[time] ?? .failure(.notDecoded)
+            // The first is never put off, whatever the process says.
+            if case .failure(.later) = picture, !results.isEmpty { return results }
+            results.append(picture)
+        }
+        return results
+    }
+
     /// A fragment as a whole, which is as large as its producer made it.
     func wholeBytes(of record: FragmentRecord) async throws -> [UInt8] {
         var whole: [UInt8] = []

@@ -4,7 +4,6 @@ import FragmentStore
 import Frames
 import Identity
 import Logging
-import Matroska
 import NIOCore
 import Planes
 import Store
@@ -128,46 +127,25 @@ private struct ImageSender {
         of record: FragmentRecord, at moments: [Int64], next: Int64?, _ frames: FramePool
     ) async throws -> [Result<ByteBuffer, ImageError>] {
         let begin = sampling.selector.start(of: record)
-        var seen: [Int64?]?
-        var pictures: [Int64: Result<ByteBuffer, PictureFailure>] = [:]
         do {
-            let (style, store) = (sampling.style, plane.store)
-            var wanted: [Int64] = []
-            let made = try await frames.pictures {
-                let trackSet = try await store.trackSet(of: record)
-                let bytes = try await store.wholeBytes(of: record)
-                guard let tracks = try? Matroska.TrackSet(reading: Array(trackSet.bytes.readableBytesView)),
-                    let video = FragmentVideo(tracks, bytes)
-                else { return nil }
-                let times = video.seen(at: moments.map { $0 - begin }, next: next.map { $0 - begin })
-                seen = times
-                let request = video.request(for: times.compactMap { $0 }, style)
-                wanted = request?.wanted ?? []
-                return request
+            let pictures = try await plane.store.pictures(
+                of: record, at: moments.map { $0 - begin }, next: next.map { $0 - begin }, sampling.style, frames)
+            return pictures.map { picture in
+                switch picture {
+                case .success(let bytes): .success(bytes)
+                case .failure: .failure(.mediaError)
+                case nil: .failure(.noMedia)
+                }
             }
-            pictures = Dictionary(uniqueKeysWithValues: zip(wanted, made ?? []))
         } catch let failure as ReadFailure {
             switch failure {
             case .fragmentGone, .streamGone: return moments.map { _ in .failure(.noMedia) }
             case .damaged(let context):
                 plane.logger.warning("a fragment cannot be read", metadata: ["number": "\(record.number)", "error": "\(context)"])
+                return moments.map { _ in .failure(.mediaError) }
             case .disk, .database: throw failure
             }
         }
-        guard let seen else { return moments.map { _ in .failure(.mediaError) } }
-        var images: [Result<ByteBuffer, ImageError>] = []
-        for time in seen {
-            guard let time else {
-                images.append(.failure(.noMedia))
-                continue
-            }
-            switch pictures[time] {
-            case .success(let picture): images.append(.success(picture))
-            case .failure(.later): return images
-            case .failure, nil: images.append(.failure(.mediaError))
-            }
-        }
-        return images
     }
 
     /// Characters of an image in an answer. Reference, Image, ImageContent.

@@ -145,6 +145,7 @@ final class ProducerConnection: Sendable {
         /// When something came last.
         var last = ContinuousClock.now
         var fragments = 0
+        var images = ImageClock()
     }
 
     init(_ plane: MediaPlane, _ ingest: IngestSession, _ cause: EventCause, _ http: any ResponseWriter) {
@@ -159,6 +160,11 @@ final class ProducerConnection: Sendable {
     var fragments: Int { state.withLock { $0.fragments } }
 
     // What the task that reads tells of how far it is.
+
+    /// When the first image of a fragment is due, in milliseconds from its start; nil where none is.
+    func firstImage(from start: Int64, length: Int64, interval: Int64) -> Int64? {
+        state.withLock { $0.images.first(from: start, length: length, interval: interval) }
+    }
 
     func somethingCame() { state.withLock { $0.last = .now } }
 

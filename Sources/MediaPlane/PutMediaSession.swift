@@ -185,7 +185,7 @@ struct PutMediaSession {
 
     /// Tags of the service's own that a producer may send. Developer guide, "Streaming metadata" and "Getting started with notifications".
     private static let ownTags: Set<String> = [
-        Matroska.Tag.endOfFragment, Matroska.Tag.notification, "AWS_KINESISVIDEO_IMAGE_GENERATION", "AWS_KINESISVIDEO_IMAGE_PREFIX",
+        Matroska.Tag.endOfFragment, Matroska.Tag.notification, Matroska.Tag.imageGeneration, Matroska.Tag.imagePrefix,
     ]
 
     private mutating func end() -> [Action] {
@@ -198,7 +198,7 @@ struct PutMediaSession {
         var flags: FragmentFlags = timecodeType == .relative ? [.relativeTimecode] : []
         let names = Set(open.tags.entries.map(\.name))
         if names.contains(Matroska.Tag.notification) { flags.insert(.notification) }
-        if names.contains("AWS_KINESISVIDEO_IMAGE_GENERATION") { flags.insert(.imageGeneration) }
+        if names.contains(Matroska.Tag.imageGeneration) { flags.insert(.imageGeneration) }
         if !open.tags.bytes.isEmpty { flags.insert(.tags) }
         if open.startsWithoutKeyFrame { flags.insert(.startsWithoutKeyFrame) }
         previousEnd = max(previousEnd ?? 0, open.last ?? 0)
@@ -228,4 +228,6 @@ extension Matroska.TrackSet {
 
 extension Matroska.Tag {
     static let notification = "AWS_KINESISVIDEO_NOTIFICATION"
+    static let imageGeneration = "AWS_KINESISVIDEO_IMAGE_GENERATION"
+    static let imagePrefix = "AWS_KINESISVIDEO_IMAGE_PREFIX"
 }

@@ -17,6 +17,8 @@ struct Receiver {
     private struct Coming {
         let number: FragmentNumber
         let told: Acknowledgement.Fragment
+        /// When it begins, by its producer.
+        let producerTime: Int64
         /// What readers have not got yet, and where it ends: in the middle of a block, perhaps.
         var pending = ByteBuffer()
         var end: Int
@@ -131,7 +133,8 @@ struct Receiver {
         connection.fragmentBegan()
         let told = Acknowledgement.Fragment(timecode: beginning.timecode, number: number.description)
         let end = parser.offset
-        coming = Coming(number: number, told: told, end: end - beginning.head.count, blockEnd: end, wholeEnd: end)
+        coming = Coming(
+            number: number, told: told, producerTime: beginning.producerTime, end: end - beginning.head.count, blockEnd: end, wholeEnd: end)
         live.begin(number, producerTime: beginning.producerTime, trackSet: set, isFirst: !hasBegun)
         hasBegun = true
         try await connection.acknowledgements.write(.buffering(told))
@@ -155,7 +158,8 @@ struct Receiver {
         let storing: StoringFragment
         do throws(IngestFailure) {
             storing = try await connection.ingest.finish(
-                StoredEnd(length: ending.length, flags: ending.flags), beside: connection.following(ending))
+                StoredEnd(length: ending.length, flags: ending.flags),
+                beside: connection.following(ending, serverTime: whole.number.serverTime, producerTime: whole.producerTime))
         } catch {
             throw SessionEnd(error, whole.told)
         }

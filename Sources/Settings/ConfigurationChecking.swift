@@ -89,6 +89,18 @@ struct ConfigurationChecking {
         return ServerConfiguration.MediaStore(location: location, s3: settings, warmClass: warmClass, cacheBytes: cacheBytes)
     }
 
+    mutating func images() -> ServerConfiguration.Images {
+        let (id, secretFile) = (optionalText("image-store-access-key-id"), optionalText("image-store-secret-file"))
+        require((id == nil) == (secretFile == nil), "image-store-access-key-id, image-store-secret-file: one needs the other")
+        require(
+            id != nil || optionalText("image-store-endpoint") == nil, "image-store-endpoint: needs image-store-access-key-id and its secret"
+        )
+        return ServerConfiguration.Images(
+            folder: optionalText("image-dir"), endpoint: optionalText("image-store-endpoint"), region: optionalText("image-store-region"),
+            accessKeyID: id, secretFile: secretFile, caFile: optionalText("image-store-ca-file"),
+            retry: integer("image-retry-hours", in: 1...8760) * 3_600_000)
+    }
+
     mutating func media(_ profile: LimitProfile) -> MediaSettings {
         let day: Int64 = 86_400
         var settings = MediaSettings(documented: profile == .aws)

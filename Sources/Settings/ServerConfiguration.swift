@@ -5,6 +5,7 @@ import IPAddresses
 import Logging
 package import MediaPlane
 package import ObjectStore
+import Signing
 
 /// Everything that can be configured, read from flags, then the environment, then the file named by `--config`, and checked as a whole
 /// before anything is opened. `ConfigurationKey.all` lists what there is: `--data-dir`, `WEIR_DATA_DIR` and `{"data-dir": ...}` are the same key.
@@ -21,6 +22,7 @@ package struct ServerConfiguration: Sendable {
     package let frames: String?
     /// Nil: as many as is sensible for the machine.
     package let framesProcesses: Int?
+    package let images: Images
     package let database: DatabaseLocation
     package let postgresConnections: Int
     package let postgresPreparedStatements: Bool
@@ -146,6 +148,31 @@ package struct ServerConfiguration: Sendable {
         package let cacheBytes: Int64
     }
 
+    /// Where generated images may go.
+    package struct Images: Sendable, Equatable {
+        /// Nil: no `file:` destinations.
+        package let folder: String?
+        /// Nil: AWS.
+        package let endpoint: String?
+        /// Nil: the destination's.
+        package let region: String?
+        /// Nil: no `s3:` destinations.
+        package let accessKeyID: String?
+        package let secretFile: String?
+        package let caFile: String?
+        /// Milliseconds.
+        package let retry: Int64
+
+        /// The store of `s3:` destinations, of a region that is still to be set where none is configured.
+        package func store(secret: String) -> S3Settings? {
+            accessKeyID.map { id in
+                S3Settings(
+                    endpoint: endpoint, region: region ?? "", credentials: Credentials(accessKeyID: id, secretAccessKey: secret),
+                    caFile: caFile)
+            }
+        }
+    }
+
     /// Where the database is.
     package enum DatabaseLocation: Sendable, Equatable {
         case sqlite(path: String)
@@ -187,6 +214,7 @@ package struct ServerConfiguration: Sendable {
         mediaStore = checking.mediaStore()
         frames = checking.optionalText("frames")
         framesProcesses = checking.optionalInteger("frames-processes", in: 1...64).map { Int($0) }
+        images = checking.images()
         database = checking.database(dataDirectory: dataDirectory)
         postgresConnections = Int(checking.integer("postgres-connections", in: 1...64))
         postgresPreparedStatements = checking.boolean("postgres-prepared-statements")

@@ -10,6 +10,7 @@ extension Store {
         + InstanceStatements.all
         + DestinationStatements.all + DeliveryStatements.all + ClockRepairStatements.all + MediaStatements.all
         + MediaEventStatements.all
+        + ImageWorkStatements.all
         + SignalingStatements.all
         + PackObjectStatements.all
 }

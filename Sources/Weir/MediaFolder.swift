@@ -1,4 +1,5 @@
 import FragmentStore
+import MediaPlane
 import ObjectStore
 import Settings
 
@@ -26,5 +27,16 @@ extension ServerConfiguration {
         objects.warmClass = store.warmClass
         objects.cacheBytes = store.cacheBytes
         return objects
+    }
+
+    /// Where generated images may go.
+    func imageStores() throws -> ImageStores {
+        var stores = ImageStores()
+        stores.folder = images.folder
+        stores.region = images.region
+        stores.retry = images.retry
+        if case .s3(let bucket, _)? = mediaStore?.location, mediaStore?.s3?.endpoint == images.endpoint { stores.mediaBucket = bucket }
+        if let file = images.secretFile { stores.s3 = images.store(secret: try secret(of: "image-store-secret-file", file)) }
+        return stores
     }
 }

@@ -152,6 +152,11 @@ struct Serve: AsyncParsableCommand {
         if case .sqlite(let database) = deployment.database { services.append(FileWatch(database: database, logger: logger)) }
         if configuration.storesMedia { services.append(media) }
         if let frames { services.append(frames) }
+        if configuration.roles.contains(.archive), let frames {
+            services.append(
+                ImageGeneration(
+                    mediaPlane, store, frames, try configuration.imageStores(), registry: registry, eventsWait: { courier.hint() }))
+        }
         if configuration.roles.contains(.signaling) {
             services.append(SignalingUpkeep(signaling, hasOthers: deployment.database.isShared, logger: logger))
             services.append(turnWatch)
@@ -307,9 +312,14 @@ extension ServerConfiguration {
     /// still take.
     func turnSecret() throws -> String {
         guard let turnSecretFile else { return "" }
-        guard let bytes = try PrivateFile.read(turnSecretFile),
+        return try secret(of: "turn-secret-file", turnSecretFile)
+    }
+
+    /// The first line of the file that a key names.
+    func secret(of key: String, _ file: String) throws -> String {
+        guard let bytes = try PrivateFile.read(file),
             let line = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first
-        else { throw Deployment.Failure(description: "turn-secret-file: \(turnSecretFile) is missing or empty.") }
+        else { throw Deployment.Failure(description: "\(key): \(file) is missing or empty.") }
         return String(line)
     }
 

@@ -13,6 +13,9 @@ extension Family {
         "weir_deliveries_waiting",
         "Events that wait for a destination, by the destination's status, in the whole deployment; 10,000 are counted at most.",
         labels: ["destination"])
+    fileprivate static let images = gauge(
+        "weir_images_waiting", "Fragments whose images wait to be made or stored, in the whole deployment; 10,000 are counted at most.")
+    fileprivate static let imageAge = gauge("weir_image_oldest_age_seconds", "Time since the oldest of them was stored.")
     fileprivate static let deliveryAge = gauge("weir_delivery_oldest_age_seconds", "Age of the oldest of them.", labels: ["destination"])
 }
 
@@ -56,5 +59,8 @@ public struct Backlog: Service {
             Meter(.deliveries, [destination], in: registry).set(waiting.count)
             Meter(.deliveryAge, [destination], in: registry).set(Double(waiting.oldestAge) / 1000)
         }
+        let images = try await store.imageBacklog(limit: Self.limit)
+        Meter(.images, in: registry).set(images.count)
+        Meter(.imageAge, in: registry).set(Double(images.oldestAge) / 1000)
     }
 }

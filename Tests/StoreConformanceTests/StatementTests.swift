@@ -8,10 +8,10 @@ import Testing
     /// Those whose number of rows grows with the use of the service.
     private static let growing = [
         "stream", "tag", "task", "event", "answered_mutation", "account_usage", "channel", "edge_configuration",
-        "media_stream", "pack", "fragment", "extent",
+        "media_stream", "pack", "fragment", "extent", "image_work",
     ]
     /// These read the first row or rows of an index in its order, or a bounded number of any, and stop.
-    private static let inOrderWithLimit: Set = ["task.next-due", "task.counts", "task.backlog"]
+    private static let inOrderWithLimit: Set = ["task.next-due", "task.counts", "task.backlog", "image.backlog"]
     /// What is asked for all there is, now and then.
     private static let readsAll: Set = ["media.account-bytes"]
 

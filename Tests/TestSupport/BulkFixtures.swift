@@ -49,7 +49,7 @@ extension Fixture {
             """
             \(numbers) INSERT INTO media_stream SELECT i, 'arn:bulk:\(account):' || i, '\(account)', '\(region)',
                 'bulk-' || substr(CAST(1000000 + i AS TEXT), 2), \(now) + i, 1, 'instance' || i, \(now), NULL, 1, \(now), 1000, 1, 10, 'media' || i, 1,
-                \(now), \(now) FROM numbers;
+                \(now), \(now), NULL FROM numbers;
             \(numbers) INSERT INTO pack
             (id, store_id, tier, retention_hours, state, created_at, committed_bytes, first_server_ms, last_server_ms, check_at, freed)
             SELECT i, 'store', 'HOT', 24, 'OPEN', \(now), 1000, \(now), \(now), 0, 0 FROM numbers;
@@ -58,7 +58,9 @@ extension Fixture {
             SELECT i + \(count), 'store', 'HOT', 24, 'SEALED', \(now), 1000, \(now), \(now), \(now) + i, i % 2
                 FROM numbers;
             \(numbers) INSERT INTO fragment SELECT i, 2, \(now), 0, \(now), 960, 10, 0, i, '152+10', 'hash', '160+4' FROM numbers;
-            \(numbers) INSERT INTO extent SELECT i, 1, 1, \(now), \(now), \(now), \(now), \(now), 1, 10, 0, 0, i + \(count), 800, 100 FROM numbers
+            \(numbers) INSERT INTO extent SELECT i, 1, 1, \(now), \(now), \(now), \(now), \(now), 1, 10, 0, 0, i + \(count), 800, 100 FROM numbers;
+            \(numbers) INSERT INTO image_work SELECT i, 2, \(now), 0, 'store', 0, 200, '{}', 'key', 'request', \(now), \(now) + i - \(count) / 2, 1,
+                'lease', NULL FROM numbers
             """)
     }
 }

@@ -41,6 +41,7 @@ VIEWS = {
     "packs": "id",
     "media_sessions": "stream_arn",
     "stream_storage": "stream_arn",
+    "images_waiting": "stream_arn, sequence",
 }
 SECRETS = ["sealed-secret", "deployment-value", "secretsmanager", "hooks.example.com", "hook-token", "hook-password"]
 FAR = 4_102_444_800_000  # 2100-01-01
@@ -195,6 +196,10 @@ def media_rows(times):
             yield insert(
                 "fragment", stream_id=number, sequence=sequence + 2000, server_ms=times[sequence + 2], number_low=5, producer_ms=times[sequence],
                 length_ms=960, size=1000, flags=sequence, pack_id=3 if sequence < 3 else 4, parts="152+1000", track_set="hash", track_set_at="160+4")
+            yield insert(
+                "image_work", stream_id=number, sequence=sequence + 2000, server_ms=times[sequence + 2], number_low=5, store_id="s", first_ms=-sequence,
+                interval_ms=200, tags="{}", key_id="k", request_id="r", created_at=times[sequence], available_at=FAR if sequence % 2 else times[sequence],
+                attempt=sequence, lease_token="l" if sequence == 1 else None, failure=None if sequence == 1 else "the store did not answer in time")
             yield insert(
                 "extent", stream_id=number, first_sequence=sequence * 10, last_sequence=sequence * 10 + 5, first_server_ms=times[sequence],
                 last_server_ms=times[sequence + 1], min_producer_ms=1000 * sequence * sequence * sequence, max_producer_ms=1000 * sequence * sequence * sequence,
@@ -452,7 +457,10 @@ def populated(deployments, silence=-60_000):
                 (1, 1001, 1600, {now - 7_200_000}, {now - 6_600_000}, {now - 7_200_000}, {now - 6_600_000}, {now - 6_599_000}, 600, 150000000, 0, 0, 1880000000000000002, 150000000, 48000);
         INSERT INTO fragment (stream_id, sequence, server_ms, number_low, producer_ms, length_ms, size, flags, pack_id, parts, track_set, track_set_at)
             VALUES (1, 2001, {now - 60_000}, 7, {now - 60_100}, 967, 250000, 8, 1880000000000000003, '424+250000', 'b94d27b9934d3e08', '152+184'),
-                (1, 2002, {now - 59_000}, 8, {now - 59_100}, 967, 250000, 8, 1880000000000000003, '250512+250000', 'b94d27b9934d3e08', '152+184')""")
+                (1, 2002, {now - 59_000}, 8, {now - 59_100}, 967, 250000, 8, 1880000000000000003, '250512+250000', 'b94d27b9934d3e08', '152+184');
+        INSERT INTO image_work (stream_id, sequence, server_ms, number_low, store_id, first_ms, interval_ms, tags, key_id, request_id, created_at, available_at, attempt, failure)
+            SELECT 1, sequence, server_ms, number_low, 'kqjT2QUwbw4yWkzP0a5H', 0, 1000, '{{}}', '', '', server_ms, {now + 20_000}, 3,
+                's3://pictures/gates/ at store.example.com did not answer in time' FROM fragment WHERE stream_id = 1""")
     # The page's examples of what every deployment has its own of.
     arn = gate["StreamARN"]
     examples = {

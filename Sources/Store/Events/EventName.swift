@@ -14,6 +14,8 @@ public enum EventName: String, Sendable, CaseIterable {
     case mediaSessionEnded = "MediaSessionEnded"
     case firstFragmentPersisted = "FirstFragmentPersisted"
     case fragmentPersisted = "FragmentPersisted"
+    case imagesGenerated = "ImagesGenerated"
+    case imageGenerationFailed = "ImageGenerationFailed"
     case diskReserveReached = "DiskReserveReached"
     case oldestMediaDropped = "OldestMediaDropped"
     case destinationPaused = "DestinationPaused"

@@ -5,9 +5,11 @@ public enum EventSubject {
         "arn:\(Partition.of(region)):kinesisvideo:\(region):\(account):limit/\(name)"
     }
 
-    /// What follows the ARN of a stream, where the event is about who sends it media, and about its fragments. Each has an order of its own.
+    /// What follows the ARN of a stream, where the event is about who sends it media, about its fragments, and about images of them. Each
+    /// has an order of its own.
     static let sessions = "/media"
     static let fragments = "/fragments"
+    static let images = "/images"
 
     /// A disk or a pack of this deployment's media: `arn:aws:kinesisvideo:::disk/hot`.
     public static func media(_ name: String) -> String { "arn:\(Partition.of("")):kinesisvideo:::\(name)" }

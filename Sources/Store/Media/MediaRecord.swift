@@ -9,6 +9,8 @@ public struct StoredStream: Sendable, Hashable {
     public let retentionHours: Int64
     /// HOT or WARM: where new fragments go.
     public let storageTier: String
+    /// How images are made of its fragments, in JSON; nil where none are.
+    public let imageGeneration: String?
     /// The database's clock when this was read, in milliseconds since the epoch.
     public let now: Int64
 

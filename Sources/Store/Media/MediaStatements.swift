@@ -16,7 +16,8 @@ enum MediaStatements {
 
     private static let streamColumns = """
         (SELECT media_stream.id FROM media_stream WHERE media_stream.stream_arn = stream.arn), stream.account, stream.region, stream.name,
-        stream.creation_time, stream.arn, stream.data_retention_in_hours, stream.default_storage_tier, now_ms()
+        stream.creation_time, stream.arn, stream.data_retention_in_hours, stream.default_storage_tier, stream.image_generation_configuration,
+        now_ms()
         """
 
     private static func stream(_ row: inout Row) throws(DatabaseError) -> StoredStream {
@@ -24,7 +25,8 @@ enum MediaStatements {
             id: try row.optionalInteger(),
             key: ResourceKey(
                 .stream, account: try row.text(), region: try row.text(), name: try row.text(), creationTime: try row.integer()),
-            arn: try row.text(), retentionHours: try row.integer(), storageTier: try row.text(), now: try row.integer())
+            arn: try row.text(), retentionHours: try row.integer(), storageTier: try row.text(),
+            imageGeneration: try row.optionalText(), now: try row.integer())
     }
 
     /// The stream, if it takes and gives media.
@@ -34,6 +36,11 @@ enum MediaStatements {
         SELECT \(streamColumns) FROM stream
         WHERE account = $1 AND region = $2 AND name = $3 AND (CAST($4 AS BIGINT) IS NULL OR creation_time = $4) AND \(usable)
         """,
+        decode: stream)
+
+    /// The stream whose media has the id $1, if it takes and gives media.
+    static let findStreamOfID = Statement(
+        "media.find-stream-of-id", "SELECT \(streamColumns) FROM media_stream JOIN \(incarnation) WHERE media_stream.id = $1 AND \(usable)",
         decode: stream)
 
     /// Opens a session of such a stream, under the change $7. $5 is its id if it has none yet, $6 the instance. The number of its sessions, this one
@@ -97,7 +104,7 @@ enum MediaStatements {
 
     // MARK: Deletion of a stream
 
-    private static let deleted = """
+    static let deleted = """
         (SELECT media_stream.id FROM media_stream JOIN \(incarnation) WHERE media_stream.stream_arn = $1 AND stream.status = 'DELETING')
         """
     /// Whether media was ever sent to the stream $1.
@@ -224,7 +231,8 @@ enum MediaStatements {
     }
 
     static let all: [StatementText] = [
-        findStream.text, openSession.text, takeOver.text, extendSession.text, closeSession.text, insertPack.text, advancePack.text,
+        findStream.text, findStreamOfID.text, openSession.text, takeOver.text, extendSession.text, closeSession.text, insertPack.text,
+        advancePack.text,
         insertFragment.text, isUsable.text, fragments.text, fragmentsByProducer.text, fragmentOf.text, lastFragment.text, extents.text,
         extentsByProducer.text, extentOf.text, extentsOfPack.text, findPack.text, packs.text, oldestPack.text, rowsOfPack.text,
         arnsOfPack.text, sealedWithRows.text,

@@ -297,8 +297,9 @@ extension Store {
             batch.add(MediaStatements.freePacks, arguments)
             let extents = batch.add(MediaStatements.removeExtents, arguments)
             let fragments = batch.add(MediaStatements.removeFragments, arguments)
+            let images = batch.add(ImageWorkStatements.removeOfStream, arguments)
             let result = try await write(batch)
-            if try result.rows(extents).count + result.rows(fragments).count == 0 { return }
+            if try result.rows(extents).count + result.rows(fragments).count + result.rows(images).count == 0 { return }
         }
     }
 
