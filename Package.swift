@@ -11,8 +11,8 @@ let strict: [SwiftSetting] = [
 ]
 
 /// A library target of Weir. The list of dependencies is the list of allowed imports: the build refuses any other.
-func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func library(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -54,7 +54,7 @@ let package = Package(
             name: "Weir",
             dependencies: [
                 "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Frames", "Gateway",
-                "Identity", "Links", "Locking",
+                "IPAddresses", "Identity", "Links", "Locking",
                 "Matroska", "MediaClient", "MediaPlane",
                 "Migrations", "ObjectStore",
                 "Policies", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "SignalingPlane", "Store", "Workers",
@@ -75,7 +75,7 @@ let package = Package(
             [
                 "Contract", "ControlPlane", "IPAddresses", "Identity", "Locking", "Planes", "Prometheus", collections, coreMetrics, crypto,
                 lifecycle, logging, nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
-            ]),
+            ], resources: ["html", "css", "js"].map { .embedInCode("Watch/watch.\($0)") }),
         library(
             "SignalingPlane",
             [

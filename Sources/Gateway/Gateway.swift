@@ -102,6 +102,7 @@ public final class Gateway: Sendable {
             exchange.isOperatorPage = true
             return connection.send(page, exchange)
         }
+        if let page = watchPage(exchange) { return connection.send(page, exchange) }
         do throws(OperationError) {
             switch try await answer(&exchange, connection) {
             case .reply(let reply):

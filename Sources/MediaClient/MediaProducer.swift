@@ -47,6 +47,8 @@ package final class MediaProducer: Sendable {
     /// Why not all was stored. The text is for operators.
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
+
+        package init(description: String) { self.description = description }
     }
 
     private enum Event: Sendable {
@@ -120,7 +122,7 @@ package final class MediaProducer: Sendable {
                     }
                 case .send(let bytes): body?.yield(ByteBuffer(bytes: bytes))
                 case .endBody: body?.finish()
-                case .reconcile(let span): group.addTask { tell.yield(.upload(.reconciled(await calls.stored(span)))) }
+                case .reconcile(let span): group.addTask { tell.yield(.upload(.reconciled(try? await calls.stored(span)))) }
                 case .wait(let seconds):
                     group.addTask {
                         try await Task.sleep(for: .seconds(seconds))

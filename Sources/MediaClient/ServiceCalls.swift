@@ -41,9 +41,9 @@ struct ServiceCalls: Sendable {
         }
     }
 
-    /// Returns the producer's times of the fragments that are stored of this span, in milliseconds since 1970; nil where that cannot be found out.
-    func stored(_ span: ClosedRange<Int>) async -> Set<Int>? {
-        guard let api = try? await dataAPI("LIST_FRAGMENTS") else { return nil }
+    /// Returns the producer's times of the fragments that are stored of this span, in milliseconds since 1970.
+    func stored(_ span: ClosedRange<Int>) async throws(CallFailure) -> Set<Int> {
+        let api = try await dataAPI("LIST_FRAGMENTS")
         let range = JSONValue.object(
             JSONObject([
                 ("EndTimestamp", .number(Double(span.upperBound + 1) / 1000)),
@@ -55,9 +55,9 @@ struct ServiceCalls: Sendable {
         var page: [(key: String, value: JSONValue)] = []
         repeat {
             let body = members([("FragmentSelector", selector), ("MaxResults", .integer(1000))] + page)
-            guard let answer = try? await api.call("ListFragments", path: "/listFragments", body).object,
+            guard let answer = try await api.call("ListFragments", path: "/listFragments", body).object,
                 case .array(let fragments) = answer["Fragments"]
-            else { return nil }
+            else { throw .unavailable("The answer to ListFragments cannot be read") }
             for case .object(let fragment) in fragments {
                 switch fragment["ProducerTimestamp"] {
                 case .number(let seconds): found.insert(Int((seconds * 1000).rounded()))
@@ -69,6 +69,28 @@ struct ServiceCalls: Sendable {
             if case .string(let token) = answer["NextToken"] { page = [("NextToken", .string(token))] }
         } while !page.isEmpty
         return found
+    }
+
+    /// Returns the address of a session of HLS by the producer's clock: LIVE, or ON_DEMAND where a range is given.
+    func hls(_ range: ClosedRange<Int>?, expires: Int, most: Int) async throws(CallFailure) -> String {
+        let api = try await dataAPI("GET_HLS_STREAMING_SESSION_URL")
+        var selector: [(key: String, value: JSONValue)] = [("FragmentSelectorType", .string("PRODUCER_TIMESTAMP"))]
+        if let range {
+            let times: [(key: String, value: JSONValue)] = [
+                ("EndTimestamp", .number(Double(range.upperBound) / 1000)), ("StartTimestamp", .number(Double(range.lowerBound) / 1000)),
+            ]
+            selector.append(("TimestampRange", .object(JSONObject(times))))
+        }
+        let body = members([
+            ("DisplayFragmentTimestamp", .string("ALWAYS")), ("Expires", .integer(Int64(expires))),
+            ("HLSFragmentSelector", .object(JSONObject(selector))), ("MaxMediaPlaylistFragmentResults", .integer(Int64(most))),
+            ("PlaybackMode", .string(range == nil ? "LIVE" : "ON_DEMAND")),
+        ])
+        let answer = try await api.call("GetHLSStreamingSessionURL", path: "/getHLSStreamingSessionURL", body).object
+        guard case .string(let url) = answer?["HLSStreamingSessionURL"] else {
+            throw .unavailable("The answer to GetHLSStreamingSessionURL cannot be read")
+        }
+        return url
     }
 
     /// Sends fragments for as long as `body` has some.
