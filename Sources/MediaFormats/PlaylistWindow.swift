@@ -59,6 +59,12 @@ public struct PlaylistWindow: Sendable {
         self.mode = mode
     }
 
+    /// Fragments that were listed are no more kept: so many at most. What is numbered from now on has no number that one of them had.
+    public mutating func passOver(_ count: Int) {
+        mediaSequence += count
+        discontinuitySequence += count
+    }
+
     /// Whether nothing that comes can be listed: the oldest fragments are there, or the session saw all changes it may.
     public var isOver: Bool { side == .oldest && entries.count == capacity || changes > Self.mostChanges }
 

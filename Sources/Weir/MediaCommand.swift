@@ -4,5 +4,7 @@ import ArgumentParser
 struct MediaCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "media", abstract: "Send, read and look after the media of streams.",
-        subcommands: [MediaPut.self, MediaGet.self, MediaWatch.self, MediaStats.self, MediaVerify.self, MediaRebuild.self, MediaExport.self])
+        subcommands: [
+            MediaPut.self, MediaGet.self, MediaWatch.self, MediaStats.self, MediaVerify.self, MediaRebuild.self, MediaExport.self,
+        ])
 }

@@ -107,6 +107,30 @@ import Testing
         }
     }
 
+    @Test func `the page to watch is served over TLS, to proxies, and on the machine itself`() async throws {
+        func status(_ gateway: Gateway, _ path: String, _ peer: Peer) -> Int? {
+            let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: path)
+            return gateway.watchPage(Exchange(head: head, requestID: "", start: 0, routes: gateway.routes, peer: peer))?.status
+        }
+        let stranger = Peer(address: "192.0.2.1", localPort: nil)
+        try await LoopbackGateway.with { server in
+            for path in ["/watch", "//watch", "/watch.js", "/watch.css?x"] {
+                #expect(status(server.gateway, path, stranger) == 403)
+                #expect(status(server.gateway, path, Peer(address: "192.0.2.1", localPort: nil, isProxy: true)) == 200)
+                for own in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+                    #expect(status(server.gateway, path, Peer(address: own, localPort: nil)) == 200)
+                }
+            }
+            #expect(status(server.gateway, "/watchers", stranger) == nil)
+        }
+        var setup = LoopbackGateway.Setup()
+        setup.isTLS = true
+        try await LoopbackGateway.with(setup) { server in #expect(status(server.gateway, "/watch", stranger) == 200) }
+        setup = LoopbackGateway.Setup()
+        setup.serves = [.controlPlane]
+        try await LoopbackGateway.with(setup) { server in #expect(status(server.gateway, "/watch", stranger) == nil) }
+    }
+
     @Test func `a client that leaves before its body is whole is told of`() async throws {
         try await LoopbackGateway.with { server in
             try await RawConnection.with(server.port) { connection in

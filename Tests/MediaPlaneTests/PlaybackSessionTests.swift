@@ -77,6 +77,33 @@ import Testing
         #expect(kept.entries <= KeptListings.mostEntries && kept.listing(of: session(6024)) != nil && kept.listing(of: session(0)) == nil)
     }
 
+    @Test func `numbers never go back where what a session began with is kept no more`() async throws {
+        try await MediaFixture.with(.sqlite) { fixture in
+            _ = try await fixture.store.createActive("gate")
+            try await fixture.put(film(4))
+            let master = try await fixture.session(
+                .getHLSStreamingSessionURL, #","Expires":43200,"MaxMediaPlaylistFragmentResults":3"#)
+            let address = master.replacing("getHLSMasterPlaylist", with: "getHLSMediaPlaylist")
+            func number(_ tag: String, on plane: MediaPlane? = nil) async throws -> Int {
+                let text = try await fixture.play(address, on: plane)
+                let line = try #require(text.split(separator: "\n").first { $0.hasPrefix(tag) })
+                return try #require(Int(line.dropFirst(tag.count)))
+            }
+            #expect(try await number("#EXT-X-MEDIA-SEQUENCE:") == 0)
+            // All that was there is past its retention.
+            try fixture.database.clock.advance(by: 25 * 3_600_000)
+            try await fixture.put(film(5, from: 4))
+            let other = MediaPlane(
+                store: fixture.fragments, settings: MediaSettings(documented: false), masterKey: try #require(MasterKey(Array(0..<32))),
+                archiveAddress: { _, _ in "http://other.example" }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            for tag in ["#EXT-X-MEDIA-SEQUENCE:", "#EXT-X-DISCONTINUITY-SEQUENCE:"] {
+                let followed = try await number(tag)
+                #expect(followed > 0)
+                #expect(try await number(tag, on: other) >= followed)
+            }
+        }
+    }
+
     @Test func `a token lasts as long as it says, and under its key`() async throws {
         try await MediaFixture.with(.sqlite) { fixture in
             _ = try await fixture.store.createActive("gate")

@@ -19,7 +19,8 @@ class Page:
     def __init__(self, socket):
         self._socket, self._numbers = socket, itertools.count(1)
 
-    def _call(self, method, **parameters):
+    def call(self, method, **parameters):
+        """Has the browser do something, by the method's name in its protocol."""
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while (message := json.loads(self._socket.recv(DEADLINE))).get("id") != number:
@@ -29,13 +30,13 @@ class Page:
 
     def __call__(self, script):
         """The value of an expression, or of what it promises."""
-        answer = self._call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def picture(self):
         """What there is to see, as PNG."""
-        return base64.b64decode(self._call("Page.captureScreenshot")["data"])
+        return base64.b64decode(self.call("Page.captureScreenshot")["data"])
 
 
 @contextmanager

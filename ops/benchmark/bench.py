@@ -20,6 +20,7 @@ from pathlib import Path
 import behind_haproxy
 import data
 import media
+import playback
 import signaling
 from load import CONNECTIONS, Played, Statements, pgbench, pgbench_arguments, play
 from programs import Nginx, Postgres, Program, Weir, free_port, run, stop_everything
@@ -28,7 +29,7 @@ from signing import Signer
 REPOSITORY = Path(__file__).parent.parent.parent
 STREAMS = 1000
 MANY_STREAMS = 1_000_000
-GROUPS = ["describe", "create", "tag", "list", "start", "idle", "stream", "moto", "deliver", "cluster", "media", "signaling"]
+GROUPS = ["describe", "create", "tag", "list", "start", "idle", "stream", "moto", "deliver", "cluster", "media", "playback", "signaling"]
 IDLE_CONNECTIONS = 9000
 
 
@@ -149,6 +150,8 @@ class Bench:
             self.clusters()
         if "media" in wanted:
             media.measure(self, self.options.weir, self.folder)
+        if "playback" in wanted:
+            playback.measure(self, self.options.weir, self.folder)
         if "signaling" in wanted:
             signaling.measure(self, self.options.weir, self.options.sockets, self.folder)
         self.report.print()

@@ -101,10 +101,10 @@ class Store:
         ended([self.put(file, self.stream(name, hours))])
         return name
 
-    def put(self, path: Path, stream: str) -> subprocess.Popen:
+    def put(self, path: Path, stream: str, timecodes: str = "RELATIVE") -> subprocess.Popen:
         return curl_process(
             "-T", path, "-X", "POST", "-H", "Transfer-Encoding: chunked", "-H", "Expect:", "-H", f"x-amzn-stream-name: {stream}",
-            "-H", "x-amzn-fragment-timecode-type: RELATIVE", self.url + "/putMedia")
+            "-H", f"x-amzn-fragment-timecode-type: {timecodes}", self.url + "/putMedia")
 
     def get(self, stream: str) -> float:
         return received(self, "POST /getMedia", json.dumps({"StreamName": stream, "StartSelector": {"StartSelectorType": "EARLIEST"}}))

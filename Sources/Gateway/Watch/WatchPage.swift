@@ -26,7 +26,7 @@ extension Gateway {
 
     /// Whether nobody else reads what goes over the connection. A proxy has its own way to its clients.
     private func isPrivate(_ peer: Peer) -> Bool {
-        configuration.isTLS || peer.isProxy || IPAddress(peer.address)?.isLoopback ?? true
+        configuration.isTLS || peer.isProxy || IPAddress(peer.address).map { ($0.mappedIPv4 ?? $0).isLoopback } ?? false
     }
 
     private static let watchHeaders: [(name: String, value: String)] = [

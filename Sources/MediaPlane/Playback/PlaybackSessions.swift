@@ -221,6 +221,10 @@ final class PlaybackSessions: Sendable {
             }
         }
         let duration = session.duration(of: record)
+        if listing.tracks == nil, session.mode == .live, record.number.sequence > session.first {
+            // Its retention is over for what the session began with, and how many there were is not known any more.
+            listing.window.passOver(Int(record.number.sequence - session.first))
+        }
         listing.tracks = header.played
         listing.window.append(
             ListedFragment(
