@@ -41,18 +41,21 @@ public struct DASH: Sendable {
         // A static presentation begins with its first fragment; a dynamic one counts from its base.
         text += "\n<Period id=\"1\" start=\"PT0S\">\n"
         for track in [tracks.video, tracks.audio].compactMap({ $0 }) {
-            text += adaptationSet(track, fragments, bandwidth: max(bandwidth, 1))
+            text += adaptationSet(track, fragments, from: isStatic ? start : 0, bandwidth: max(bandwidth, 1))
         }
         return text + "</Period>\n</MPD>\n"
     }
 
-    private func adaptationSet(_ track: Track, _ fragments: [ListedFragment], bandwidth: Int) -> String {
+    /// - Parameter offset: The time of the timeline with which the presentation begins.
+    private func adaptationSet(_ track: Track, _ fragments: [ListedFragment], from offset: Int64, bandwidth: Int) -> String {
         let type = track.size == nil ? "audio" : "video"
         var text = "<AdaptationSet id=\"\(track.number)\" contentType=\"\(type)\" mimeType=\"\(type)/mp4\""
         text += " segmentAlignment=\"true\" startWithSAP=\"1\">\n"
         let query = "SessionToken=\(token)&amp;TrackNumber=\(track.number)"
         let sequence = fragments.first?.sequence ?? 0
-        text += "<SegmentTemplate timescale=\"1000\" initialization=\"getMP4InitFragment.mp4?\(query)&amp;SequenceNumber=\(sequence)\""
+        let begins = offset > 0 ? " presentationTimeOffset=\"\(offset)\"" : ""
+        text += "<SegmentTemplate timescale=\"1000\"\(begins)"
+        text += " initialization=\"getMP4InitFragment.mp4?\(query)&amp;SequenceNumber=\(sequence)\""
         text += " media=\"getMP4MediaFragment.mp4?\(query)&amp;Time=$Time$\">\n<SegmentTimeline>\n"
         for (fragment, next) in zip(fragments, fragments.dropFirst().map(Optional.some) + [nil]) {
             // Segments may not overlap in a timeline.

@@ -185,6 +185,9 @@ def test_live_lists_the_newest(server, stream):
         known = len(listed(server, stream))
         url = hls(server, stream, MaxMediaPlaylistFragmentResults=3, Expires=300)
         _, (playlist,) = media_playlists(url)
+        # As many as there may be: what is there is listed at once.
+        _, (wide,) = media_playlists(hls(server, stream, MaxMediaPlaylistFragmentResults=5000))
+        assert len(check(text(wide))) == known
         before = text(playlist)
         assert "#EXT-X-MEDIA-SEQUENCE:0\n" in before and "ENDLIST" not in before and len(check(before)) == 3
         producer.send(*clusters[5:]).end()
@@ -194,6 +197,7 @@ def test_live_lists_the_newest(server, stream):
     segments, old = check(after), check(before)
     passed = 9 - known
     assert f"#EXT-X-MEDIA-SEQUENCE:{passed}\n" in after and len(segments) == 3
+    assert len(check(text(wide))) == 9
     # hls.js and AVPlayer stop where discontinuities that are gone are not counted. Each but the first was one.
     assert f"#EXT-X-DISCONTINUITY-SEQUENCE:{passed - 1}\n" in after or passed == 1
     assert segments[-1]["address"] not in [each["address"] for each in old]
@@ -289,6 +293,27 @@ def test_codec_private_data_that_changes(server, stream):
     assert fetch(urllib.parse.urljoin(playlist, segments[0]["map"]))[2] != fetch(urllib.parse.urljoin(playlist, segments[1]["map"]))[2]
     client = media_client(server, stream, "GET_DASH_STREAMING_SESSION_URL")
     refused(client, "GetDASHStreamingSessionURL", "InvalidCodecPrivateDataException", 400, StreamName=stream)
+
+
+def test_codec_private_data_that_goes_missing(server, stream):
+    start = media.now_ms() - 20_000
+    assert persisted(put(server, stream, *film_of("V_MPEG4/ISO/AVC", AVCC, PICTURE, start)))
+    _, (playlist,) = media_playlists(hls(server, stream, PlaybackMode="ON_DEMAND", HLSFragmentSelector=selector(end=time.time() + 60)))
+    assert len(check(text(playlist))) == 1
+    assert persisted(put(server, stream, *film_of("V_MPEG4/ISO/AVC", b"", PICTURE, start + 1000)))
+    status, headers, body = fetch(playlist)
+    assert status == 400 and headers["x-amzn-ErrorType"] == "MissingCodecPrivateDataException"
+    assert b"Missing codec private data in fragment for track 1." in body
+
+
+def test_two_key_frames_in_a_fragment(server, stream):
+    """Both are there, and both are known as such."""
+    assert persisted(put(server, stream, *film_of("V_MPEG4/ISO/AVC", AVCC, PICTURE, media.now_ms() - 20_000)))
+    _, (playlist,) = media_playlists(hls(server, stream, PlaybackMode="ON_DEMAND", HLSFragmentSelector=selector(end=time.time() + 60)))
+    (segment,) = check(text(playlist))
+    file = b"".join(fetch(urllib.parse.urljoin(playlist, segment[part]))[2] for part in ("map", "address"))
+    shown = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "packet=flags", "-of", "csv=p=0", "pipe:"], input=file, capture_output=True).stdout
+    assert [flags[:1] for flags in shown.split()] == [b"K", b"K"]
 
 
 def test_of_fragments_that_start_together_the_newest_is_listed(server, stream):
