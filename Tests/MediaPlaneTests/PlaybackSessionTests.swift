@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    @Test func `a pause ends no session that is live, and none begins in it`() async throws {
+    @Test func `a pause ends no session that is live`() async throws {
         try await MediaFixture.with(.sqlite) { fixture in
             _ = try await fixture.store.createActive("gate")
             try await fixture.put(film(2))
@@ -112,8 +112,6 @@ import Testing
             let address = master.replacing("getHLSMasterPlaylist", with: "getHLSMediaPlaylist")
             try fixture.database.clock.advance(by: 60_000)
             #expect(try await fixture.play(address).count(of: "#EXTINF:") == 2)
-            let refusal = await #expect(throws: OperationError.self) { try await fixture.session(.getHLSStreamingSessionURL, "") }
-            #expect(refusal?.code == .resourceNotFound)
             try await fixture.put(film(1, from: 2))
             #expect(try await fixture.play(address).count(of: "#EXTINF:") == 3)
         }

@@ -99,13 +99,14 @@ def times(data):
         ["ffprobe", "-v", "error", "-select_streams", "0", "-show_entries", "packet=dts_time,pts_time", "-of", "json", "pipe:"], input=data,
         capture_output=True, check=True)
     packets = json.loads(shown.stdout)["packets"]
-    return [float(each["dts_time"]) for each in packets], [float(each["pts_time"]) for each in packets]
+    # Matroska knows no times of decoding.
+    return [float(each["dts_time"]) for each in packets if "dts_time" in each], [float(each["pts_time"]) for each in packets]
 
 
 def check_times(data, sent):
     """Times of decoding rise, none is after its frame is shown, and frames are shown as far apart as they were sent."""
     (decoded, presented), (_, original) = times(data), times(sent)
-    assert all(a < b for a, b in zip(decoded, decoded[1:])) and all(a <= b + 0.0005 for a, b in zip(decoded, presented))
+    assert len(decoded) == len(presented) and all(a < b for a, b in zip(decoded, decoded[1:])) and all(a <= b + 0.0005 for a, b in zip(decoded, presented))
     assert len(set(presented)) == len(presented) == len(original)
     apart = [abs((a - presented[0]) - (b - original[0])) for a, b in zip(presented, original)]
     assert max(apart) < 0.025, max(apart)

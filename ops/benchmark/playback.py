@@ -47,10 +47,17 @@ class Film:
         # Of unknown length, as of a live stream.
         at = self.header.index(bytes.fromhex("18538067")) + 4
         self.header = self.header[:at] + b"\x01" + b"\xff" * 7 + self.header[at + 8:]
-        self.blocks = [cluster[cluster.index(b"\xa3"):] for cluster in clusters]
+        self.blocks = [self.behind_timecode(cluster) for cluster in clusters]
         # What seeks in files comes last.
         self.blocks[-1] = self.blocks[-1][:self.blocks[-1].rfind(bytes.fromhex("1C53BB6B"))]
         assert len(self.blocks) == FILM, len(self.blocks)
+
+    @staticmethod
+    def behind_timecode(cluster: bytes) -> bytes:
+        """What a cluster has behind its length and its timecode."""
+        at = 9 - cluster[0].bit_length()
+        assert cluster[at] == 0xE7, cluster[:16]
+        return cluster[at + 2 + (cluster[at + 1] & 0x7F):]
 
     def cluster(self, number: int, start: int) -> bytes:
         return cluster_head(start + 1000 * number) + self.blocks[number % FILM]
