@@ -41,8 +41,8 @@ CASES = {kind: [(kind, 0)] for kind in FILMS} | {
 def films(tmp_path_factory):
     found = {}
     for kind, words in FILMS.items():
-        # Sound alone is cut by time, all else at key frames.
-        limit = "1000" if kind == "audio only" else "100000"
+        # Sound alone is cut by time, and so are pictures that are all key frames; all else at key frames.
+        limit = {"audio only": "1000", "one frame each": "500"}.get(kind, "100000")
         found[kind] = run(*words, "-t", str(SECONDS), "-f", "matroska", "-cluster_time_limit", limit, "pipe:", before=False)
     return found
 

@@ -94,8 +94,8 @@ def test_live_and_stored_in_a_browser(sqlite_deployments, stream, films, tmp_pat
         with page("about:blank", tmp_path) as browser:
             opened(browser, url)
             until(lambda: browser(COLOUR) == "green", "what is live is shown")
-            assert browser("document.getElementById('live').getAttribute('aria-pressed')") == "true"
-            assert text(browser, "stored").endswith("3 pieces, 2 gaps")
+            until(lambda: browser("document.getElementById('live').getAttribute('aria-pressed')") == "true", "it is told to be live")
+            until(lambda: text(browser, "stored").endswith("3 pieces, 2 gaps"), lambda: text(browser, "stored"))
             # Fifteen fragments, one after the other.
             until(lambda: browser(BUFFERED) and browser(f"{BUFFERED}.at(-1)[1] - {BUFFERED}[0][0]") >= 15, lambda: browser(BUFFERED))
             found = browser(BUFFERED)
@@ -109,7 +109,7 @@ def test_live_and_stored_in_a_browser(sqlite_deployments, stream, films, tmp_pat
             # A click goes there; what is played goes on behind the gap.
             click(browser, at(begun + 2))
             until(lambda: browser(COLOUR) == "red", "what was stored first is shown")
-            assert browser("document.getElementById('live').getAttribute('aria-pressed')") == "false"
+            until(lambda: browser("document.getElementById('live').getAttribute('aria-pressed')") == "false", "it is told not to be live")
             until(lambda: browser(COLOUR) == "blue", "the gap is passed")
             for kind in ("keyDown", "keyUp"):
                 browser.call("Input.dispatchKeyEvent", type=kind, key="l", text="l" if kind == "keyDown" else "")
