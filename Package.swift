@@ -57,7 +57,8 @@ let package = Package(
                 "IPAddresses", "Identity", "Links", "Locking",
                 "Matroska", "MediaClient", "MediaPlane",
                 "Migrations", "ObjectStore",
-                "Policies", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "SignalingPlane", "Store", "Workers",
+                "Policies", "PostgresDriver", "Prometheus", "SQL", "SQLiteDriver", "Settings", "SignalingPlane", "Store", "TokenPlane",
+                "Workers",
                 httpClient, lifecycle, logging, nioCore, nioPosix, nioSSL,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 argumentParser,
@@ -86,6 +87,7 @@ let package = Package(
         library(
             "Links",
             ["Locking", "Prometheus", collections, coreMetrics, crypto, lifecycle, logging, nioCore, nioPosix, nioSSL]),
+        library("TokenPlane", ["Contract", "Identity", "Planes", "Policies", "SQL", "Store"]),
         library("Planes", ["Contract", "Identity", nioCore, nioHTTP1]),
         library("Workers", ["ControlPlane", "Locking", "Prometheus", "SQL", "Store", coreMetrics, lifecycle, logging]),
         library("ControlPlane", ["Contract", "Identity", "Locking", "Planes", "SQL", "Store", crypto]),

@@ -19,14 +19,16 @@ extension Gateway {
             caller = self.caller(Principal(account: account, keyID: "none", reach: .anything), region: region, exchange, body)
         case .signature(let regions):
             let request = SignedRequest(head, bodyLength: body?.readableBytes)
+            let verifier = exchange.pathOperation?.service == .tokens ? tokenVerifier : self.verifier
             let parsed = try refusing { () throws(SignatureError) in try verifier.parse(request) }
             exchange.claimedKeyID = parsed.accessKeyID
             if let regions, !regions.contains(parsed.region) {
                 throw OperationError(.invalid("Credential should be scoped to a valid region."))
             }
-            guard let key = try await keyRing.key(parsed.accessKeyID, now: clock.monotonicSeconds()) else {
+            guard let key = try await keyRing.key(parsed.accessKeyID, token: parsed.sessionToken, now: clock.monotonicSeconds()) else {
                 throw OperationError(.unrecognizedClient)
             }
+            if let end = key.expiresAt, end <= clock.now() { throw OperationError(.expiredToken) }
             let signed = body ?? ByteBuffer()
             try refusing { () throws(SignatureError) in
                 try verifier.verify(

@@ -17,6 +17,7 @@ public final class Gateway: Sendable {
     let keyRing: KeyRing
     let authorizer: Authorizer
     let verifier = SignatureVerifier()
+    let tokenVerifier = SignatureVerifier(service: "sts")
     let throttle: Throttle
     let metrics: Metrics
     let accessLog: AccessLog
@@ -77,7 +78,7 @@ public final class Gateway: Sendable {
         if operation.waits || call.isLong { connection.waits() }
         switch call.answer {
         case .bytes(let perform) where call.isLong: return .reply(try await longReply(exchange, caller, perform))
-        case .bytes(let perform): return .reply(Reply(status: 200, body: try await perform()))
+        case .bytes(let perform): return .reply(Reply(status: 200, contentType: operation.service.contentType, body: try await perform()))
         case .stream, .exchange: return .stream(operation, call.answer)
         case .socket(let open): return .socket(try await open())
         }
@@ -197,7 +198,10 @@ public final class Gateway: Sendable {
 
     /// What a refusal is answered with.
     func reply(to error: OperationError, _ exchange: Exchange) -> Reply {
-        var reply = Reply(status: error.code.status, body: error.body(in: exchange.pathOperation?.id?.api))
+        let service = exchange.pathOperation?.service ?? .video
+        var reply = Reply(
+            status: error.code.status, contentType: service.contentType,
+            body: service == .tokens ? error.queryBody(exchange.requestID) : error.body(in: exchange.pathOperation?.id?.api))
         reply.add("x-amzn-ErrorType", error.code.rawValue)
         if error.code == .methodNotAllowed, case .otherMethod(let allowed, _) = exchange.match {
             reply.add("Allow", allowed.map(\.rawValue).joined(separator: ", "))

@@ -11,6 +11,8 @@ import Locking
 final class KeyRing: Sendable {
     private struct Entry {
         let key: ActiveKey?
+        /// The session token that the key goes with; nil where it is not one of a session.
+        let token: String?
         let readAt: Double
     }
 
@@ -25,15 +27,25 @@ final class KeyRing: Sendable {
         self.keys = keys
     }
 
-    /// The key, if it may sign now. `now` is in seconds of any clock that does not step.
-    func key(_ id: String, now: Double) async throws(OperationError) -> ActiveKey? {
-        if let entry = entries.withLock({ $0[id] }), now - entry.readAt < Self.maximumAge { return entry.key }
-        let key = try await keys.active(id)
+    /// The key, if it may sign now with this session token, or without one. `now` is in seconds of any clock that does not step.
+    ///
+    /// A key of a session goes with the one token that was made for it, any other key with none. A token that was not made here is refused without a
+    /// look at the database, and nothing of it is kept.
+    func key(_ id: String, token: String?, now: Double) async throws(OperationError) -> ActiveKey? {
+        if let entry = entries.withLock({ $0[id] }), entry.token == token, now - entry.readAt < Self.maximumAge { return entry.key }
+        var session: Session?
+        if let token {
+            session = keys.session(token, of: id)
+            guard session != nil else { return nil }
+        } else if AccessKeys.isOfSession(id) {
+            return nil
+        }
+        let key = try await keys.active(id, session)
         entries.withLock { entries in
             if entries.count >= Self.capacity { entries.removeAll(keepingCapacity: true) }
             // `now` was asked before the read. A read that took longer must not hide what a later one found.
-            if let present = entries[id], present.readAt > now { return }
-            entries[id] = Entry(key: key, readAt: now)
+            if let present = entries[id], present.readAt > now, present.token == token { return }
+            entries[id] = Entry(key: key, token: token, readAt: now)
         }
         return key
     }

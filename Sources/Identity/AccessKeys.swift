@@ -44,6 +44,8 @@ public enum KeyHolder: Sendable {
 public struct ActiveKey: Sendable {
     public let principal: Principal
     public let secret: String
+    /// When the session ends, in milliseconds since the epoch; nil where the key is not one of a session.
+    public var expiresAt: Int64?
 }
 
 /// The access keys of the deployment: in the database, the secrets encrypted under the master key.
@@ -52,12 +54,14 @@ public struct ActiveKey: Sendable {
 public struct AccessKeys: Sendable {
     private let store: Store
     private let sealer: Sealer
+    let tokens: SessionTokens
     private let policies = ReadPolicies()
 
     /// The access keys of a store, under its deployment's master key.
     public init(store: Store, masterKey: MasterKey) {
         self.store = store
         sealer = Sealer(masterKey)
+        tokens = SessionTokens(masterKey)
     }
 
     /// Why the access keys cannot be used. The text is for operators.
@@ -129,21 +133,42 @@ public struct AccessKeys: Sendable {
         try await store.disableAccessKey(id)
     }
 
-    /// The key, if it may sign calls now, and who calls with it.
-    public func active(_ id: String) async throws(OperationError) -> ActiveKey? {
+    /// The key, if it may sign calls now, and who calls with it. `session` is what its token says, where it has one: a session goes on as long as
+    /// what it depends on; when it ends by itself is for the caller to look at.
+    public func active(_ id: String, _ session: Session? = nil) async throws(OperationError) -> ActiveKey? {
         do throws(DatabaseError) {
-            guard let record = try await store.accessKey(id), record.isActive, let secret = sealer.open(record.secretSealed, owner: id)
-            else { return nil }
-            let reach: Principal.Reach =
-                if let name = record.user {
-                    .user(policies.user(name, try await store.grants(of: .user(name), account: record.account)))
-                } else {
-                    record.thingARN.map { .thing($0) } ?? .account
+            switch session?.origin {
+            case nil:
+                guard let key = try await store.accessKey(id), key.isActive, let secret = sealer.open(key.secretSealed, owner: id) else {
+                    return nil
                 }
-            return ActiveKey(principal: Principal(account: record.account, keyID: id, reach: reach), secret: secret)
+                return ActiveKey(
+                    principal: Principal(account: key.account, keyID: id, reach: try await reach(of: key)), secret: secret)
+            case .key(let source):
+                guard let session, let key = try await store.accessKey(source), key.isActive, key.account == session.account else {
+                    return nil
+                }
+                let principal = Principal(account: key.account, keyID: id, reach: try await reach(of: key), isSession: true)
+                return ActiveKey(principal: principal, secret: session.secret, expiresAt: session.expiresAt)
+            case .role(let taken):
+                guard let session else { return nil }
+                // The role is looked at after what is attached to it, so that this is not another's that has its name by now.
+                let grants = try await store.grants(of: .role(taken.name), account: session.account)
+                guard let role = try await store.role(account: session.account, name: taken.name), role.id == taken.id,
+                    role.revokedAt.map({ $0 < session.issuedAt }) ?? true
+                else { return nil }
+                let reach = Principal.Reach.role(policies.session(taken, grants))
+                let principal = Principal(account: session.account, keyID: id, reach: reach, isSession: true)
+                return ActiveKey(principal: principal, secret: session.secret, expiresAt: session.expiresAt)
+            }
         } catch {
             throw OperationError(error)
         }
+    }
+
+    private func reach(of key: AccessKeyRecord) async throws(DatabaseError) -> Principal.Reach {
+        guard let name = key.user else { return key.thingARN.map { .thing($0) } ?? .account }
+        return .user(policies.user(name, try await store.grants(of: .user(name), account: key.account)))
     }
 
     /// An id for a new role.

@@ -1,6 +1,8 @@
 public import Contract
+import Crypto
 import FoundationEssentials
 import Policies
+import SQL
 public import Store
 
 /// What a caller must be allowed to do for a call to be made: an action on resources, under conditions on the tags that the request sets.
@@ -17,10 +19,20 @@ public struct Access: Sendable {
         case own(kind: String, name: String)
         /// A stream or channel of the caller's own account and region that is to be made under this name.
         case new(kind: String, name: String)
+        /// A role, by its ARN, of whatever account.
+        case role(String)
     }
 
-    public let api: API
-    /// The operation's name: the action is `kinesisvideo:` and this.
+    /// Whose operations there are.
+    public enum Service: Sendable, Hashable {
+        /// Video, by the API that the operation belongs to.
+        case video(API)
+        /// Temporary credentials.
+        case tokens
+    }
+
+    public let service: Service
+    /// The operation's name: the action is this after the service's.
     public let operation: String
     /// In the order in which the call names them; none where it is about the account as a whole, which is `*`.
     public var resources: [Resource] = []
@@ -30,10 +42,24 @@ public struct Access: Sendable {
     public var removedTagKeys: [String] = []
     /// The operation that sets tags on what is there, where this one does it too: who gives tags must be allowed both.
     public var taggingOperation: String?
+    /// What else policies may ask of the request, by keys in lower case, such as `sts:externalid`.
+    public var context: [String: String] = [:]
+    /// Whether anybody who has a key may, whatever policies say.
+    public var isFree = false
 
-    public init(_ api: API, _ operation: String) {
-        self.api = api
+    public init(_ api: API, _ operation: String) { self.init(.video(api), operation) }
+
+    public init(_ service: Service, _ operation: String) {
+        self.service = service
         self.operation = operation
+    }
+
+    /// The action that an operation is to policies.
+    func action(_ operation: String) -> String {
+        switch service {
+        case .video: "kinesisvideo:\(operation)"
+        case .tokens: "sts:\(operation)"
+        }
     }
 }
 
@@ -52,29 +78,31 @@ public struct Authorizer: Sendable {
     /// only where a policy of the caller asks for tags or the time of creation.
     public func authorize(_ caller: Caller, _ access: Access) async throws(OperationError) {
         try requireReach(of: caller, access)
-        guard case .user(let user) = caller.principal.reach else { return }
+        if access.isFree { return }
         // Whose thing it is was looked at above. No policy is about things.
         let resources = access.resources.filter { if case .thing = $0 { false } else { true } }
         let operations = [access.operation] + (access.tags.isEmpty ? [] : access.taggingOperation.map { [$0] } ?? [])
         for operation in operations {
             for resource in resources.isEmpty ? [nil] : resources.map(Optional.some) {
-                guard try await allows(user, operation, resource, caller, access) else {
-                    throw .denied(caller, operation, resource: resource?.name ?? "*")
+                guard try await allows(operation, resource, caller, access) else {
+                    throw .denied(caller, access.action(operation), resource: resource?.name ?? "*")
                 }
             }
         }
     }
 
     private func allows(
-        _ user: User, _ operation: String, _ resource: Access.Resource?, _ caller: Caller, _ access: Access
+        _ operation: String, _ resource: Access.Resource?, _ caller: Caller, _ access: Access
     ) async throws(OperationError) -> Bool {
-        let action = "kinesisvideo:\(operation)"
-        let needs = user.policies.needs(of: action)
+        let action = access.action(operation)
+        if case .role(let arn) = resource { return try await trusts(arn, action, caller, access) }
+        guard let policies = caller.principal.reach.policies else { return true }
+        let needs = policies.needs(of: action)
         var arn = "*"
         var tags: [TagRecord] = []
         switch resource {
         case nil: break
-        case .arn(let given), .thing(let given):
+        case .arn(let given), .thing(let given), .role(let given):
             arn = given
             if needs.resourceTags, let key = ResourceKey(ResourceARN(given)) { tags = try await self.tags(of: key) }
         case .own(let kind, let name):
@@ -88,8 +116,26 @@ public struct Authorizer: Sendable {
             if needs.resourceTags { tags = try await self.tags(of: key) }
         case .new(let kind, let name): arn = caller.arnPrefix(kind, name: name) + "*"
         }
-        let context = CallContext(caller: caller, user: user, access: access, resourceTags: tags)
-        return user.policies.decision(action, on: arn, context).isAllowed
+        return policies.decision(action, on: arn, CallContext(caller: caller, access: access, resourceTags: tags)).isAllowed
+    }
+
+    /// Whether a role's trust and the caller's policies let the caller take it on: trust in the caller by name suffices within an account, and one in
+    /// the account leaves it to policies. IAM user guide, "Policy evaluation logic": cross-account too, where both must.
+    private func trusts(_ arn: String, _ action: String, _ caller: Caller, _ access: Access) async throws(OperationError) -> Bool {
+        guard let parts = RoleARN(arn), let role = try await role(parts), let trust = try? TrustPolicy(role.trust) else { return false }
+        let context = CallContext(caller: caller, access: access, resourceTags: [])
+        let trusted = trust.decision(action, by: caller.trustSubject, context)
+        let own = caller.principal.reach.policies?.decision(action, on: arn, context)
+        switch trusted {
+        case .denied, .notAllowed: return false
+        case .account: return own?.isAllowed ?? true
+        case .caller where role.account == caller.account: return own?.mayBeOverruled ?? true
+        case .caller: return own?.isAllowed ?? true
+        }
+    }
+
+    private func role(_ arn: RoleARN) async throws(OperationError) -> RoleRecord? {
+        do throws(DatabaseError) { return try await store.role(account: arn.account, name: arn.name) } catch { throw OperationError(error) }
     }
 
     private func tags(of key: ResourceKey) async throws(OperationError) -> [TagRecord] {
@@ -103,28 +149,89 @@ public struct Authorizer: Sendable {
 
 /// Refuses what a caller may not do whatever policies say.
 func requireReach(of caller: Caller, _ access: Access) throws(OperationError) {
-    switch (access.api, caller.principal.reach) {
-    case (_, .anything), (.controlPlane, .account), (.controlPlane, .user), (.media, .account), (.media, .user), (.archivedMedia, .account),
-        (.archivedMedia, .user), (.archivedMedia, .session), (.signaling, .account), (.signaling, .user), (.edgeAgent, .thing):
-        break
-    case (.controlPlane, .thing), (.media, .thing), (.archivedMedia, .thing), (.signaling, .thing), (.edgeAgent, .account),
-        (.edgeAgent, .user), (.controlPlane, .session), (.media, .session), (.signaling, .session), (.edgeAgent, .session):
-        throw .denied(caller, access.operation, resource: "*")
-    }
+    let isOffered =
+        switch (access.service, caller.principal.reach) {
+        case (_, .anything), (.tokens, .account), (.tokens, .user), (.tokens, .role): true
+        case (.tokens, .thing): access.isFree
+        case (.tokens, .session): false
+        case (.video(.edgeAgent), .thing): true
+        case (.video(.archivedMedia), .session): true
+        case (.video(let api), .account), (.video(let api), .user), (.video(let api), .role): api != .edgeAgent
+        case (.video, .thing), (.video, .session): false
+        }
+    guard isOffered else { throw .denied(caller, access.action(access.operation), resource: "*") }
     for resource in access.resources {
         switch resource {
-        case .own, .new: continue
-        case .arn(let arn): if caller.owns(arn) { continue } else { throw .denied(caller, access.operation, resource: arn) }
+        case .own, .new, .role: continue
+        case .arn(let arn):
+            if caller.owns(arn) { continue } else { throw .denied(caller, access.action(access.operation), resource: arn) }
         case .thing(let arn):
-            guard caller.principal.speaksFor(arn), caller.owns(arn) else { throw .denied(caller, access.operation, resource: arn) }
+            guard caller.principal.speaksFor(arn), caller.owns(arn) else {
+                throw .denied(caller, access.action(access.operation), resource: arn)
+            }
         }
+    }
+}
+
+/// The policies of who calls, and those that limit a session.
+struct CallerPolicies {
+    let own: PolicySet
+    let limit: PolicySet?
+
+    func needs(of action: String) -> PolicySet.Needs {
+        let (own, limit) = (own.needs(of: action), limit?.needs(of: action) ?? PolicySet.Needs())
+        return PolicySet.Needs(resourceTags: own.resourceTags || limit.resourceTags, creationTime: own.creationTime || limit.creationTime)
+    }
+
+    struct Decision {
+        let own: Policies.Decision
+        let limit: Policies.Decision?
+
+        var isAllowed: Bool { own.isAllowed && limit?.isAllowed ?? true }
+        /// Whether what trusts the caller by name overrules that no own policy allows it. It overrules no denial, and no limit of a session.
+        var mayBeOverruled: Bool {
+            switch own {
+            case .allowed, .notAllowed: limit?.isAllowed ?? true
+            case .denied: false
+            }
+        }
+    }
+
+    func decision(_ action: String, on resource: String, _ context: CallContext) -> Decision {
+        Decision(own: own.decision(action, on: resource, context), limit: limit?.decision(action, on: resource, context))
+    }
+}
+
+extension Principal.Reach {
+    /// nil where no policies decide.
+    fileprivate var policies: CallerPolicies? {
+        switch self {
+        case .user(let user): CallerPolicies(own: user.policies, limit: nil)
+        case .role(let session): CallerPolicies(own: session.policies, limit: session.limit)
+        case .account, .thing, .session, .anything: nil
+        }
+    }
+
+    fileprivate var tags: [TagRecord] {
+        switch self {
+        case .user(let user): user.tags
+        case .role(let session): session.tags
+        case .account, .thing, .session, .anything: []
+        }
+    }
+}
+
+extension RoleRecord {
+    /// Whether the role's trust names a service of this deployment, in a context of keys in lower case.
+    func trusts(service: String, _ given: [String: String]) -> Bool {
+        guard let trust = try? TrustPolicy(trust) else { return false }
+        return trust.decision("sts:AssumeRole", by: .service(service), GivenContext(given.map { ($0.key, [$0.value]) })) == .caller
     }
 }
 
 /// What policies may ask of a call.
 struct CallContext: PolicyContext {
     let caller: Caller
-    let user: User
     let access: Access
     let resourceTags: [TagRecord]
 
@@ -132,9 +239,16 @@ struct CallContext: PolicyContext {
         switch key.family {
         case .requestTag: access.tags.filter { $0.key.lowercased().utf8.elementsEqual(key.tag.utf8) }.map(\.value)
         case .resourceTag: resourceTags.filter { $0.key.lowercased().utf8.elementsEqual(key.tag.utf8) }.map(\.value)
-        case .principalTag: user.tags.filter { $0.key.lowercased().utf8.elementsEqual(key.tag.utf8) }.map(\.value)
-        case .plain: PlainKey(rawValue: key.name).flatMap { plain($0) }
+        case .principalTag: caller.principal.reach.tags.filter { $0.key.lowercased().utf8.elementsEqual(key.tag.utf8) }.map(\.value)
+        case .plain: PlainKey(rawValue: key.name).map { plain($0) } ?? other(key.name)
         }
+    }
+
+    /// What only some calls have, or some sessions.
+    private func other(_ key: String) -> [String]? {
+        if let value = access.context[key] { return [value] }
+        guard case .role(let session) = caller.principal.reach else { return nil }
+        return session.context[key].map { [$0] }
     }
 
     private func plain(_ key: PlainKey) -> [String]? {
@@ -143,12 +257,13 @@ struct CallContext: PolicyContext {
         case .currentTime: [Date(timeIntervalSince1970: Double(circumstances.time / 1000)).formatted(.iso8601)]
         case .epochTime: [String(circumstances.time / 1000)]
         case .principalAccount: [caller.account]
-        case .principalARN: [caller.arn]
+        case .principalARN: [caller.principalARN]
         case .requestedRegion: [caller.region]
         case .secureTransport: [String(circumstances.isTLS)]
         case .sourceIP: circumstances.sourceAddress.map { [$0] }
         case .tagKeys: access.tags.map(\.key) + access.removedTagKeys
-        case .username: [user.name]
+        case .userID: [caller.userID]
+        case .username: if case .user(let user) = caller.principal.reach { [user.name] } else { nil }
         }
     }
 }
@@ -163,6 +278,7 @@ enum PlainKey: String, CaseIterable {
     case secureTransport = "aws:securetransport"
     case sourceIP = "aws:sourceip"
     case tagKeys = "aws:tagkeys"
+    case userID = "aws:userid"
     case username = "aws:username"
 }
 
@@ -170,7 +286,7 @@ extension Access.Resource {
     /// As the call names it.
     fileprivate var name: String {
         switch self {
-        case .arn(let arn), .thing(let arn): arn
+        case .arn(let arn), .thing(let arn), .role(let arn): arn
         case .own(_, let name), .new(_, let name): name
         }
     }
@@ -186,7 +302,7 @@ extension ResourceKey {
 extension Principal {
     fileprivate func speaksFor(_ thingARN: String) -> Bool {
         switch reach {
-        case .account, .anything, .user: true
+        case .account, .anything, .user, .role: true
         case .thing(let own): own == thingARN
         case .session: false
         }
@@ -205,21 +321,71 @@ extension Caller {
         return parts.count == 6 && parts[4] == account
     }
 
-    /// Who calls, as policies and messages name it. A key that belongs to no user is named by its id.
-    fileprivate var arn: String {
-        let name =
-            switch principal.reach {
-            case .user(let user): user.name
-            case .account, .anything, .thing, .session: keyID
-            }
-        return "arn:\(Partition.of(region)):iam::\(account):user/\(name)"
+    /// Who calls, as messages name it. A key that belongs to nobody is named by its id.
+    public var arn: String {
+        switch principal.reach {
+        case .user(let user): iamARN("user/\(user.name)")
+        case .role(let session): "arn:\(Partition.of(region)):sts::\(account):assumed-role/\(session.role)/\(session.name)"
+        case .account, .anything, .thing, .session: iamARN("user/\(keyID)")
+        }
+    }
+
+    /// Who calls, as policies name it: of a session of a role, the role.
+    fileprivate var principalARN: String {
+        if case .role(let session) = principal.reach { iamARN("role/\(session.role)") } else { arn }
+    }
+
+    /// By what a role's trust may name who calls.
+    fileprivate var trustSubject: TrustSubject { .principal(account: account, arns: [arn, principalARN]) }
+
+    /// Who calls, as GetCallerIdentity tells it: a key of the whole account is the account's.
+    public var identity: (arn: String, userID: String) {
+        switch principal.reach {
+        case .user, .role: (arn, userID)
+        case .thing(let thing): (thing, userID)
+        case .account, .anything, .session: (iamARN("root"), userID)
+        }
+    }
+
+    /// What policies read as `aws:userid`: of a user an id that is made from account and name, of a session of a role the role's id and the name
+    /// of the session, of a thing the key, and of a key of the whole account the account.
+    fileprivate var userID: String {
+        switch principal.reach {
+        case .user(let user):
+            "AIDA"
+                + SHA256.hash(data: Array("\(account)/\(user.name)".utf8)).prefix(8).map { byte in
+                    let digits = Array("ABCDEFGHIJKLMNOP")
+                    return "\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+                }.joined()
+        case .role(let session): "\(session.roleID):\(session.name)"
+        case .thing: keyID
+        case .account, .anything, .session: account
+        }
+    }
+
+    private func iamARN(_ resource: String) -> String { "arn:\(Partition.of(region)):iam::\(account):\(resource)" }
+}
+
+/// The name of a role, taken apart: `arn:PARTITION:iam::ACCOUNT:role/NAME`.
+public struct RoleARN: Sendable {
+    public let account: String
+    public let name: String
+
+    public init?(_ text: String) {
+        let parts = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
+        guard parts.count == 6, parts[0] == "arn", parts[1].hasPrefix("aws"), parts[2] == "iam", parts[3].isEmpty,
+            parts[4].utf8.count == 12, parts[5].hasPrefix("role/")
+        else { return nil }
+        account = String(parts[4])
+        name = String(parts[5].dropFirst("role/".count))
+        guard (1...64).contains(name.utf8.count), !name.contains("/") else { return nil }
     }
 }
 
 extension OperationError {
-    fileprivate static func denied(_ caller: Caller, _ operation: String, resource: String) -> OperationError {
+    fileprivate static func denied(_ caller: Caller, _ action: String, resource: String) -> OperationError {
         OperationError(
             .accessDenied,
-            "User: \(caller.arn) is not authorized to perform: kinesisvideo:\(operation) on resource: \(resource)")
+            "User: \(caller.arn) is not authorized to perform: \(action) on resource: \(resource)")
     }
 }

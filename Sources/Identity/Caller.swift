@@ -5,6 +5,8 @@ public struct Principal: Sendable {
     /// The access key.
     public let keyID: String
     public let reach: Reach
+    /// Whether the key is one of temporary credentials.
+    public let isSession: Bool
 
     /// What a principal may do.
     public enum Reach: Sendable {
@@ -12,6 +14,8 @@ public struct Principal: Sendable {
         case account
         /// What the policies of a user allow, of the operations of the control plane.
         case user(User)
+        /// What the policies of a role allow, and that of the session where it has one.
+        case role(RoleSession)
         /// What the agent of one thing needs, by the thing's ARN.
         case thing(String)
         /// What one playback session leads to: who holds its token may have that, and nothing else.
@@ -20,10 +24,11 @@ public struct Principal: Sendable {
         case anything
     }
 
-    public init(account: String, keyID: String, reach: Reach) {
+    public init(account: String, keyID: String, reach: Reach, isSession: Bool = false) {
         self.account = account
         self.keyID = keyID
         self.reach = reach
+        self.isSession = isSession
     }
 }
 

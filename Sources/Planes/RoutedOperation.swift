@@ -16,6 +16,21 @@ public final class RoutedOperation: Sendable {
         case socket
     }
 
+    /// How requests are signed and answers written.
+    public enum Service: Sendable {
+        /// JSON, signed for `kinesisvideo`.
+        case video
+        /// The Query API, signed for `sts`: forms in, XML out.
+        case tokens
+
+        package var contentType: String {
+            switch self {
+            case .video: "application/json"
+            case .tokens: "text/xml"
+            }
+        }
+    }
+
     public let route: Route
     /// How the log calls it.
     public let name: String
@@ -24,6 +39,8 @@ public final class RoutedOperation: Sendable {
     /// The API that it belongs to: an instance answers the calls of some. nil where every instance answers it.
     public let api: API?
     public let payload: Payload
+    /// Whose protocol it is called by.
+    public let service: Service
     /// Whether a call changes anything, so that one that is repeated under its invocation id is made once.
     public let isMutation: Bool
     /// Whether a call may wait for something to happen: it then ends with the client's side of the connection.
@@ -35,6 +52,7 @@ public final class RoutedOperation: Sendable {
 
     public init(
         _ route: Route, name: String, id: OperationID?, api: API? = nil, payload: Payload, isMutation: Bool, waits: Bool = false,
+        service: Service = .video,
         bearer: (@Sendable (CallInput) throws(OperationError) -> Bearer)? = nil,
         prepare: @escaping @Sendable (CallInput, Caller) throws(OperationError) -> RequestedCall
     ) {
@@ -44,6 +62,7 @@ public final class RoutedOperation: Sendable {
         self.api = api ?? id?.api
         self.payload = payload
         self.isMutation = isMutation
+        self.service = service
         self.waits = waits
         self.bearer = bearer
         self.prepare = prepare

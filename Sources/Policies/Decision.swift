@@ -37,6 +37,11 @@ public struct PolicySet: Sendable {
         public var resourceTags = false
         /// A statement may tell apart resources whose ARNs differ only in the digits at their end, which are the time of creation.
         public var creationTime = false
+
+        public init(resourceTags: Bool = false, creationTime: Bool = false) {
+            self.resourceTags = resourceTags
+            self.creationTime = creationTime
+        }
     }
 
     public init(_ policies: [Policy]) {

@@ -21,6 +21,7 @@ import ServiceLifecycle
 import Settings
 import SignalingPlane
 import Store
+import TokenPlane
 import UnixSignals
 import Workers
 
@@ -120,7 +121,8 @@ struct Serve: AsyncParsableCommand {
             links: links, tellsViewers: configuration.tellsViewers, registry: registry, logger: logger,
             eventsWait: { courier.hint() }, isStopping: { readiness.isDraining })
         let gateway = Gateway(
-            operations: controlPlane.operations + mediaPlane.operations + signaling.operations, keys: keys, throttle: throttle,
+            operations: controlPlane.operations + mediaPlane.operations + signaling.operations
+                + TokenPlane(store: store, keys: keys).operations, keys: keys, throttle: throttle,
             metrics: metrics, accessLog: accessLog,
             readiness: readiness, configuration: configuration.gateway)
         let membership = Membership(

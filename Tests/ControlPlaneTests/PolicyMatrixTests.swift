@@ -9,22 +9,57 @@ import Testing
 
 @testable import ControlPlane
 
-/// Every operation by users of every kind: what policies allow is done, and nothing else.
+/// Every operation by everybody whom policies limit: what they allow is done, and nothing else.
 @Suite struct PolicyMatrixTests {
     private static let otherAccount = "999988887777"
 
+    /// Whose policies they are.
+    enum Holder: CaseIterable {
+        case user
+        case role
+        /// The role may do everything, and the session has the policies: it has exactly one, so there is one document.
+        case session
+        /// The role has the policies, and that of the session allows everything.
+        case roleOfSession
+
+        func reach(_ documents: [String], tags: [TagRecord] = []) throws -> Principal.Reach {
+            func set(_ documents: [String]) throws -> PolicySet {
+                PolicySet(try documents.enumerated().map { try Policy("p\($0)", $1) })
+            }
+            func role(_ own: [String], limit: [String]? = nil) throws -> Principal.Reach {
+                .role(
+                    RoleSession(
+                        role: "watch", roleID: "AROAEXAMPLE", name: "ada", tags: tags, policies: try set(own), limit: try limit.map(set)))
+            }
+            return switch self {
+            case .user: .user(User(name: "ada", tags: tags, policies: try set(documents)))
+            case .role: try role(documents)
+            case .session: try role([PolicyMatrixTests.everything], limit: documents)
+            case .roleOfSession: try role(documents, limit: [PolicyMatrixTests.everything])
+            }
+        }
+
+        /// What a denial calls the caller.
+        var arn: String {
+            switch self {
+            case .user: "arn:aws:iam::\(Fixture.account):user/ada"
+            case .role, .session, .roleOfSession: "arn:aws:sts::\(Fixture.account):assumed-role/watch/ada"
+            }
+        }
+    }
+
     private static func user(_ documents: [String], tags: [TagRecord] = []) throws -> Principal.Reach {
-        .user(User(name: "ada", tags: tags, policies: PolicySet(try documents.enumerated().map { try Policy("p\($0)", $1) })))
+        try Holder.user.reach(documents, tags: tags)
     }
 
     private static func statement(_ members: String, effect: String = "Allow") -> String {
         #"{"Version":"2012-10-17","Statement":{"Effect":"\#(effect)",\#(members)}}"#
     }
 
-    private static let everything = statement(#""Action":"*","Resource":"*""#)
+    fileprivate static let everything = statement(#""Action":"*","Resource":"*""#)
 
-    private static func denial(_ operation: String, _ resource: String) -> String {
-        "User: arn:aws:iam::\(Fixture.account):user/ada is not authorized to perform: kinesisvideo:\(operation) on resource: \(resource)"
+    private static func denial(_ operation: String, _ resource: String, _ holder: Holder = .user) -> String {
+        "User: \(holder.arn) is not authorized to perform: kinesisvideo:\(operation) on resource: \(resource)"
     }
 
     /// Why a call is refused before it is made; nil where it may be made.
@@ -50,45 +85,48 @@ import Testing
         case .arn(let arn): (arn, arn)
         case .own(let kind, let name), .new(let kind, let name):
             (name, "arn:aws:kinesisvideo:\(Fixture.region):\(Fixture.account):\(kind)/\(name)/*")
-        case .thing: nil
+        case .thing, .role: nil
         }
     }
 
     @Test(arguments: SampleCall.all, Engine.allCases)
-    func `what the policies of a user allow is done, and nothing else`(_ sample: SampleCall, _ engine: Engine) async throws {
+    func `what policies allow is done, and nothing else`(_ sample: SampleCall, _ engine: Engine) async throws {
         try await Plane.with(engine) { plane in
             let body = try await sample.prepare(plane)
             let access = try Self.access(sample, plane, body: body)
             let resources = access.resources.compactMap(Self.named)
             let (operation, first) = (sample.operation.rawValue, resources.first?.name ?? "*")
-            func refusal(_ documents: String...) async throws -> String? {
-                try await Self.refusal(sample, plane, try Self.user(documents), body: body)
-            }
             let action = #""Action":"kinesisvideo:\#(operation)""#
-            guard sample.operation.api == .controlPlane else {
-                #expect(try await refusal(Self.everything) == Self.denial(operation, "*"))
-                return
-            }
-            let denied = Self.denial(operation, first)
-            #expect(try await refusal() == denied)
-            #expect(try await refusal(Self.everything) == nil)
-            #expect(try await refusal(Self.statement(action + #","Resource":"*""#)) == nil)
-            #expect(try await refusal(Self.statement("\"Not" + action.dropFirst() + #","Resource":"*""#)) == denied)
-            #expect(try await refusal(Self.everything, Self.statement(action + #","Resource":"*""#, effect: "Deny")) == denied)
+            for holder in Holder.allCases {
+                func refusal(_ documents: String...) async throws -> String? {
+                    try await Self.refusal(sample, plane, try holder.reach(documents), body: body)
+                }
+                guard sample.operation.api == .controlPlane else {
+                    #expect(try await refusal(Self.everything) == Self.denial(operation, "*", holder))
+                    continue
+                }
+                let denied = Self.denial(operation, first, holder)
+                #expect(try await refusal() == denied)
+                #expect(try await refusal(Self.everything) == nil)
+                #expect(try await refusal(Self.statement(action + #","Resource":"*""#)) == nil)
+                #expect(try await refusal(Self.statement("\"Not" + action.dropFirst() + #","Resource":"*""#)) == denied)
+                #expect(try await refusal(Self.everything, Self.statement(action + #","Resource":"*""#, effect: "Deny")) == denied)
 
-            // Resources that are named: each must be allowed, and one is not another.
-            let patterns = resources.map { "\"\($0.pattern)\"" }.joined(separator: ",")
-            if resources.isEmpty {
-                #expect(try await refusal(Self.statement(action + #","Resource":"arn:aws:kinesisvideo:*:*:*""#)) == denied)
-            } else {
-                #expect(try await refusal(Self.statement(action + ",\"Resource\":[\(patterns)]")) == nil)
-                #expect(try await refusal(Self.statement(action + ",\"NotResource\":[\(patterns)]")) == denied)
-                for resource in resources {
-                    let without = Self.statement(action + ",\"NotResource\":\"\(resource.pattern)\"")
-                    #expect(try await refusal(without) == Self.denial(operation, resource.name))
+                // Resources that are named: each must be allowed, and one is not another.
+                let patterns = resources.map { "\"\($0.pattern)\"" }.joined(separator: ",")
+                if resources.isEmpty {
+                    #expect(try await refusal(Self.statement(action + #","Resource":"arn:aws:kinesisvideo:*:*:*""#)) == denied)
+                } else {
+                    #expect(try await refusal(Self.statement(action + ",\"Resource\":[\(patterns)]")) == nil)
+                    #expect(try await refusal(Self.statement(action + ",\"NotResource\":[\(patterns)]")) == denied)
+                    for resource in resources {
+                        let without = Self.statement(action + ",\"NotResource\":\"\(resource.pattern)\"")
+                        #expect(try await refusal(without) == Self.denial(operation, resource.name, holder))
+                    }
                 }
             }
             #expect(plane.callCount == 0, "nothing was to be read for these policies")
+            guard sample.operation.api == .controlPlane else { return }
             _ = try await plane.call(sample.operation, body, .test(reach: try Self.user([Self.statement(action + #","Resource":"*""#)])))
         }
     }
@@ -99,33 +137,63 @@ import Testing
             let body = try await sample.prepare(plane)
             let access = try Self.access(sample, plane, body: body)
             let action = #""Action":"kinesisvideo:\#(sample.operation.rawValue)","Resource":"*""#
-            let reach = try Self.user(
-                [Self.statement(action + #","Condition":{"StringEquals":{"aws:ResourceTag/Site":"${aws:PrincipalTag/site}"}}"#)],
-                tags: [TagRecord(key: "site", value: "north")])
-            let denied = Self.denial(sample.operation.rawValue, access.resources.compactMap(Self.named).first?.name ?? "*")
-            #expect(try await Self.refusal(sample, plane, reach, body: body) == denied)
+            let condition = Self.statement(action + #","Condition":{"StringEquals":{"aws:ResourceTag/Site":"${aws:PrincipalTag/site}"}}"#)
+            func refusal(_ holder: Holder, _ body: String) async throws -> String? {
+                try await Self.refusal(
+                    sample, plane, try holder.reach([condition], tags: [TagRecord(key: "site", value: "north")]), body: body)
+            }
+            func denied(_ holder: Holder) -> String {
+                Self.denial(sample.operation.rawValue, access.resources.compactMap(Self.named).first?.name ?? "*", holder)
+            }
+            for holder in Holder.allCases { #expect(try await refusal(holder, body) == denied(holder)) }
             for (value, isAllowed) in [("south", false), ("north", true)] {
                 for (kind, name) in [(ResourceKind.stream, "gate"), (.channel, "door")] {
                     _ = try await plane.store.setTags(
                         .named(name, kind: kind), [TagRecord(key: "site", value: value)], .fresh("TagResource"))
                 }
                 let isThere = access.resources.contains { if case .new = $0 { false } else { Self.named($0) != nil } }
-                #expect(try await Self.refusal(sample, plane, reach, body: body) == (isAllowed && isThere ? nil : denied), "\(value)")
+                for holder in Holder.allCases {
+                    #expect(try await refusal(holder, body) == (isAllowed && isThere ? nil : denied(holder)), "\(value) \(holder)")
+                }
             }
             // What is not there is refused like what has no such tag.
             let absent = body.replacing("gate", with: "lost").replacing("door", with: "lost")
-            #expect(
-                try await Self.refusal(sample, plane, reach, body: absent)
-                    == denied.replacing("gate", with: "lost").replacing("door", with: "lost"))
+            for holder in Holder.allCases {
+                #expect(
+                    try await refusal(holder, absent)
+                        == denied(holder).replacing("gate", with: "lost").replacing("door", with: "lost"))
+            }
         }
     }
 
-    @Test(arguments: SampleCall.all) func `nobody reaches another account, whatever its policies say`(_ sample: SampleCall) async throws {
-        try await Plane.with { plane in
-            let body = sample.body.replacing(":\(Fixture.account):", with: ":\(Self.otherAccount):")
-            guard body != sample.body else { return }
-            let reach: Principal.Reach = sample.operation.api == .controlPlane ? try Self.user([Self.everything]) : .thing(Fixture.hub)
-            #expect(try await Self.refusal(sample, plane, reach, body: body) != nil)
+    /// Whether what is named is there makes no difference.
+    @Test(arguments: SampleCall.all, Engine.allCases)
+    func `nobody reaches another account, whatever its policies say`(_ sample: SampleCall, _ engine: Engine) async throws {
+        try await Plane.with(engine) { plane in
+            let there = try await sample.prepare(plane)
+            let absent = there.replacing("gate", with: "lost").replacing("door", with: "lost")
+            let isControl = sample.operation.api == .controlPlane
+            let reaches: [Principal.Reach] =
+                isControl
+                ? [.account] + (try Holder.allCases.map { try $0.reach([Self.everything]) }) : [.thing(Fixture.hub)]
+            let foreign = try Self.access(sample, plane, body: there).resources.contains { resource in
+                switch resource {
+                case .arn, .thing: true
+                case .own, .new, .role: false
+                }
+            }
+            guard foreign else { return }
+            for reach in reaches {
+                var refusals: [String] = []
+                for body in [there, absent] {
+                    let refusal = try await Self.refusal(sample, plane, reach, body: body, account: Self.otherAccount)
+                    refusals.append(
+                        try #require(refusal, "\(reach)").replacing("lost", with: "*").replacing("gate", with: "*").replacing(
+                            "door", with: "*"))
+                }
+                #expect(refusals[0] == refusals[1])
+            }
+            #expect(plane.callCount == 0, "nothing was to be read of another account")
         }
     }
 
@@ -217,7 +285,7 @@ import Testing
                 (#""StringEquals":{"aws:username":"Ada"}"#, false), (#""StringEquals":{"aws:RequestedRegion":"eu-west-1"}"#, true),
                 (#""StringEquals":{"aws:PrincipalAccount":"111122223333"}"#, true),
                 (#""ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::*:user/ada"}"#, true), (#""Null":{"aws:TagKeys":true}"#, true),
-                (#""Null":{"aws:MultiFactorAuthPresent":true}"#, true),
+                (#""Null":{"aws:MultiFactorAuthPresent":true}"#, true), (#""StringLike":{"aws:userid":"AIDA*"}"#, true),
             ] {
                 #expect(try await isAllowed(condition, here) == wanted, "\(condition)")
             }

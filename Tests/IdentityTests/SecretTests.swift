@@ -131,6 +131,54 @@ import Testing
         }
     }
 
+    @Test(arguments: Engine.allCases) func `sessions that were made by the time of a revocation are refused, later ones are not`(
+        _ engine: Engine
+    ) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let keys = AccessKeys(store: store, masterKey: try Self.masterKey(1))
+            #expect(
+                try await store.addRole(account: "111122223333", name: "r", id: "AROA1", trust: "", longestSession: 3600) == .done)
+            func session() async throws -> TemporaryCredentials {
+                try keys.credentials(
+                    of: try #require(try await store.role(account: "111122223333", name: "r")), SessionTerms(lifetime: 900, name: "ada"))
+            }
+            func isActive(_ made: TemporaryCredentials) async throws -> Bool {
+                let session: Session = try #require(keys.session(made.token, of: made.id))
+                return try await keys.active(made.id, session) != nil
+            }
+            let before = try await session()
+            #expect(made(before))
+            #expect(try await isActive(before))
+            try database.clock.advance(by: 10)
+            let same = try await session()
+            #expect(same.expiresAt == before.expiresAt + 10)
+            #expect(try await store.revokeSessions(account: "111122223333", role: "r") == .done)
+            #expect(try await !isActive(before))
+            #expect(try await !isActive(same))
+            try database.clock.advance(by: 1)
+            let after = try await session()
+            #expect(try await isActive(after))
+            #expect(try AccessKeys(store: store, masterKey: Self.masterKey(2)).session(after.token, of: after.id) == nil)
+            #expect(keys.session(after.token, of: before.id) == nil)
+            // One that no request could carry is not made.
+            let role = try #require(try await store.role(account: "111122223333", name: "r"))
+            let error = #expect(throws: OperationError.self) {
+                _ = try keys.credentials(
+                    of: role,
+                    SessionTerms(
+                        lifetime: 900, name: "ada", policy: String(repeating: "x", count: 2048),
+                        tags: (0..<50).map { TagRecord(key: "key \($0)", value: String(repeating: "v", count: 256)) }))
+            }
+            #expect(error?.code == .validation)
+        }
+    }
+
+    private func made(_ credentials: TemporaryCredentials) -> Bool {
+        credentials.id.wholeMatch(of: /ASIA[A-Z2-7]{16}/) != nil && credentials.secret.wholeMatch(of: /[A-Za-z0-9]{40}/) != nil
+            && credentials.token.utf8.count < 1000
+    }
+
     @Test func `a failing database is no unknown key`() async throws {
         try await TestDatabase.with(.sqlite) { database in
             let faults = FaultInjectingDatabase(database.database)

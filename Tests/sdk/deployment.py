@@ -189,12 +189,13 @@ class Server:
             sender.close()
 
     def client(self, credentials=None, region=REGION, endpoint=None, **options):
-        """A boto3 client that does not retry unless told otherwise."""
+        """A boto3 client that does not retry unless told otherwise; of another service where `service` names it."""
         credentials = credentials or self.credentials
         retries = options.pop("retries", {"total_max_attempts": 1})
         return boto3.Session(botocore_session=_BOTOCORE).client(
-            "kinesisvideo", endpoint_url=endpoint or self.endpoint, region_name=region, aws_access_key_id=credentials.access_key,
-            aws_secret_access_key=credentials.secret_key, config=Config(retries=retries, max_pool_connections=64, **options.pop("config", {})),
+            options.pop("service", "kinesisvideo"), endpoint_url=endpoint or self.endpoint, region_name=region, aws_access_key_id=credentials.access_key,
+            aws_secret_access_key=credentials.secret_key, aws_session_token=credentials.token,
+            config=Config(retries=retries, max_pool_connections=64, **options.pop("config", {})),
             **options,
         )
 

@@ -39,7 +39,7 @@ def presigned(server, arn, client=None, path="/", host=None, credentials=None, r
     credentials = credentials or server.credentials
     parameters = {"X-Amz-ChannelARN": arn} | ({"X-Amz-ClientId": client} if client else {}) | more
     request = AWSRequest("GET", f"https://{host or f'127.0.0.1:{server.port}'}{path}", params=parameters)
-    SigV4QueryAuth(Credentials(credentials.access_key, credentials.secret_key), "kinesisvideo", region, expires=expires).add_auth(request)
+    SigV4QueryAuth(Credentials(credentials.access_key, credentials.secret_key, credentials.token), "kinesisvideo", region, expires=expires).add_auth(request)
     url = urlsplit(request.prepare().url)
     return url.path + "?" + url.query
 
@@ -199,7 +199,8 @@ def api(server, credentials=None):
     credentials = credentials or server.credentials
     return boto3.Session(botocore_session=_BOTOCORE).client(
         "kinesis-video-signaling", endpoint_url=server.endpoint, region_name=REGION, aws_access_key_id=credentials.access_key,
-        aws_secret_access_key=credentials.secret_key, config=Config(retries={"total_max_attempts": 1}, read_timeout=150))
+        aws_secret_access_key=credentials.secret_key, aws_session_token=credentials.token,
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=150))
 
 
 def stun(uri):
