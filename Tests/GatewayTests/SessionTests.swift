@@ -11,7 +11,7 @@ import Testing
 @Suite struct SessionTests {
     private static let trust = #"{"Statement":{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}}"#
     private static let reads =
-        #"{"Statement":{"Effect":"Allow","Action":"kinesisvideo:DescribeStream","Resource":"arn:aws:kinesisvideo:*:*:stream/gate/*"}}"#
+        #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kinesisvideo:DescribeStream","Resource":"arn:aws:kinesisvideo:*:*:stream/gate/*"}}"#
 
     private static func with(_ body: (LoopbackGateway) async throws -> Void) async throws {
         try await LoopbackGateway.with(LoopbackGateway.Setup(authentication: .signature(regions: nil))) { server in
