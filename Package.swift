@@ -121,7 +121,8 @@ let package = Package(
         library(
             "MediaPlane",
             [
-                "Contract", "FragmentStore", "Frames", "Identity", "Locking", "Matroska", "MediaFormats", "ObjectStore", "Planes",
+                "Contract", "FragmentStore", "Frames", "Identity", "Links", "Locking", "Matroska", "MediaFormats",
+                "ObjectStore", "Planes",
                 "Prometheus", "SQL",
                 "Store", collections, coreMetrics, crypto, lifecycle, logging, nioCore, nioHTTP1,
             ]),
@@ -161,10 +162,10 @@ let package = Package(
         tests(
             "MediaPlaneTests",
             [
-                "Contract", "FragmentStore", "Frames", "Identity", "Locking", "Matroska", "MediaFormats", "MediaPlane", "ObjectStore",
-                "Planes",
+                "Contract", "FragmentStore", "Frames", "Identity", "Links", "Locking", "Matroska", "MediaFormats", "MediaPlane",
+                "ObjectStore", "Planes",
                 "Policies",
-                "SQL", "Signing", "Store", "TestSupport", logging, nioCore, nioHTTP1,
+                "SQL", "Signing", "Store", "TestSupport", crypto, logging, nioCore, nioHTTP1,
             ]),
         tests("MediaFormatsTests", ["Matroska", "MediaFormats"]),
         tests("FramesTests", ["Frames", nioCore]),

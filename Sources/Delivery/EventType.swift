@@ -58,6 +58,11 @@ extension EventName {
             """
         case .diskReserveReached:
             "The disk of a tier of media, which the subject names, has no more free than its reserve. What follows is the setting disk-full."
+        case .mediaStoreStatusChange:
+            """
+            The store of media cannot be written to by an instance, which the subject names, and takes no new sessions of producers: UNAVAILABLE; or it \
+            can again: AVAILABLE.
+            """
         case .oldestMediaDropped:
             "The oldest media was removed before its time, since the disk was full and disk-full is oldest. The subject names the pack."
         case .destinationPaused:

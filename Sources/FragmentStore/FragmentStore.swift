@@ -106,6 +106,8 @@ public final class FragmentStore: Service {
     /// Packs that are full and could not be sealed when they were.
     let unsealed = Lock<[Pack]>([])
     private let opened = Lock<Opened?>(nil)
+    /// Whether it was told that packs cannot be stored as objects.
+    let storeIsAway = Lock(false)
 
     /// What there is between `open` and `close`.
     struct Opened: Sendable {
@@ -331,6 +333,13 @@ public final class FragmentStore: Service {
     func use() throws(FileFailure) -> Opened {
         guard let opened = opened.withLock({ $0 }) else { throw FileFailure("the store is closed", code: 0) }
         return opened
+    }
+
+    /// Why no media is taken that is to be kept, without anything that is for operators alone; nil where it is.
+    public var obstacle: String? {
+        guard hotDisk.refusal ?? warmDisk.refusal != nil else { return nil }
+        if configuration.objects != nil { return "the media store cannot be written to" }
+        return hotDisk.hasFailed || warmDisk.hasFailed ? "the media disk has failed" : "the reserve of the media disk is reached"
     }
 
     func disk(of place: IngestSession.Place) -> DiskState {

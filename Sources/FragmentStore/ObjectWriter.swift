@@ -137,18 +137,24 @@ final class ObjectWriter: FragmentWriter {
 
     private func run() async {
         var last = ContinuousClock.now - tuning.objectInterval
+        // When the bell is to ring by itself.
+        var alarm: ContinuousClock.Instant?
         var committed: Outcome<Void, Never>?
         await withTaskGroup(of: Void.self) { rounds in
             var running = 0
             for await _ in bells {
-                while true {
-                    while !isUrgent, last + tuning.objectInterval > .now { try? await Task.sleep(for: .milliseconds(5)) }
+                while inbox.withLock({ !$0.works.isEmpty }) {
+                    let due = last + tuning.objectInterval
+                    guard isUrgent || due <= .now else {
+                        if alarm != due { ring(at: due) }
+                        alarm = due
+                        break
+                    }
                     if running == Self.roundsAtOnce {
                         await rounds.next()
                         running -= 1
                     }
                     let endings = take()
-                    guard !endings.isEmpty else { break }
                     last = .now
                     let (before, done) = (committed, Outcome<Void, Never>())
                     committed = done
@@ -163,7 +169,14 @@ final class ObjectWriter: FragmentWriter {
         }
     }
 
-    private var isUrgent: Bool { inbox.withLock { $0.isClosed || $0.bytes >= tuning.objectBytes || $0.works.isEmpty } }
+    private var isUrgent: Bool { inbox.withLock { $0.isClosed || $0.bytes >= tuning.objectBytes } }
+
+    private func ring(at due: ContinuousClock.Instant) {
+        Task { [bell] in
+            try? await Task.sleep(until: due, clock: .continuous)
+            bell.yield()
+        }
+    }
 
     /// What has waited longest, as much as a round may have.
     private func take() -> [Ending] {

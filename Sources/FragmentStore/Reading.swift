@@ -15,6 +15,11 @@ extension FragmentStore {
         return (id, now.horizon)
     }
 
+    /// The instance that receives a stream, by its ARN; nil where none does.
+    public func receivingInstance(of arn: String) async throws(ReadFailure) -> String? {
+        try await read { store throws(DatabaseError) in try await store.receivingInstance(of: arn) }
+    }
+
     func reader() throws(ReadFailure) -> PackReader {
         do throws(FileFailure) { return try use().reader } catch { throw .disk("\(error)") }
     }

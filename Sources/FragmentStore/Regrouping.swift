@@ -127,6 +127,12 @@ extension FragmentStore {
     func probe(_ objects: PackObjects) async {
         let failed = [("HOT", disk(of: .hot)), ("WARM", disk(of: .warm))].filter { $0.1.hasFailed }
         guard !failed.isEmpty else { return }
+        let subject = "media-store/\(configuration.instanceID)"
+        let isNew = storeIsAway.withLock { isAway in
+            defer { isAway = true }
+            return !isAway
+        }
+        if isNew { await tell(.mediaStoreStatusChange, subject, status: "UNAVAILABLE") }
         do throws(BucketFailure) {
             try await objects.bucket.put("probe", ByteBuffer(string: "Weir sees whether this store can be written to."))
         } catch {
@@ -136,6 +142,8 @@ extension FragmentStore {
             disk.works()
             logger.notice("the media store works again", metadata: ["tier": "\(tier)", "store": "\(objects.bucket.name)"])
         }
+        storeIsAway.withLock { $0 = false }
+        await tell(.mediaStoreStatusChange, subject, status: "AVAILABLE")
     }
 }
 

@@ -9,6 +9,7 @@ import Synchronization
 public final class Readiness: Sendable {
     private let drains = Atomic(false)
     private let check: @Sendable () async -> String?
+    private let roles: @Sendable () -> [Role]
     private let patience: Duration
     private let validity: Duration
     private let looks = Lock(Looks())
@@ -21,10 +22,24 @@ public final class Readiness: Sendable {
         var asking: [CheckedContinuation<String?, Never>] = []
     }
 
-    /// `check` returns why the instance is not ready, or nil. What it found holds for `validity`.
+    /// A part of what clients ask an instance for.
+    public struct Role: Sendable {
+        let name: String
+        /// Why it cannot do it now; nil where it can.
+        let obstacle: String?
+
+        public init(_ name: String, obstacle: String?) {
+            self.name = name
+            self.obstacle = obstacle
+        }
+    }
+
+    /// `check` returns why the instance is not ready for anything, or nil. What it found holds for `validity`. `roles` are those that the instance has.
     public init(
-        patience: Duration = .milliseconds(700), validity: Duration = .milliseconds(500), check: @escaping @Sendable () async -> String?
+        patience: Duration = .milliseconds(700), validity: Duration = .milliseconds(500), roles: @escaping @Sendable () -> [Role] = { [] },
+        check: @escaping @Sendable () async -> String?
     ) {
+        self.roles = roles
         self.patience = patience
         self.validity = validity
         self.check = check
@@ -51,6 +66,19 @@ public final class Readiness: Sendable {
             if let known { asking.resume(returning: known) }
             if looks { look() }
         }
+    }
+
+    /// Whether the instance is ready, for a role or for any that it has, and a line about each that it cannot fill.
+    func state(of role: String?) async -> (isReady: Bool, lines: [String]) {
+        if let obstacle = await obstacle() { return (false, ["not ready: \(obstacle)"]) }
+        let roles = roles()
+        if let role {
+            guard let found = roles.first(where: { $0.name == role }) else { return (false, ["not ready: this instance has another role"]) }
+            return found.obstacle.map { (false, ["not ready: \($0)"]) } ?? (true, ["ready"])
+        }
+        let unable = roles.compactMap { role in role.obstacle.map { "\(role.name): \($0)" } }
+        let isReady = unable.isEmpty || unable.count < roles.count
+        return (isReady, [isReady ? "ready" : "not ready"] + unable)
     }
 
     /// Belongs to no request: it goes on where the one that asked first has ended.
@@ -87,11 +115,12 @@ extension Gateway {
     /// The answer to a GET or HEAD of one of the pages; nil for any other request.
     func operatorPage(_ head: HTTPRequestHead) async -> Reply? {
         guard head.method == .GET || head.method == .HEAD else { return nil }
-        switch head.uri {
+        let role = head.uri.hasPrefix("/ready?role=") ? String(head.uri.dropFirst("/ready?role=".count)) : nil
+        switch role == nil ? head.uri : "/ready" {
         case "/live": return page("live\n")
         case "/ready":
-            if let obstacle = await readiness.obstacle() { return page("not ready: \(obstacle)\n", status: 503) }
-            return page("ready\n")
+            let (isReady, lines) = await readiness.state(of: role)
+            return page(lines.map { $0 + "\n" }.joined(), status: isReady ? 200 : 503)
         case "/metrics": return Reply(status: 200, contentType: "text/plain; version=0.0.4", body: Array(metrics.text().utf8))
         default: return nil
         }

@@ -1,6 +1,7 @@
 import Contract
 import FragmentStore
 import Identity
+import Locking
 import Logging
 import NIOCore
 import Planes
@@ -45,22 +46,27 @@ extension MediaPlane {
                 metrics.readers.subtract(1, ordering: .relaxed)
             }
             try await writer.start(contentType: MediaDocument.contentType)
-            let (drained, draining) = AsyncStream.makeStream(of: Void.self)
-            writer.whenDraining { draining.finish() }
+            let drains = Lock(false)
+            writer.whenDraining {
+                drains.withLock { $0 = true }
+                live.wake(id)
+            }
+            await liveLinks?.enter(live)
+            defer { liveLinks?.leave(live) }
             try await withThrowingTaskGroup(of: Bool.self) { tasks in
                 tasks.addTask {
-                    var reader = MediaReader(self, stream, live, writer, id)
+                    var reader = MediaReader(self, stream, live, writer, id) { drains.withLock { $0 } }
                     try await reader.run(input.startSelector)
                     return true
                 }
-                // Nobody tells of what comes to other instances, or of time that has passed.
-                tasks.addTask {
-                    while (try? await Task.sleep(for: .milliseconds(250))) != nil { live.wake(id) }
+                // Nobody tells of what comes to instances that are not linked, or of time that has passed.
+                tasks.addTask { [liveLinks] in
+                    var pause = 1
+                    while (try? await Task.sleep(for: .milliseconds(250))) != nil {
+                        pause += 1
+                        if pause % 4 == 0 || liveLinks?.isLinked(live) != true { live.wake(id) }
+                    }
                     return false
-                }
-                tasks.addTask {
-                    for await _ in drained {}
-                    return true
                 }
                 while let isOver = try await tasks.next(), !isOver {}
                 tasks.cancelAll()
@@ -77,6 +83,8 @@ private struct MediaReader {
     private let writer: any ResponseWriter
     private let id: UInt64
     private let stored: FragmentSender
+    /// Whether the answer is to end, after a whole fragment.
+    private let drains: @Sendable () -> Bool
     /// As it was when it was last looked at.
     private var stream: StoredStream
     /// Of the fragment that was sent last: what comes is after it.
@@ -89,7 +97,11 @@ private struct MediaReader {
     private var newest: FragmentNumber?
     private var looked = ContinuousClock.now - .seconds(3600)
 
-    init(_ plane: MediaPlane, _ stream: StoredStream, _ live: LiveStream, _ writer: any ResponseWriter, _ id: UInt64) {
+    init(
+        _ plane: MediaPlane, _ stream: StoredStream, _ live: LiveStream, _ writer: any ResponseWriter, _ id: UInt64,
+        drains: @escaping @Sendable () -> Bool
+    ) {
+        self.drains = drains
         self.plane = plane
         self.stream = stream
         self.live = live
@@ -98,7 +110,7 @@ private struct MediaReader {
         stored = FragmentSender(plane, writer, .getMedia)
     }
 
-    /// Returns when nothing was to be sent for as long as that may be, or the stream is gone.
+    /// Returns when nothing was to be sent for as long as that may be, the stream is gone, or the answer is to end.
     mutating func run(_ selector: StartSelector) async throws {
         do {
             try await seek(selector)
@@ -183,6 +195,7 @@ private struct MediaReader {
 
     /// Sends what comes next, after waiting for it; false where nothing came for as long as that may be.
     private mutating func sendNext() async throws -> Bool {
+        if drains() { return false }
         let (next, version) = live.next(after: sequence)
         var coming: FragmentNumber?
         if case .fragment(let number, let follows) = next {
@@ -196,6 +209,7 @@ private struct MediaReader {
         stream = current
         var isAny = false
         for record in try await storedFragments() where coming.map({ record.number < $0 }) ?? true {
+            if drains() { return false }
             try await sendStored(record)
             isAny = true
         }

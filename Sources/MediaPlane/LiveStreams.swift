@@ -58,7 +58,9 @@ final class LiveStream: Sendable {
         /// The sequence of the newest that began here.
         var latest: FragmentNumber?
         var heldBytes = 0
+        /// Those of clients, and other instances.
         var readers = 0
+        var instances = 0
         var waiting: [UInt64: CheckedContinuation<Void, Never>] = [:]
         var nextReader: UInt64 = 0
         /// Rises with everything that happens.
@@ -85,7 +87,7 @@ final class LiveStream: Sendable {
     /// Counts one more reader, unless there are `limit`; returns what it is called here.
     func enterReader(limit: Int?) -> UInt64? {
         state.withLock { state in
-            if let limit, state.readers >= limit { return nil }
+            if let limit, state.readers - state.instances >= limit { return nil }
             state.readers += 1
             state.nextReader += 1
             return state.nextReader
@@ -94,39 +96,63 @@ final class LiveStream: Sendable {
 
     func leaveReader() { state.withLock { $0.readers -= 1 } }
 
+    /// Counts another instance as a reader; returns what it is called here.
+    func enterInstance() -> UInt64 {
+        state.withLock { state in
+            state.readers += 1
+            state.instances += 1
+            state.nextReader += 1
+            return state.nextReader
+        }
+    }
+
+    func leaveInstance() {
+        state.withLock { state in
+            state.readers -= 1
+            state.instances -= 1
+        }
+    }
+
     // MARK: Writing
 
     /// A fragment has begun. Before the first of a session, others may have come to another instance.
     func begin(_ number: FragmentNumber, producerTime: Int64, trackSet: TrackSet, isFirst: Bool) {
         change { state in
             let previous = isFirst ? nil : state.latest
-            let fragment = LiveFragment(number: number, previous: previous?.sequence, producerTime: producerTime, trackSet: trackSet)
-            // An older session's fragment may still be open when the newer one's begins.
-            let place = state.fragments.lastIndex { $0.number < number }.map { $0 + 1 } ?? 0
-            state.fragments.insert(fragment, at: place)
-            state.latest = max(state.latest ?? number, number)
+            insert(LiveFragment(number: number, previous: previous?.sequence, producerTime: producerTime, trackSet: trackSet), &state)
         }
+    }
+
+    private func insert(_ fragment: LiveFragment, _ state: inout State) {
+        // An older session's fragment may still be open when the newer one's begins.
+        let place = state.fragments.lastIndex { $0.number < fragment.number }.map { $0 + 1 } ?? 0
+        state.fragments.insert(fragment, at: place)
+        state.latest = max(state.latest ?? fragment.number, fragment.number)
     }
 
     /// More bytes of a fragment have come: whole blocks.
     func append(_ bytes: ByteBuffer, to number: FragmentNumber) {
         change { state in
             guard let place = state.place(of: number) else { return }
-            let count = bytes.readableBytes
-            state.fragments[place].length += count
-            while state.heldBytes + count > settings.liveBytesOfStream || !all.hasRoom(for: count) {
-                guard dropOldest(&state) else { break }
-            }
-            guard state.heldBytes + count <= settings.liveBytesOfStream, all.hasRoom(for: count) else {
-                // Not even room for this: what follows is held, from here on.
-                state.fragments[place].pieces.removeAll()
-                state.fragments[place].start = state.fragments[place].length
-                return
-            }
-            state.fragments[place].pieces.append(bytes)
-            state.heldBytes += count
-            all.hold(count)
+            append(bytes, place, &state)
         }
+    }
+
+    private func append(_ bytes: ByteBuffer, _ place: Int, _ state: inout State) {
+        let count = bytes.readableBytes
+        state.fragments[place].length += count
+        while state.heldBytes + count > settings.liveBytesOfStream || !all.hasRoom(for: count) {
+            guard dropOldest(&state) else { break }
+        }
+        guard state.heldBytes + count <= settings.liveBytesOfStream, all.hasRoom(for: count) else {
+            // Not even room for this: what follows is held, from here on.
+            state.fragments[place].pieces.removeAll()
+            state.fragments[place].start = state.fragments[place].length
+            return
+        }
+        state.fragments[place].pieces.append(bytes)
+        state.heldBytes += count
+        all.hold(count)
     }
 
     /// A fragment is whole.
@@ -144,6 +170,59 @@ final class LiveStream: Sendable {
 
     /// A fragment is stored, so that a reader finds it there.
     func stored(_ number: FragmentNumber) { remove(number) { $0.state = .stored } }
+
+    // MARK: Writing what another instance receives
+
+    /// A fragment is being received by another instance, or was a moment ago. Of one that is known already what is held is kept.
+    func begin(_ fragment: LiveFragment) {
+        change { state in
+            guard state.place(of: fragment.number) == nil else { return }
+            insert(fragment, &state)
+        }
+    }
+
+    /// Bytes of such a fragment, from an offset on: those that are not here yet are taken.
+    func append(_ bytes: ByteBuffer, to number: FragmentNumber, at offset: Int) {
+        change { state in
+            guard let place = state.place(of: number), state.fragments[place].state == .open, !state.fragments[place].isCut else { return }
+            let known = state.fragments[place].length - offset
+            guard known >= 0 else { return cut(place, &state) }
+            guard let news = bytes.getSlice(at: bytes.readerIndex + known, length: bytes.readableBytes - known), news.readableBytes > 0
+            else { return }
+            append(news, place, &state)
+        }
+    }
+
+    /// No more comes of such a fragment, and readers take it from the store once it is there.
+    func cut(_ number: FragmentNumber) {
+        change { state in
+            guard let place = state.place(of: number) else { return }
+            cut(place, &state)
+        }
+    }
+
+    private func cut(_ place: Int, _ state: inout State) {
+        forget(place, &state)
+        (state.fragments[place].start, state.fragments[place].length) = (.max, .max)
+    }
+
+    /// Nothing more is heard of an instance, or of fragments that it does not name now: what is not stored will not be. `butWhole`: those that came as a
+    /// whole may be still.
+    func lose(_ origin: String, but named: Set<FragmentNumber> = [], butWhole: Bool = false) {
+        change { state in
+            for place in state.fragments.indices {
+                let fragment = state.fragments[place]
+                guard fragment.origin == origin, !named.contains(fragment.number) else { continue }
+                switch fragment.state {
+                case .open:
+                    cut(place, &state)
+                    state.fragments[place].state = .stored
+                case .whole: if !butWhole { state.fragments[place].state = .stored }
+                case .stored, .broken: continue
+                }
+            }
+        }
+    }
 
     func forgetAll() {
         change { state in
@@ -223,6 +302,18 @@ final class LiveStream: Sendable {
         state.withLock { state in state.fragments.last { $0.state == .open && $0.start == 0 }?.number }
     }
 
+    /// What this instance receives itself, in order and without the bytes, and the version of what was looked at.
+    var own: (fragments: [LiveFragment], version: UInt64) {
+        state.withLock { state in
+            let fragments = state.fragments.filter { $0.origin == nil }.map { fragment in
+                var fragment = fragment
+                fragment.pieces = []
+                return fragment
+            }
+            return (fragments, state.version)
+        }
+    }
+
     /// What is known of the fragments that are live, in order.
     var fragments: [LiveFragment] { state.withLock { Array($0.fragments) } }
 
@@ -300,6 +391,8 @@ struct LiveFragment: Sendable {
     let previous: Int64?
     let producerTime: Int64
     let trackSet: TrackSet
+    /// The instance that receives it; nil: this one.
+    let origin: String?
     var state = State.open
     /// What is held begins at `start` and ends at `length`, in bytes.
     fileprivate(set) var start = 0
@@ -307,8 +400,11 @@ struct LiveFragment: Sendable {
     fileprivate var pieces: Deque<ByteBuffer> = []
 
     fileprivate var heldBytes: Int { length - start }
+    /// Whether nothing more comes of it.
+    fileprivate var isCut: Bool { start == .max }
 
-    fileprivate init(number: FragmentNumber, previous: Int64?, producerTime: Int64, trackSet: TrackSet) {
+    init(number: FragmentNumber, previous: Int64?, producerTime: Int64, trackSet: TrackSet, origin: String? = nil) {
+        self.origin = origin
         self.number = number
         self.previous = previous
         self.producerTime = producerTime

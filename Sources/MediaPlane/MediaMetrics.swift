@@ -23,6 +23,8 @@ extension Family {
         bounds: [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 86_400])
     fileprivate static let producers = gauge("weir_media_producers", "Connections of PutMedia.")
     fileprivate static let readers = gauge("weir_media_readers", "Connections of GetMedia.")
+    fileprivate static let liveLinks = gauge(
+        "weir_media_live_links", "Streams that come from other instances to readers, and go to them.", labels: ["direction"])
     fileprivate static let liveBytes = gauge("weir_media_live_bytes", "Memory for fragments on their way to readers.")
 }
 
@@ -60,8 +62,11 @@ final class MediaMetrics: Sendable {
         registry.read(.readers) { [weak self] in self.map { Double($0.readers.load(ordering: .relaxed)) } }
     }
 
-    func show(_ live: LiveStreams, in registry: Registry) {
+    func show(_ live: LiveStreams, _ links: LiveLinks?, in registry: Registry) {
         registry.read(.liveBytes) { Double(live.held.load(ordering: .relaxed)) }
+        guard let links else { return }
+        registry.read(.liveLinks, ["in"]) { Double(links.incoming.load(ordering: .relaxed)) }
+        registry.read(.liveLinks, ["out"]) { Double(links.outgoing.load(ordering: .relaxed)) }
     }
 
     func received(_ count: Int) { receivedBytes.increment(by: count) }

@@ -3,6 +3,7 @@ import CoreMetrics
 public import FragmentStore
 public import Frames
 public import Identity
+public import Links
 public import Logging
 import NIOCore
 public import Planes
@@ -17,6 +18,8 @@ public final class MediaPlane: Sendable {
     let settings: MediaSettings
     let pageTokens: PageTokens
     let live: LiveStreams
+    /// What other instances receive; nil where there are none.
+    let liveLinks: LiveLinks?
     let playable: PlayableFragments
     let sessions: PlaybackSessions
     /// Makes pictures; nil where nothing does.
@@ -25,23 +28,29 @@ public final class MediaPlane: Sendable {
     let logger: Logger
     let clock: @Sendable () -> Int64
 
-    /// A plane on a store that is open. `archiveAddress` says where a caller is to ask for archived media of a stream.
+    /// A plane on a store that is open. `archiveAddress` says where a caller is to ask for archived media of a stream; over `links` come streams that other
+    /// instances receive.
     public init(
-        store: FragmentStore, settings: MediaSettings, masterKey: MasterKey, frames: FramePool? = nil, registry: Registry = Registry(),
+        store: FragmentStore, settings: MediaSettings, masterKey: MasterKey, frames: FramePool? = nil, links: Links? = nil,
+        registry: Registry = Registry(),
         archiveAddress: @escaping @Sendable (ResourceKey, Caller) async throws(OperationError) -> String,
         clock: @escaping @Sendable () -> Int64 = systemTime, logger: Logger
     ) {
         self.store = store
         self.settings = settings
         pageTokens = PageTokens(masterKey)
-        live = LiveStreams(settings)
+        let live = LiveStreams(settings)
+        self.live = live
+        liveLinks = links.map { links in
+            LiveLinks(links, live, receiver: { arn in try await store.receivingInstance(of: arn) }, logger)
+        }
         playable = PlayableFragments(store, limit: settings.playbackBytes)
         sessions = PlaybackSessions(store, playable, SealedTokens(masterKey, for: "playback sessions"), archiveAddress, clock)
         self.frames = frames
         metrics = MediaMetrics(registry)
         self.logger = logger
         self.clock = clock
-        metrics.show(live, in: registry)
+        metrics.show(live, liveLinks, in: registry)
     }
 
     /// The operations on media, and on media that is kept.

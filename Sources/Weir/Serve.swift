@@ -77,7 +77,13 @@ struct Serve: AsyncParsableCommand {
         registry.read(.deliverySockets) { Double(courier.sockets) }
         registry.read(.deliverySocketsLimit) { Double(configuration.delivery.mostSockets) }
         let gauge = LeaseGauge()
-        let readiness = Readiness { await store.obstacle() }
+        let mediaObstacle = Lock<@Sendable () -> String?>({ nil })
+        let readiness = Readiness(
+            roles: { [roles = configuration.roles] in
+                roles.filter { !$0.apis.isEmpty }.sorted { $0.rawValue < $1.rawValue }.map { role in
+                    Readiness.Role(role.rawValue, obstacle: role == .media ? mediaObstacle.withLock { $0 }() : nil)
+                }
+            }, check: { await store.obstacle() })
         let accessLog = AccessLog(isEnabled: configuration.logsRequests, write: Log.write)
         let outbox = Outbox(limit: configuration.outboxLimit)
         let limits = LimitEvents()
@@ -103,10 +109,12 @@ struct Serve: AsyncParsableCommand {
             configuration: mediaConfiguration, registry: registry, eventsWait: { courier.hint() },
             logger: logger)
         if configuration.storesMedia { try await media.open() }
+        mediaObstacle.withLock { $0 = { [weak media] in media?.obstacle } }
         let turnSecret = Lock(try configuration.turnSecret())
         let frames = configuration.storesMedia ? FramePool(configuration, registry, logger) : nil
         let mediaPlane = MediaPlane(
-            store: media, settings: configuration.media, masterKey: masterKey, frames: frames, registry: registry,
+            store: media, settings: configuration.media, masterKey: masterKey, frames: frames,
+            links: configuration.roles.contains(.media) ? links : nil, registry: registry,
             archiveAddress: { key, caller throws(OperationError) in try await controlPlane.archiveAddress(of: key, for: caller) },
             logger: logger)
         let stunPort = Lock(0)

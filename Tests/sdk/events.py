@@ -32,7 +32,7 @@ OF_RESOURCES = {
 OF_PEERS = {f"weir.kinesisvideo.{name}" for name in ("MasterConnected", "MasterDisconnected", "ViewerConnected", "ViewerDisconnected")}
 OTHERS = {
     f"weir.kinesisvideo.{name}" for name in """
-    MediaSessionBegan MediaSessionEnded FirstFragmentPersisted FragmentPersisted ImagesGenerated ImageGenerationFailed LimitReached DestinationPaused DiskReserveReached
+    MediaSessionBegan MediaSessionEnded FirstFragmentPersisted FragmentPersisted ImagesGenerated ImageGenerationFailed LimitReached DestinationPaused DiskReserveReached MediaStoreStatusChange
     OldestMediaDropped Test
     """.split()
 }

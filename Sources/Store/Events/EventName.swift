@@ -17,6 +17,7 @@ public enum EventName: String, Sendable, CaseIterable {
     case imagesGenerated = "ImagesGenerated"
     case imageGenerationFailed = "ImageGenerationFailed"
     case diskReserveReached = "DiskReserveReached"
+    case mediaStoreStatusChange = "MediaStoreStatusChange"
     case oldestMediaDropped = "OldestMediaDropped"
     case destinationPaused = "DestinationPaused"
     case test = "Test"

@@ -230,7 +230,18 @@ enum MediaStatements {
             lastFragmentAt: try row.optionalInteger(), now: try row.integer())
     }
 
+    /// The instance of the newest session of the stream $1, while that is open and the instance was heard of lately.
+    static let receiver = Statement(
+        "media.receiver",
+        """
+        SELECT instance.id FROM media_stream JOIN instance ON instance.id = media_stream.instance_id
+        WHERE media_stream.stream_arn = $1 AND media_stream.closed_at IS NULL AND instance.status <> 'STOPPED'
+            AND instance.heartbeat_at > (SELECT now_ms()) - 15000
+        """
+    ) { row throws(DatabaseError) in try row.text() }
+
     static let all: [StatementText] = [
+        receiver.text,
         findStream.text, findStreamOfID.text, openSession.text, takeOver.text, extendSession.text, closeSession.text, insertPack.text,
         advancePack.text,
         insertFragment.text, isUsable.text, fragments.text, fragmentsByProducer.text, fragmentOf.text, lastFragment.text, extents.text,

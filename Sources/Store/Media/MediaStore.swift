@@ -342,4 +342,9 @@ extension Store {
     public func receivingStreams(limit: Int) async throws(DatabaseError) -> [ReceivingStream] {
         try await database.read(MediaStatements.receiving, [.integer(Int64(limit))])
     }
+
+    /// The instance that receives a stream, by its ARN: that of its newest session, while that is open.
+    public func receivingInstance(of arn: String) async throws(DatabaseError) -> String? {
+        try await database.read(MediaStatements.receiver, [.text(arn)]).first
+    }
 }
