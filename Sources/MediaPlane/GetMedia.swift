@@ -1,7 +1,6 @@
 import Contract
 import FragmentStore
 import Identity
-import Locking
 import Logging
 import NIOCore
 import Planes
@@ -46,25 +45,23 @@ extension MediaPlane {
                 metrics.readers.subtract(1, ordering: .relaxed)
             }
             try await writer.start(contentType: MediaDocument.contentType)
-            let drains = Lock(false)
+            let end = SoonEnd()
             writer.whenDraining {
-                drains.withLock { $0 = true }
+                end.isDue.store(true, ordering: .relaxed)
                 live.wake(id)
             }
             await liveLinks?.enter(live)
             defer { liveLinks?.leave(live) }
             try await withThrowingTaskGroup(of: Bool.self) { tasks in
                 tasks.addTask {
-                    var reader = MediaReader(self, stream, live, writer, id) { drains.withLock { $0 } }
+                    var reader = MediaReader(self, stream, live, writer, id, end)
                     try await reader.run(input.startSelector)
                     return true
                 }
                 // Nobody tells of what comes to instances that are not linked, or of time that has passed.
-                tasks.addTask { [liveLinks] in
-                    var pause = 1
-                    while (try? await Task.sleep(for: .milliseconds(250))) != nil {
-                        pause += 1
-                        if pause % 4 == 0 || liveLinks?.isLinked(live) != true { live.wake(id) }
+                tasks.addTask {
+                    while (try? await Task.sleep(for: self.liveLinks?.isLinked(live) == true ? .seconds(1) : .milliseconds(250))) != nil {
+                        live.wake(id)
                     }
                     return false
                 }
@@ -73,6 +70,11 @@ extension MediaPlane {
             }
         }
     }
+}
+
+/// Whether an answer is to end, after the fragment that it is in: the instance is about to stop.
+private final class SoonEnd: Sendable {
+    let isDue = Atomic(false)
 }
 
 /// The task of a connection of GetMedia that sends: fragments in the order of their numbers, out of memory where they come just now, out of the
@@ -84,7 +86,7 @@ private struct MediaReader {
     private let id: UInt64
     private let stored: FragmentSender
     /// Whether the answer is to end, after a whole fragment.
-    private let drains: @Sendable () -> Bool
+    private let soonEnd: SoonEnd
     /// As it was when it was last looked at.
     private var stream: StoredStream
     /// Of the fragment that was sent last: what comes is after it.
@@ -98,10 +100,9 @@ private struct MediaReader {
     private var looked = ContinuousClock.now - .seconds(3600)
 
     init(
-        _ plane: MediaPlane, _ stream: StoredStream, _ live: LiveStream, _ writer: any ResponseWriter, _ id: UInt64,
-        drains: @escaping @Sendable () -> Bool
+        _ plane: MediaPlane, _ stream: StoredStream, _ live: LiveStream, _ writer: any ResponseWriter, _ id: UInt64, _ soonEnd: SoonEnd
     ) {
-        self.drains = drains
+        self.soonEnd = soonEnd
         self.plane = plane
         self.stream = stream
         self.live = live
@@ -195,7 +196,7 @@ private struct MediaReader {
 
     /// Sends what comes next, after waiting for it; false where nothing came for as long as that may be.
     private mutating func sendNext() async throws -> Bool {
-        if drains() { return false }
+        if soonEnd.isDue.load(ordering: .relaxed) { return false }
         let (next, version) = live.next(after: sequence)
         var coming: FragmentNumber?
         if case .fragment(let number, let follows) = next {
@@ -209,7 +210,7 @@ private struct MediaReader {
         stream = current
         var isAny = false
         for record in try await storedFragments() where coming.map({ record.number < $0 }) ?? true {
-            if drains() { return false }
+            if soonEnd.isDue.load(ordering: .relaxed) { return false }
             try await sendStored(record)
             isAny = true
         }

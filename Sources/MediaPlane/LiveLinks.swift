@@ -1,8 +1,8 @@
 import FragmentStore
-public import Links
+import Links
 import Locking
 import Logging
-public import NIOCore
+import NIOCore
 import Store
 import Synchronization
 
@@ -24,7 +24,7 @@ enum LiveMessage: Equatable {
     /// All that was on its way when the stream was opened has been told of.
     case ready
 
-    private enum Code: UInt8 { case began = 1, bytes, cut, whole, stored, broken, ready }
+    fileprivate enum Code: UInt8 { case began = 1, bytes, cut, whole, stored, broken, ready }
 
     /// Bytes of a message at most, its length not counted: a header of 4 MiB, and what stands before it.
     private static let longest = 4 << 20 + 64

@@ -27,12 +27,14 @@ public final class MediaPlane: Sendable {
     let metrics: MediaMetrics
     let logger: Logger
     let clock: @Sendable () -> Int64
+    /// Why this instance has nothing to do with media, for everybody; nil where it has.
+    private let obstacle: @Sendable () -> String?
 
     /// A plane on a store that is open. `archiveAddress` says where a caller is to ask for archived media of a stream; over `links` come streams that other
     /// instances receive.
     public init(
         store: FragmentStore, settings: MediaSettings, masterKey: MasterKey, frames: FramePool? = nil, links: Links? = nil,
-        registry: Registry = Registry(),
+        registry: Registry = Registry(), obstacle: @escaping @Sendable () -> String? = { nil },
         archiveAddress: @escaping @Sendable (ResourceKey, Caller) async throws(OperationError) -> String,
         clock: @escaping @Sendable () -> Int64 = systemTime, logger: Logger
     ) {
@@ -50,6 +52,7 @@ public final class MediaPlane: Sendable {
         metrics = MediaMetrics(registry)
         self.logger = logger
         self.clock = clock
+        self.obstacle = obstacle
         metrics.show(live, liveLinks, in: registry)
     }
 
@@ -95,6 +98,9 @@ public final class MediaPlane: Sendable {
             let named = Result { () throws(OperationError) in try Operation.stream(of: decoded, &access, caller) }
             return RequestedCall(access) { () throws(OperationError) in
                 let key = try named.get()
+                if let obstacle = self.obstacle() {
+                    throw OperationError(.serviceUnavailable, "This instance takes and gives no media: \(obstacle).")
+                }
                 try Operation.check(decoded)
                 return RoutedCall(
                     resourceName: key.name, answer: answer(decoded, MediaCall(key: key, caller: caller, operation: Operation.contract.name))

@@ -231,6 +231,11 @@ struct ConfigurationChecking {
         if text == "instance" { return .instance }
         let (secure, plain) = webSocket ? ("wss://", "ws://") : ("https://", "http://")
         let host = text.hasPrefix(secure) ? text.dropFirst(secure.count) : text.hasPrefix(plain) ? text.dropFirst(plain.count) : ""
+        let filled = webSocket ? host.replacing("{role}", with: "m") : host
+        require(
+            !filled.contains { "{}<>$% ".contains($0) },
+            "\(key): holds '\(text)': nothing is put in place of that. For the address of the instance that has the stream write instance, and "
+                + "give each instance its instance-address")
         require(
             !host.isEmpty && !host.contains("/"),
             "\(key): must be echo, instance, or a URL that begins with \(secure) or \(plain), with host and without path, not '\(text)'")

@@ -236,6 +236,9 @@ package struct ServerConfiguration: Sendable {
             data: checking.address("advertised-data"), archive: checking.address("advertised-archive"),
             wss: checking.address("advertised-wss", webSocket: true), https: checking.address("advertised-https"),
             webrtc: checking.address("advertised-webrtc"))
+        checking.require(
+            checking.optionalText("instance-address") != nil || !endpoints.tellsInstance(of: roles),
+            "instance-address: must be given, since an advertised address, such as advertised-data, is instance and this instance has its role")
         instanceAddress = checking.instanceAddress()
         linkListener = checking.linkListener(host: host)
         profile = LimitProfile(rawValue: checking.text("profile", "relaxed or aws") { LimitProfile(rawValue: $0) != nil }) ?? .relaxed
@@ -279,5 +282,20 @@ package struct ServerConfiguration: Sendable {
     private static func isRegion(_ text: String) -> Bool {
         (1...32).contains(text.utf8.count)
             && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
+    }
+}
+
+extension AdvertisedEndpoints {
+    /// Whether clients are told the address of an instance for what some roles do.
+    fileprivate func tellsInstance(of roles: Set<ServerConfiguration.Role>) -> Bool {
+        let told: [(ServerConfiguration.Role, Address)] = [
+            (.media, data), (.archive, archive), (.signaling, wss), (.signaling, https), (.signaling, webrtc),
+        ]
+        return told.contains { role, address in
+            switch address {
+            case .instance: roles.contains(role)
+            case .echo, .fixed: false
+            }
+        }
     }
 }

@@ -1,7 +1,9 @@
 import FragmentStore
+import Locking
 import MediaPlane
 import ObjectStore
 import Settings
+import Store
 
 extension ServerConfiguration {
     /// How this process keeps media.
@@ -38,5 +40,43 @@ extension ServerConfiguration {
         if case .s3(let bucket, _)? = mediaStore?.location, mediaStore?.s3?.endpoint == images.endpoint { stores.mediaBucket = bucket }
         if let file = images.secretFile { stores.s3 = images.store(secret: try secret(of: "image-store-secret-file", file)) }
         return stores
+    }
+}
+
+/// Whether this instance may have media of its own: of several that each keep it in a folder, only the one that runs longest. The others would take
+/// media that nobody finds elsewhere.
+///
+/// Threads: any may use it at any time.
+final class MediaNeighbours: Sendable {
+    private let instance: String
+    /// Whether media is in a folder of this instance alone, and others may be there.
+    private let isAlone: Bool
+    private let first = Lock<InstanceRecord?>(nil)
+
+    init(instance: String, isAlone: Bool) {
+        self.instance = instance
+        self.isAlone = isAlone
+    }
+
+    /// Takes note of the instances there are, the longest running first. Returns true where another has just been found to have the deployment's media.
+    func learn(_ instances: [InstanceRecord]) -> Bool {
+        guard isAlone else { return false }
+        let found = instances.first { instance in
+            instance.isAlive && instance.roles.split(separator: ",").contains { $0 == "media" || $0 == "archive" }
+        }
+        let other = found?.id == instance ? nil : found
+        return first.withLock { first in
+            defer { first = other }
+            return first == nil && other != nil
+        }
+    }
+
+    /// Why this instance has nothing to do with media; nil where it has.
+    var obstacle: String? {
+        first.withLock { first in
+            first.map { _ in
+                "media of this deployment is in a folder of another instance, which runs longer: give all instances the same media-store"
+            }
+        }
     }
 }

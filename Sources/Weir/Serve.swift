@@ -109,12 +109,16 @@ struct Serve: AsyncParsableCommand {
             configuration: mediaConfiguration, registry: registry, eventsWait: { courier.hint() },
             logger: logger)
         if configuration.storesMedia { try await media.open() }
-        mediaObstacle.withLock { $0 = { [weak media] in media?.obstacle } }
+        let neighbours = MediaNeighbours(
+            instance: identity.id,
+            isAlone: configuration.storesMedia && configuration.mediaStore == nil && deployment.database.isShared)
+        mediaObstacle.withLock { $0 = { [weak media] in neighbours.obstacle ?? media?.obstacle } }
         let turnSecret = Lock(try configuration.turnSecret())
         let frames = configuration.storesMedia ? FramePool(configuration, registry, logger) : nil
         let mediaPlane = MediaPlane(
             store: media, settings: configuration.media, masterKey: masterKey, frames: frames,
             links: configuration.roles.contains(.media) ? links : nil, registry: registry,
+            obstacle: { neighbours.obstacle },
             archiveAddress: { key, caller throws(OperationError) in try await controlPlane.archiveAddress(of: key, for: caller) },
             logger: logger)
         let stunPort = Lock(0)
@@ -139,7 +143,12 @@ struct Serve: AsyncParsableCommand {
                 Membership.Condition(
                     status: readiness.isDraining ? .draining : .running, answered: metrics.answeredCount, leasedTasks: gauge.count)
             },
-            learn: { throttle.share(among: $0) }, logger: logger)
+            learn: { instances in
+                throttle.share(among: instances.count(where: \.servesControlPlane))
+                if neighbours.learn(instances) {
+                    logger.error("media is refused", metadata: ["reason": "\(neighbours.obstacle ?? "")"])
+                }
+            }, logger: logger)
         let server = GatewayServer(
             gateway, host: configuration.host, port: configuration.port,
             tls: certificates.map { certificates in { @Sendable in certificates.context } }, limits: connections,

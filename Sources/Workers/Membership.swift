@@ -25,15 +25,14 @@ public final class Membership: Service {
     private let store: Store
     private let identity: InstanceRecord
     private let condition: @Sendable () -> Condition
-    private let learn: @Sendable (_ instancesWithAPI: Int) -> Void
+    private let learn: @Sendable ([InstanceRecord]) -> Void
     private let logger: Logger
     private let lastSeen = Lock<(answered: UInt64, at: ContinuousClock.Instant)?>(nil)
 
-    /// An instance that is `identity` but for what `condition` says. `learn` is told how many instances clients are sent to, this one included
-    /// if it is one.
+    /// An instance that is `identity` but for what `condition` says. `learn` is told of every instance, this one included, the longest running first.
     public init(
         store: Store, identity: InstanceRecord, condition: @escaping @Sendable () -> Condition,
-        learn: @escaping @Sendable (_ instancesWithAPI: Int) -> Void, logger: Logger
+        learn: @escaping @Sendable ([InstanceRecord]) -> Void, logger: Logger
     ) {
         self.store = store
         self.identity = identity
@@ -64,7 +63,7 @@ public final class Membership: Service {
             linkAddress: identity.linkAddress)
         do throws(DatabaseError) {
             try await store.beat(record)
-            learn(try await store.instances().count(where: \.servesControlPlane))
+            learn(try await store.instances())
         } catch {
             // Others will take this instance for dead, and it goes on with what it knew.
             logger.warning("the heartbeat failed", metadata: ["error": "\(error)"])

@@ -33,8 +33,8 @@ extension Call {
         let endpoints = plane.rules.endpoints
         return switch channelProtocol {
         case .wss: try await webSocketEndpoint(endpoints.wss, of: key, for: role)
-        case .https: try await address(endpoints.https, of: key)
-        case .webrtc: try await address(endpoints.webrtc, of: key)
+        case .https: try await address(endpoints.https, of: key, role: "signaling")
+        case .webrtc: try await address(endpoints.webrtc, of: key, role: "signaling")
         }
     }
 
@@ -45,7 +45,7 @@ extension Call {
         switch address {
         case .fixed(let url): return url.replacing("{role}", with: role == .master ? "m" : "v")
         case .echo, .instance:
-            let host = try await self.address(address, of: key, webSocket: true)
+            let host = try await self.address(address, of: key, role: "signaling", webSocket: true)
             return role.map { "\(host)/\($0.rawValue.lowercased())" } ?? host
         }
     }

@@ -4,13 +4,14 @@ import Store
 
 extension GetDataEndpoint: Rule {
     static func answer(_ input: Input, _ key: ResourceKey, _ call: Call) async throws(OperationError) -> Output {
-        guard try await !call.stream(key).isDeleting else { throw .streamNotFound }
+        let stream = try await call.stream(key)
+        guard !stream.isDeleting else { throw .streamNotFound }
         let endpoints = call.plane.rules.endpoints
         switch input.apiName {
         case .putMedia, .getMedia:
-            return Output(dataEndpoint: try await call.address(endpoints.data, of: key))
+            return Output(dataEndpoint: try await call.address(endpoints.data, of: key, role: "media", receiving: stream.arn))
         case .listFragments, .getMediaForFragmentList, .getHLSStreamingSessionURL, .getDASHStreamingSessionURL, .getClip, .getImages:
-            return Output(dataEndpoint: try await call.address(endpoints.archive, of: key))
+            return Output(dataEndpoint: try await call.address(endpoints.archive, of: key, role: "archive"))
         }
     }
 }

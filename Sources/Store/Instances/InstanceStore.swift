@@ -62,8 +62,11 @@ public struct InstanceRecord: Sendable, Hashable {
     public var isAlive: Bool { status != .stopped && heartbeatAge < Self.lifetime }
 
     /// Whether clients are sent to it with calls of the control plane.
-    public var servesControlPlane: Bool {
-        isAlive && status == .running && roles.split(separator: ",").contains { $0 == "control" || $0 == "api" }
+    public var servesControlPlane: Bool { serves("control") }
+
+    /// Whether clients are sent to it with what is for a role. Instances of version 0.2.0 have no other role for clients than `api`.
+    public func serves(_ role: String) -> Bool {
+        isAlive && status == .running && roles.split(separator: ",").contains { $0 == role || (role == "control" && $0 == "api") }
     }
 }
 
