@@ -1,10 +1,12 @@
+import Glibc
 import NIOCore
+import ObjectStore
 import SQL
 public import Store
 
 /// Looks at packs from outside the server: checks every byte of them, or makes an index of them where the database has none.
 ///
-/// Its calls read files in the caller's task, and block it.
+/// Packs are files of the media folders, or objects of the bucket where the configuration has one. Its calls read in the caller's task, and block it.
 public struct PackInspector: Sendable {
     /// What was looked at, and how much was wrong.
     public struct Findings: Sendable {
@@ -26,15 +28,28 @@ public struct PackInspector: Sendable {
 
     private var warmDirectory: String { configuration.warmDirectory ?? configuration.directory }
 
+    private var bucket: (any Bucket)? { configuration.objects?.bucket }
+
     private func folders(_ storeID: String) -> [PackFolder] {
-        [
+        if bucket != nil {
+            return [("HOT", "hot"), ("WARM", "warm")].map { tier, path in
+                PackFolder(tier: tier, storeID: storeID, path: path, files: files, clock: systemTime)
+            }
+        }
+        return [
             PackFolder(tier: "HOT", storeID: storeID, path: configuration.directory + "/hot", files: files, clock: systemTime),
             PackFolder(tier: "WARM", storeID: storeID, path: warmDirectory + "/warm", files: files, clock: systemTime),
         ]
     }
 
-    /// The name of the folder, which its first server gave it.
-    private func storeID() throws -> String {
+    /// The name of the folder or bucket, which its first server gave it.
+    private func storeID() async throws -> String {
+        if let bucket {
+            guard try await bucket.size(of: "store") != nil else {
+                throw FragmentStore.OpeningFailure(description: "\(bucket.name) is no media store: it has no object 'store'.")
+            }
+            return String(buffer: try await bucket.get("store", 0..<256))
+        }
         let path = configuration.directory + "/store"
         do throws(FileFailure) {
             let file = try files.open(path, writing: false)
@@ -45,6 +60,19 @@ public struct PackInspector: Sendable {
         }
     }
 
+    /// A pack, to be read.
+    private func open(_ pack: PackRow, _ folder: PackFolder) async throws -> any StoredFile {
+        guard let bucket else { return try folder.open(pack, writing: false) }
+        return try await object(folder.path(of: pack.id, retentionHours: pack.retentionHours), in: bucket)
+    }
+
+    /// An object as a file: a small one as a whole at once, a large one range by range.
+    private func object(_ key: String, in bucket: any Bucket) async throws -> any StoredFile {
+        guard let size = try await bucket.size(of: key) else { throw FileFailure("GET \(key)", code: ENOENT) }
+        guard size <= PackObjects.largestFetched else { return ObjectFile(bucket, key, size: size) }
+        return PackInMemory(try await bucket.get(key, 0..<size))
+    }
+
     // MARK: Verifying
 
     /// Reads every pack that the database knows of, and checks each record and each index against its checksum, and the database against the
@@ -52,7 +80,7 @@ public struct PackInspector: Sendable {
     ///
     /// - Parameter report: Is told of each fault, for operators.
     public func verify(_ report: (String) -> Void) async throws -> Findings {
-        let storeID = try storeID()
+        let storeID = try await storeID()
         let folders = folders(storeID)
         var findings = Findings()
         for state in ["SEALED", "OPEN"] {
@@ -81,8 +109,8 @@ public struct PackInspector: Sendable {
         let contents = pack.state == "OPEN" ? try await store.rows(ofPack: pack.id).compactMap { FragmentRecord($0) } : []
         let extents = pack.state == "SEALED" ? try await store.extents(ofPack: pack.id) : []
         findings.packs += 1
-        do throws(FileFailure) {
-            let file = try folder.open(pack, writing: false)
+        do {
+            let file = try await open(pack, folder)
             if try file.size() < pack.committedBytes { fault("\(path): it is shorter than \(pack.committedBytes) bytes") }
             var fragments = contents
             for extent in extents {
@@ -112,8 +140,8 @@ public struct PackInspector: Sendable {
                     fault("\(path) at \(place.offset): a record of the fragment \(fragment.number) is damaged")
                 }
             }
-        } catch {
-            fault("\(path): \(error)")
+        } catch let failure as FileFailure {
+            fault("\(path): \(failure)")
         }
     }
 
@@ -129,10 +157,12 @@ public struct PackInspector: Sendable {
     /// Puts into the index what packs hold that the database does not know of, and makes streams anew that it lacks: ACTIVE, with the retention that
     /// their media had, without tags and configurations. No server may use the folder meanwhile.
     ///
-    /// Of a pack that is not SEALED everything whole is taken, also what was never told as stored.
+    /// Of a pack that is not SEALED everything whole is taken, also what was never told as stored. Of objects, what the index has from another pack is left out; where a
+    /// pack is of several that the index still has, these go.
     ///
     /// - Parameter report: Is told of each pack that is put in, and of what cannot be.
     public func rebuild(_ report: (String) -> Void) async throws -> Findings {
+        if let bucket { return try await rebuild(bucket, report) }
         var holds: [any Sendable] = []
         for folder in Set([configuration.directory, warmDirectory]).sorted() {
             guard let hold = try files.hold(folder + "/lock") else {
@@ -141,7 +171,7 @@ public struct PackInspector: Sendable {
             holds.append(hold)
         }
         defer { withExtendedLifetime(holds) {} }
-        let storeID = try storeID()
+        let storeID = try await storeID()
         var findings = Findings()
         for folder in folders(storeID) {
             for lane in try files.names(in: folder.path).sorted() {
@@ -175,6 +205,103 @@ public struct PackInspector: Sendable {
             try await store.removePack(id)
         }
         let contents = try contents(of: file, packID: id)
+        try await put(contents, header, path, folder, &findings, report) { index, end in
+            try file.truncate(to: end)
+            try file.writeAll(index.sections, at: PackFormat.aligned(end))
+            try file.synchronize()
+        }
+    }
+
+    /// The same for the objects of a bucket.
+    private func rebuild(_ bucket: any Bucket, _ report: (String) -> Void) async throws -> Findings {
+        let running = try await store.instances().filter { $0.serves("media") || $0.serves("archive") }
+        guard running.isEmpty else {
+            throw FragmentStore.OpeningFailure(description: "\(bucket.name) is in use: stop every server of the deployment first.")
+        }
+        let storeID = try await storeID()
+        _ = try await store.addFact("media-store", storeID)
+        guard try await store.fact("media-store") == storeID else {
+            throw FragmentStore.OpeningFailure(
+                description: "\(bucket.name) belongs to another deployment than this database: see its object `store`.")
+        }
+        var findings = Findings()
+        // Packs of several first: what they were put together from may be there still.
+        for wantsSealed in [true, false] {
+            for folder in folders(storeID) {
+                var last = ""
+                while true {
+                    let page = try await bucket.list(prefix: folder.path + "/", after: last)
+                    for object in page where object.key.hasSuffix(".pack") {
+                        do {
+                            try await rebuild(object.key, in: bucket, folder, wantsSealed, &findings, report)
+                        } catch let damage as PackFormat.Damage {
+                            findings.faults += 1
+                            report("\(object.key): \(damage.text)")
+                        } catch let failure as FileFailure {
+                            findings.faults += 1
+                            report("\(object.key): \(failure)")
+                        }
+                    }
+                    guard page.count == 1000, let end = page.last else { break }
+                    last = end.key
+                }
+            }
+        }
+        return findings
+    }
+
+    private func rebuild(
+        _ key: String, in bucket: any Bucket, _ folder: PackFolder, _ wantsSealed: Bool, _ findings: inout Findings,
+        _ report: (String) -> Void
+    ) async throws {
+        let head = PackRange(offset: 0, length: Int64(PackFormat.headerSize))
+        let header = try PackFormat.Header(try await bucket.get(key, head.offset..<head.end))
+        let id = header.packID
+        if let known = try await store.pack(id, storeID: folder.storeID) {
+            // Made known, and then not: what was stored in it nobody was told of.
+            guard known.state == "OPEN", known.committedBytes == 0 else { return }
+            try await store.giveUpEmptyPack(id)
+            try await store.removePack(id)
+        }
+        let file = try await object(key, in: bucket)
+        guard (PackIndex.places(in: file) != nil) == wantsSealed else { return }
+        var contents = try contents(of: file, packID: id)
+        var news: [FragmentRecord] = []
+        var replaced: Set<Int64> = []
+        for fragment in contents.fragments {
+            let (streamID, sequence) = (fragment.streamID, fragment.number.sequence)
+            if let row = try await store.fragmentRow(of: streamID, sequence: sequence) {
+                if wantsSealed { replaced.insert(row.packID) }
+            } else if try await store.extent(of: streamID, holding: sequence).map({ $0.lastSequence < sequence }) ?? true {
+                news.append(fragment)
+            }
+        }
+        guard !news.isEmpty || !replaced.isEmpty else { return }
+        if wantsSealed {
+            for id in replaced {
+                _ = try await store.abandonPack(id)
+                try await store.removePack(id)
+            }
+        } else {
+            contents.fragments = news
+        }
+        try await put(contents, header, key, folder, &findings, report) { index, end in
+            var bytes = try file.bytes(PackRange(offset: 0, length: end))
+            bytes.writeRepeatingByte(0, count: Int(PackFormat.aligned(end) - end))
+            bytes.writeImmutableBuffer(index.sections)
+            try await bucket.put(
+                key, bytes,
+                ObjectAttributes(
+                    contentType: "application/octet-stream", storageClass: folder.tier == "WARM" ? configuration.objects?.warmClass : nil))
+        }
+    }
+
+    /// Puts a pack into the index. `seal` gives it an index of its own, at its end, where it has none.
+    private func put(
+        _ contents: Contents, _ header: PackFormat.Header, _ path: String, _ folder: PackFolder, _ findings: inout Findings,
+        _ report: (String) -> Void, seal: (PackIndex, Int64) async throws -> Void
+    ) async throws {
+        let id = header.packID
         var taken: [Int64: String] = [:]
         for (streamID, arn) in contents.arns.sorted(by: { $0.key < $1.key }) {
             let last = contents.fragments.filter { $0.streamID == streamID }.map(\.number.sequence).max() ?? 0
@@ -194,12 +321,10 @@ public struct PackInspector: Sendable {
         let size: Int64
         if let sections = contents.sections {
             extents = sections.compactMap { ExtentRow($0.fragments, packID: id, $0.place) }.filter { taken[$0.streamID] != nil }
-            size = try file.size()
+            size = contents.size
         } else {
             let index = PackIndex(fragments, packID: id, arns: taken, end: contents.end)
-            try file.truncate(to: contents.end)
-            try file.writeAll(index.sections, at: PackFormat.aligned(contents.end))
-            try file.synchronize()
+            try await seal(index, contents.end)
             (extents, size) = (index.extents, index.size)
         }
         _ = try await store.indexFragments([], [PackProgress(packID: id, bytes: contents.end, serverTimes: first...last)]) { _ in }
@@ -215,13 +340,16 @@ public struct PackInspector: Sendable {
         var arns: [Int64: String] = [:]
         /// Where its records end.
         var end: Int64
+        /// Bytes of the file.
+        var size: Int64 = 0
         /// Those of a SEALED pack.
         var sections: [(place: PackRange, fragments: [FragmentRecord])]?
     }
 
     private func contents(of file: any StoredFile, packID: Int64) throws -> Contents {
         if let sections = try PackIndex.sections(of: file, packID: packID) {
-            var contents = Contents(end: sections.first?.place.offset ?? Int64(PackFormat.headerSize), sections: [])
+            var contents = Contents(
+                end: sections.first?.place.offset ?? Int64(PackFormat.headerSize), size: try file.size(), sections: [])
             for (place, section) in sections {
                 contents.arns[section.streamID] = section.arn
                 contents.fragments += section.fragments

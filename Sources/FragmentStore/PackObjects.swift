@@ -38,7 +38,7 @@ final class PackObjects: Sendable {
     private let state = Lock(State())
 
     /// Larger ones are not fetched, but read where they are, range by range.
-    private static let largestFetched: Int64 = 16 << 20
+    static let largestFetched: Int64 = 16 << 20
     /// What one that is not fetched counts for in the cache.
     private static let smallCost: Int64 = 4096
 
@@ -192,7 +192,7 @@ final class PackObjects: Sendable {
 }
 
 /// An object that is read where it is.
-private final class ObjectFile: StoredFile {
+final class ObjectFile: StoredFile {
     private let bucket: any Bucket
     private let key: String
     private let bytes: Int64

@@ -31,9 +31,9 @@ struct MediaStats: AsyncParsableCommand {
 /// Reads every byte of media.
 struct MediaVerify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Read all media in the media folder, and check it against its checksums and the database.",
+        commandName: "verify", abstract: "Read all media that is kept, and check it against its checksums and the database.",
         discussion: """
-            Beside the server, if one runs: nothing is changed. Each fault is a line; ends with 1 where there is any.
+            Of the media folder or, where media-store is given, of that. Beside the server, if one runs: nothing is changed. Each fault is a line; ends with 1 where there is any.
 
             \(ConfigurationFlags.discussion)
             """)
@@ -44,8 +44,7 @@ struct MediaVerify: AsyncParsableCommand {
     func run() async throws {
         var findings: PackInspector.Findings?
         try await Deployment.open(flags) { deployment, configuration in
-            findings = try await PackInspector(store: deployment.store, configuration: configuration.fragmentStore(instanceID: ""))
-                .verify { print($0) }
+            findings = try await configuration.inspector(deployment.store).verify { print($0) }
         }
         try findings?.tell("packs")
     }
@@ -54,7 +53,7 @@ struct MediaVerify: AsyncParsableCommand {
 /// Makes the index of media anew.
 struct MediaRebuild: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rebuild", abstract: "Put media into the database that is in the media folder and not in the database.",
+        commandName: "rebuild", abstract: "Put media into the database that is in the media folder or the media store and not in the database.",
         discussion: """
             For a database that was restored from a backup, or is lost: each pack describes itself. Streams that the database lacks are made anew, \
             ACTIVE, with the retention of their media, without tags and configurations. The server must be stopped. May be run again.
@@ -68,10 +67,17 @@ struct MediaRebuild: AsyncParsableCommand {
     func run() async throws {
         var findings: PackInspector.Findings?
         try await Deployment.open(flags) { deployment, configuration in
-            findings = try await PackInspector(store: deployment.store, configuration: configuration.fragmentStore(instanceID: ""))
-                .rebuild { print($0) }
+            findings = try await configuration.inspector(deployment.store).rebuild { print($0) }
         }
         try findings?.tell("packs put in")
+    }
+}
+
+extension ServerConfiguration {
+    fileprivate func inspector(_ store: Store) async throws -> PackInspector {
+        var configuration = fragmentStore(instanceID: "")
+        configuration.objects = try await mediaObjects()
+        return PackInspector(store: store, configuration: configuration)
     }
 }
 

@@ -1,6 +1,8 @@
 """Media of several instances in one S3-compatible store: any of them takes it, any reads it, also while it comes, and the store may be away."""
 
 import shutil
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -90,6 +92,18 @@ def test_a_producer_moves_and_a_reader_elsewhere_follows(instances):
     assert listed(one) == [first, second, third]
 
 
+def page(server, path):
+    try:
+        with urllib.request.urlopen(server.endpoint + path, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def told(server):
+    return [row[0] for row in server.database.rows("SELECT status FROM event WHERE type = 'MediaStoreStatusChange' ORDER BY sequence")]
+
+
 def test_the_store_is_away_and_comes_back(store, tmp_path):
     """Sessions are refused meanwhile, and what was acknowledged is there afterwards."""
     made = Deployments("postgres", tmp_path)
@@ -106,6 +120,12 @@ def test_the_store_is_away_and_comes_back(store, tmp_path):
             assert [found["ErrorCode"] for found in errors] == ["ARCHIVAL_ERROR"] and not persisted(producer)
         with Producer(server, "gate") as producer:
             assert producer.status == 503 or producer.error
+        # The control plane goes on: the instance is ready, but not for media.
+        assert page(server, "/ready") == (200, "ready\nmedia: the media store cannot be written to\n")
+        assert page(server, "/ready?role=media") == (503, "not ready: the media store cannot be written to\n")
+        assert page(server, "/ready?role=control") == (200, "ready\n")
+        assert 'weir_media_disk_refusing{tier="HOT"} 1' in page(server, "/metrics")[1]
+        until(lambda: told(server) == ["UNAVAILABLE"], "it is told")
         store.start()
 
         def again():
@@ -117,6 +137,8 @@ def test_the_store_is_away_and_comes_back(store, tmp_path):
                 return persisted(producer)
 
         numbers += until(again, "media is taken again", 60)
+        until(lambda: told(server) == ["UNAVAILABLE", "AVAILABLE"], "that is told too")
+        assert page(server, "/ready") == (200, "ready\n")
         assert listed(server) == sorted(numbers)
         assert [document.number for document in read(server, StartSelectorType="EARLIEST")] == numbers
     finally:
