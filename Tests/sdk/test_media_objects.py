@@ -8,7 +8,7 @@ import pytest
 
 import media
 from calls import call
-from deployment import Deployments, until
+from deployment import Deployments, run_weir, until
 from media import Producer, cluster, documents, end_of_fragment, head, media_client, persisted, put
 from stores import SeaweedFS
 
@@ -141,5 +141,49 @@ def test_the_store_is_away_and_comes_back(store, tmp_path):
         assert page(server, "/ready") == (200, "ready\n")
         assert listed(server) == sorted(numbers)
         assert [document.number for document in read(server, StartSelectorType="EARLIEST")] == numbers
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize("kind", ["s3", "file"])
+def test_what_is_stored_is_verified_and_makes_an_index_anew(store, tmp_path, kind):
+    """`weir media verify` reads every byte of the bucket; `rebuild` makes another database of it, from objects alone, and once."""
+    made = Deployments("postgres", tmp_path)
+    flags = [flag.replace("site-1", f"site-1/{tmp_path.name}") for flag in store.flags] if kind == "s3" else ["--media-store", f"file:{tmp_path}/shared"]
+    environment = store.environment if kind == "s3" else {}
+
+    def run(server_or_database, folder, command):
+        done = run_weir("media", command, "--data-dir", folder, *server_or_database.flags, *flags, environment=environment)
+        return done.returncode, done.stdout.strip().splitlines(), done.stderr
+
+    try:
+        server = made.server(*flags, "--get-media-idle-seconds", "1", environment=environment)
+        make_stream(server)
+        start = media.now_ms() - 60_000
+        numbers = persisted(put(server, "gate", head(), *(cluster(start + 2000 * number, length=50_000) for number in range(3))))
+        numbers += persisted(put(server, "gate", head(), cluster(start + 20_000, [number * 40 for number in range(30)], length=200_000)))
+        code, lines, _ = run(server.database, server.folder, "verify")
+        assert code == 0 and "fragments: 4" in lines[-1] and "faults: 0" in lines[-1]
+        code, _, refusal = run(server.database, server.folder, "rebuild")
+        assert code != 0 and "stop every server" in refusal
+        assert server.terminate() == 0
+        folder = made.folder()
+        database = made.database(folder)
+        for found in ("fragments: 4", "fragments: 0"):
+            code, lines, error = run(database, folder, "rebuild")
+            assert code == 0 and found in lines[-1] and "faults: 0" in lines[-1], (lines, error)
+        code, lines, _ = run(database, folder, "verify")
+        assert code == 0 and "fragments: 4" in lines[-1] and "faults: 0" in lines[-1]
+        again = made.start(folder, database, *flags, "--get-media-idle-seconds", "1", environment=environment)
+        assert listed(again) == sorted(numbers)
+        assert [document.number for document in read(again, StartSelectorType="EARLIEST")] == numbers
+        if kind == "file":
+            pack = max((tmp_path / "shared").rglob("*.pack"), key=lambda path: path.stat().st_size)
+            pack.chmod(0o600)
+            with pack.open("r+b") as file:
+                file.seek(pack.stat().st_size // 2)
+                file.write(b"spoilt")
+            code, lines, _ = run(database, folder, "verify")
+            assert code == 1 and any("damaged" in line for line in lines)
     finally:
         made.close()
