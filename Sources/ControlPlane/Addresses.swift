@@ -27,7 +27,9 @@ extension ControlPlane {
         case .fixed(let url): return url
         case .echo: return try echoed(caller, webSocket: webSocket)
         case .instance:
-            guard let own = try await instanceAddress(of: key, role: role, receiving: arn) else { return try echoed(caller, webSocket: webSocket) }
+            guard let own = try await instanceAddress(of: key, role: role, receiving: arn) else {
+                return try echoed(caller, webSocket: webSocket)
+            }
             return webSocket ? "ws" + own.dropFirst("http".count) : own
         }
     }

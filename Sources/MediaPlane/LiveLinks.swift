@@ -256,7 +256,8 @@ final class LiveLinks: LinkReceiver {
                 }
                 if .now - since > Self.storing { return }
             } catch {
-                logger.warning("an instance sends media that is not understood", metadata: ["instance": "\(instance)", "error": "\(error)"])
+                logger.warning(
+                    "an instance sends media that is not understood", metadata: ["instance": "\(instance)", "error": "\(error)"])
                 return
             }
             try? await Task.sleep(for: Self.interval)

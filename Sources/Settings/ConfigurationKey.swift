@@ -81,7 +81,10 @@ package struct ConfigurationKey: Sendable {
         .init(
             "playback-origins", "*",
             "Origins of web pages that may play what the address of a session leads to, separated by commas; * for all."),
-        .init("advertised-data", "echo", "URL told for PutMedia and GetMedia; echo: the address that the client used; instance: that of the instance that receives the stream."),
+        .init(
+            "advertised-data", "echo",
+            "URL told for PutMedia and GetMedia; echo: the address that the client used; instance: that of the instance that receives the stream."
+        ),
         .init("advertised-archive", "echo", "URL told for archived media; echo: the address that the client used."),
         .init(
             "advertised-wss", "echo",

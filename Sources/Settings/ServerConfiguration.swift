@@ -238,7 +238,8 @@ package struct ServerConfiguration: Sendable {
             webrtc: checking.address("advertised-webrtc"))
         checking.require(
             checking.optionalText("instance-address") != nil || !endpoints.tellsInstance(of: roles),
-            "instance-address: must be given, since an advertised address, such as advertised-data, is instance and this instance has its role")
+            "instance-address: must be given, since an advertised address, such as advertised-data, is instance and this instance has its role"
+        )
         instanceAddress = checking.instanceAddress()
         linkListener = checking.linkListener(host: host)
         profile = LimitProfile(rawValue: checking.text("profile", "relaxed or aws") { LimitProfile(rawValue: $0) != nil }) ?? .relaxed

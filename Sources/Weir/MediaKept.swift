@@ -53,7 +53,7 @@ struct MediaVerify: AsyncParsableCommand {
 /// Makes the index of media anew.
 struct MediaRebuild: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rebuild", abstract: "Put media into the database that is in the media folder or the media store and not in the database.",
+        commandName: "rebuild", abstract: "Put media into the database that is in the media folder or store and not in the database.",
         discussion: """
             For a database that was restored from a backup, or is lost: each pack describes itself. Streams that the database lacks are made anew, \
             ACTIVE, with the retention of their media, without tags and configurations. The server must be stopped. May be run again.

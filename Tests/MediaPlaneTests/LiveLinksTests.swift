@@ -18,7 +18,7 @@ import Testing
 @testable import MediaPlane
 
 /// Two instances that share a database and a bucket, and reach each other over loopback.
-@Suite(.timeLimit(.minutes(2))) struct LiveLinksTests {
+@Suite(.timeLimit(.minutes(5))) struct LiveLinksTests {
     private static let start = Int(Date.now.timeIntervalSince1970 * 1000) - 60_000
 
     @Test(arguments: Engine.allCases) func `what one receives is read at the other as it comes`(_ engine: Engine) async throws {
@@ -39,8 +39,10 @@ import Testing
             film.endOfFragment()
             producer.send(Array(film.bytes[first...]))
             try await eventually("two are stored") { producer.lines.filter { $0.contains("PERSISTED") }.count == 2 }
+            try await eventually("both are read") { try reader.whole.count == 2 }
             producer.finish()
             try await producer.over()
+            reader.drain()
             try await reader.over()
             let read = try ReadFragment.all(in: reader.bytes)
             #expect(read.compactMap(\.number) == producer.lines.filter { $0.contains("PERSISTED") }.compactMap(\.number))
@@ -59,9 +61,10 @@ import Testing
             film.cluster(Self.start + 2000)
             film.endOfFragment()
             producer.send(film.bytes)
-            try await eventually("both are there") { try ReadFragment.all(in: reader.bytes).filter { $0.after.count == 1 }.count == 2 }
+            try await eventually("both are there") { try reader.whole.count == 2 }
             producer.finish()
             try await producer.over()
+            reader.drain()
             try await reader.over()
             let received = producer.lines.filter { $0.contains("RECEIVED") }.compactMap(\.number)
             #expect(try ReadFragment.all(in: reader.bytes).compactMap(\.number) == received)
@@ -69,7 +72,7 @@ import Testing
     }
 
     @Test func `an instance that is gone leaves what is stored, and its producer is found where it goes`() async throws {
-        try await Pair.with(.sqlite, idle: 5) { pair in
+        try await Pair.with(.sqlite) { pair in
             _ = try await pair.one.store.createActive("gate")
             let producer = try await pair.one.produce()
             let reader = try await pair.two.read(.getMedia, #"{"StreamName":"gate","StartSelector":{"StartSelectorType":"NOW"}}"#)
@@ -78,7 +81,7 @@ import Testing
             film.endOfFragment()
             producer.send(film.bytes)
             let first = try #require(try await producer.line("PERSISTED").number)
-            try await eventually("it is read") { try ReadFragment.all(in: reader.bytes).filter { $0.after.count == 1 }.count == 1 }
+            try await eventually("it is read") { try reader.whole.count == 1 }
             // Nobody reaches it any more, and it goes on.
             pair.disconnect()
             film = Film()
@@ -93,15 +96,17 @@ import Testing
             film.endOfFragment()
             newer.send(film.bytes)
             let third = try #require(try await newer.line("PERSISTED").number)
+            try await eventually("all are read") { try reader.whole.count == 3 }
             newer.finish()
             producer.finish()
+            #expect(try reader.whole == [first, second, third])
+            reader.drain()
             try await reader.over()
-            #expect(try ReadFragment.all(in: reader.bytes).compactMap(\.number) == [first, second, third])
         }
     }
 
     @Test func `a reader that is to end gets a whole fragment first`() async throws {
-        try await Pair.with(.sqlite, idle: 60) { pair in
+        try await Pair.with(.sqlite) { pair in
             _ = try await pair.one.store.createActive("gate")
             let producer = try await pair.one.produce()
             var film = Film()
@@ -131,7 +136,8 @@ import Testing
         }
         func fragment(_ number: FragmentNumber) -> LiveFragment {
             LiveFragment(
-                number: number, previous: nil, producerTime: 0, trackSet: StoredTrackSet(bytes: ByteBuffer(string: "head")), origin: "other")
+                number: number, previous: nil, producerTime: 0, trackSet: StoredTrackSet(bytes: ByteBuffer(string: "head")), origin: "other"
+            )
         }
         try await all.with("arn") { live in
             let (one, two) = (try number(1), try number(2))
@@ -207,9 +213,9 @@ private struct Pair: Sendable {
         for links in links { links.breakConnections() }
     }
 
-    static func with(_ engine: Engine, idle: Int64 = 2, _ body: @escaping @Sendable (Pair) async throws -> Void) async throws {
+    static func with(_ engine: Engine, _ body: @escaping @Sendable (Pair) async throws -> Void) async throws {
         var settings = MediaSettings(documented: false)
-        settings.readerIdle = idle
+        settings.readerIdle = nil
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let folder = FileManager.default.temporaryDirectory.appending(path: "weir-media-\(UInt64.random(in: 0 ... .max))").path
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -222,10 +228,7 @@ private struct Pair: Sendable {
                 let links = try Links(instance: name, key: key, logger: logger) { name in addresses.all.withLock { $0[name] } }
                 let port = try await links.listen(host: "127.0.0.1", port: 0)
                 addresses.all.withLock { $0[name] = "127.0.0.1:\(port)" }
-                try await store.beat(
-                    InstanceRecord(
-                        id: name, host: name, processID: 1, version: "test", roles: "media", schemaVersion: 1, status: .running,
-                        requestsPerSecond: 0, leasedTasks: 0))
+                try await beat(name, store)
                 var configuration = FragmentStore.Configuration(directory: "\(folder)/\(name)", instanceID: name)
                 configuration.objects = FragmentStore.Objects(bucket: try await FolderBucket("\(folder)/shared"))
                 let fragments = FragmentStore(store: store, configuration: configuration, logger: logger)
@@ -239,9 +242,28 @@ private struct Pair: Sendable {
             defer { for links in all { links.close() } }
             try await withThrowingTaskGroup(of: Void.self) { [fixtures, all] tasks in
                 for fixture in fixtures { tasks.addTask { try await fixture.fragments.run() } }
+                tasks.addTask {
+                    while (try? await Task.sleep(for: .seconds(3))) != nil {
+                        for links in all { try await beat(links.instance, store) }
+                    }
+                }
                 defer { tasks.cancelAll() }
                 try await body(Pair(one: fixtures[0], two: fixtures[1], links: all, addresses: addresses))
             }
         }
+    }
+
+    private static func beat(_ name: String, _ store: Store) async throws {
+        try await store.beat(
+            InstanceRecord(
+                id: name, host: name, processID: 1, version: "test", roles: "media", schemaVersion: 1, status: .running,
+                requestsPerSecond: 0, leasedTasks: 0))
+    }
+}
+
+extension Connection {
+    /// The numbers of the fragments that were read with all that stands behind them.
+    fileprivate var whole: [String] {
+        get throws { try ReadFragment.all(in: bytes).filter { $0.after.count == 1 }.compactMap(\.number) }
     }
 }
