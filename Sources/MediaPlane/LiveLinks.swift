@@ -111,8 +111,8 @@ final class LiveLinks: LinkReceiver {
         private struct State {
             var readers = 0
             var task: Task<Void, Never>?
-            /// Instances that are listened to.
-            var instances: Set<String> = []
+            /// Instances that are listened to, and whether what they receive comes.
+            var instances: [String: Bool] = [:]
             /// Whether what was on its way elsewhere has been told of, or is not to be had.
             var isReady = false
             var waiting: [CheckedContinuation<Void, Never>] = []
@@ -138,9 +138,10 @@ final class LiveLinks: LinkReceiver {
         }
 
         /// Returns whether the instance was not listened to.
-        func begin(_ instance: String) -> Bool { state.withLock { $0.instances.insert(instance).inserted } }
-        func end(_ instance: String) { state.withLock { _ = $0.instances.remove(instance) } }
-        var hasLinks: Bool { state.withLock { !$0.instances.isEmpty } }
+        func begin(_ instance: String) -> Bool { state.withLock { $0.instances.updateValue(false, forKey: instance) == nil } }
+        func heard(_ instance: String, _ isHeard: Bool) { state.withLock { $0.instances[instance] = isHeard } }
+        func end(_ instance: String) { state.withLock { $0.instances[instance] = nil } }
+        var hasLinks: Bool { state.withLock { $0.instances.values.contains(true) } }
 
         func becomeReady() {
             let waiting = state.withLock { state in
@@ -189,7 +190,10 @@ final class LiveLinks: LinkReceiver {
         let following = followings.withLock { followings in
             let following = followings[live.arn] ?? Following()
             followings[live.arn] = following
-            following.enter { Task { await self.follow(live, following) } }
+            following.enter {
+                // It keeps what it writes to for as long as it may.
+                Task { await self.live.with(live.arn) { live in await self.follow(live, following) } }
+            }
             return following
         }
         await following.ready()
@@ -235,24 +239,28 @@ final class LiveLinks: LinkReceiver {
 
     /// Takes what an instance receives of a stream, until it receives none or is gone.
     private func listen(to instance: String, _ live: LiveStream, _ following: Following) async {
+        // What another call told of, of the same instance, is not this one's to lose.
+        let origin = "\(instance) \(UInt64.random(in: 0 ... .max))"
         defer {
-            live.lose(instance)
+            live.lose(origin)
             following.becomeReady()
         }
         var lost: ContinuousClock.Instant?
         while !Task.isCancelled {
             do {
-                try await receive(from: instance, live) {
+                try await receive(from: instance, live, origin) {
                     lost = nil
+                    following.heard(instance, true)
                     following.becomeReady()
                 }
                 return
             } catch let failure as LinkFailure {
                 let since = lost ?? .now
                 lost = since
+                following.heard(instance, false)
                 if case .unreachable = failure {
                     following.becomeReady()
-                    live.lose(instance, butWhole: true)
+                    live.lose(origin, butWhole: true)
                 }
                 if .now - since > Self.storing { return }
             } catch {
@@ -264,7 +272,7 @@ final class LiveLinks: LinkReceiver {
         }
     }
 
-    private func receive(from instance: String, _ live: LiveStream, _ ready: () -> Void) async throws {
+    private func receive(from instance: String, _ live: LiveStream, _ origin: String, _ ready: () -> Void) async throws {
         let stream = try await links.open(.media, ByteBuffer(string: live.arn), at: instance)
         defer { stream.cancel() }
         incoming.add(1, ordering: .relaxed)
@@ -281,14 +289,14 @@ final class LiveLinks: LinkReceiver {
                     guard let header else { throw LiveMessage.Malformed() }
                     named?.insert(number)
                     live.begin(
-                        LiveFragment(number: number, previous: previous, producerTime: producerTime, trackSet: header, origin: instance))
+                        LiveFragment(number: number, previous: previous, producerTime: producerTime, trackSet: header, origin: origin))
                 case .bytes(let number, let offset, let bytes): live.append(bytes, to: number, at: offset)
                 case .cut(let number): live.cut(number)
                 case .whole(let number): live.finish(number)
                 case .stored(let number): live.stored(number)
                 case .broken(let number): live.abandon(number)
                 case .ready:
-                    if let named { live.lose(instance, but: named) }
+                    if let named { live.lose(origin, but: named) }
                     named = nil
                     ready()
                 }

@@ -176,8 +176,8 @@ final class LiveStream: Sendable {
     /// A fragment is being received by another instance, or was a moment ago. Of one that is known already what is held is kept.
     func begin(_ fragment: LiveFragment) {
         change { state in
-            guard state.place(of: fragment.number) == nil else { return }
-            insert(fragment, &state)
+            guard let place = state.place(of: fragment.number) else { return insert(fragment, &state) }
+            if state.fragments[place].origin != nil { state.fragments[place].origin = fragment.origin }
         }
     }
 
@@ -391,8 +391,8 @@ struct LiveFragment: Sendable {
     let previous: Int64?
     let producerTime: Int64
     let trackSet: TrackSet
-    /// The instance that receives it; nil: this one.
-    let origin: String?
+    /// Where it comes from, if another instance receives it; nil: this one does.
+    var origin: String?
     var state = State.open
     /// What is held begins at `start` and ends at `length`, in bytes.
     fileprivate(set) var start = 0

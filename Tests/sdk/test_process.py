@@ -231,6 +231,8 @@ def test_a_database_that_is_not_there(tmp_path):
     (["--database", "mysql://x:hunter2secret@y"], {}, None, "database"),
     (["--tls-key", "k"], {}, None, "tls-key"),
     (["--advertised-data", "ftp://a"], {}, None, "advertised-data"),
+    (["--advertised-data", "https://{instance}.example.com"], {}, None, "advertised-data"),
+    (["--advertised-data", "instance"], {}, None, "instance-address"),
     (["--advertised-archive", "https://a/b"], {}, None, "advertised-archive"),
     (["--advertised-wss", "https://a"], {}, None, "advertised-wss"),
     (["--advertised-https", "wss://a"], {}, None, "advertised-https"),
