@@ -54,8 +54,10 @@ class Film:
 
     @staticmethod
     def behind_timecode(cluster: bytes) -> bytes:
-        """What a cluster has behind its length and its timecode."""
+        """What a cluster has behind its length, its checksum and its timecode."""
         at = 9 - cluster[0].bit_length()
+        if cluster[at] == 0xBF:
+            at += 6
         assert cluster[at] == 0xE7, cluster[:16]
         return cluster[at + 2 + (cluster[at + 1] & 0x7F):]
 
