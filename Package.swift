@@ -26,6 +26,8 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
+let certificates: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
@@ -39,6 +41,8 @@ let package = Package(
     products: [.executable(name: "weir", targets: ["Weir"]), .executable(name: "weir-frames", targets: ["WeirFrames"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -53,7 +57,8 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "EdgeAgent", "Files", "FragmentStore", "Frames", "Gateway",
+                "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "Devices", "EdgeAgent", "Files", "FragmentStore", "Frames",
+                "Gateway",
                 "IPAddresses", "Identity", "Links", "Locking",
                 "Matroska", "MediaClient", "MediaPlane",
                 "Migrations", "ObjectStore",
@@ -92,6 +97,7 @@ let package = Package(
         library("Workers", ["ControlPlane", "Locking", "Prometheus", "SQL", "Store", coreMetrics, lifecycle, logging]),
         library("ControlPlane", ["Contract", "Identity", "Locking", "Planes", "SQL", "Store", crypto]),
         library("Identity", ["Contract", "Locking", "Policies", "SQL", "Store", crypto]),
+        library("Devices", ["Identity", "Store", asn1, certificates, crypto]),
         library("Policies", ["Contract", "IPAddresses"]),
         library(
             "Delivery",
@@ -177,6 +183,7 @@ let package = Package(
             "ControlPlaneTests",
             ["Contract", "ControlPlane", "Identity", "Planes", "Policies", "SQL", "Store", "TestSupport", nioHTTP1]),
         tests("IdentityTests", ["Contract", "Identity", "Policies", "SQL", "Store", "TestSupport"]),
+        tests("DevicesTests", ["Devices", "Identity", "SQL", "Store", "TestSupport", nioSSL]),
         tests("PoliciesTests", ["Contract", "Policies"]),
         tests(
             "SignalingPlaneTests",

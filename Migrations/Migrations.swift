@@ -54,5 +54,8 @@ extension Migration {
         Migration(
             version: 16, name: "image work", oldestCompatible: 10, sqlite: PackageResources.m0016_image_work_sqlite_sql,
             postgres: PackageResources.m0016_image_work_postgres_sql),
+        Migration(
+            version: 17, name: "things", oldestCompatible: 10, sqlite: PackageResources.m0017_things_sqlite_sql,
+            postgres: PackageResources.m0017_things_postgres_sql),
     ]
 }

@@ -62,6 +62,7 @@ public final class AccessLog: Service {
             line.append(thousandths: microseconds % 1000)
             line.append(" request_id=", exchange.requestID)
             if let operation = exchange.pathOperation { line.append(" operation=", operation.name) }
+            if exchange.peer.isDevice { line.append(" operation=AssumeRoleWithCertificate") }
             if let caller = exchange.caller {
                 line.append(" account=", caller.account)
                 line.append(" region=", caller.region)

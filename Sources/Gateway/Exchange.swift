@@ -20,6 +20,8 @@ struct Exchange: Sendable {
     var claimedKeyID: String?
     var resourceName: String?
     var error: OperationError?
+    /// What a device has proved by TLS that it is, in DER, where devices are listened for.
+    var certificate: [UInt8]?
     /// Whether it is asked for by operators' tools, again and again: it gets no line in the log.
     var isOperatorPage = false
 
@@ -54,6 +56,8 @@ struct Peer: Sendable {
     var isProxy = false
     /// Whether the connection is one of the last there are, which are kept for the pages of operators.
     var isForOperators = false
+    /// Whether it is where devices are listened for: TLS has asked for a certificate.
+    var isDevice = false
 }
 
 extension HTTPRequestHead {

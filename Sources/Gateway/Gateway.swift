@@ -16,6 +16,7 @@ public final class Gateway: Sendable {
     let routes: Routes<RoutedOperation>
     let keyRing: KeyRing
     let authorizer: Authorizer
+    let devices: DeviceCredentials?
     let verifier = SignatureVerifier()
     let tokenVerifier = SignatureVerifier(service: "sts")
     let throttle: Throttle
@@ -36,11 +37,12 @@ public final class Gateway: Sendable {
     /// A gateway to what the planes offer, for callers who sign with one of `keys`.
     public init(
         operations: [RoutedOperation], keys: AccessKeys, throttle: Throttle, metrics: Metrics, accessLog: AccessLog, readiness: Readiness,
-        configuration: GatewayConfiguration, clock: GatewayClock = GatewayClock()
+        configuration: GatewayConfiguration, devices: DeviceCredentials? = nil, clock: GatewayClock = GatewayClock()
     ) {
         routes = Routes(operations.map { ($0.route, $0) })
         keyRing = KeyRing(keys)
         authorizer = keys.authorizer
+        self.devices = devices
         self.configuration = configuration
         bodyBudget = BodyBudget(bytes: configuration.largeBodies)
         replyBudget = BodyBudget(bytes: configuration.largeReplies)
@@ -99,6 +101,7 @@ public final class Gateway: Sendable {
     /// Answers one request on its connection.
     func respond(_ given: Exchange, _ connection: Connection) async {
         var exchange = given
+        if exchange.peer.isDevice { return connection.send(await deviceReply(&exchange), exchange) }
         if let page = await operatorPage(exchange.head) {
             exchange.isOperatorPage = true
             return connection.send(page, exchange)

@@ -112,6 +112,13 @@ public final class Throttle: Sendable {
         }
     }
 
+    /// Takes one request out of the bucket of a device, whatever the profile; it is known by `certificate`, and has `rate` requests a second.
+    func admit(device certificate: String, rate: Int, now: Double) throws(OperationError) {
+        guard take(Key(account: "", region: "", operation: nil, resource: certificate), rate: Double(rate), now) else {
+            throw OperationError(.throttling, "The device asks more than \(rate) times a second.")
+        }
+    }
+
     private func take(_ key: Key, rate: Double, _ now: Double) -> Bool {
         state.withLock { state in
             if now >= state.sweepAt {

@@ -152,6 +152,10 @@ public struct AccessKeys: Sendable {
                 return ActiveKey(principal: principal, secret: session.secret, expiresAt: session.expiresAt)
             case .role(let taken):
                 guard let session else { return nil }
+                // What a device got for its certificate ends with it.
+                if let certificate = taken.context[DeviceCredentials.certificateKey] {
+                    guard try await store.thingCertificate(certificate)?.isActive == true else { return nil }
+                }
                 // The role is looked at after what is attached to it, so that this is not another's that has its name by now.
                 let grants = try await store.grants(of: .role(taken.name), account: session.account)
                 guard let role = try await store.role(account: session.account, name: taken.name), role.id == taken.id,

@@ -25,21 +25,21 @@ public struct MasterKey: Sendable {
 }
 
 /// Encrypts secrets for the database, AES-GCM with a fresh nonce each, bound to what they belong to.
-struct Sealer: Sendable {
+package struct Sealer: Sendable {
     private let key: SymmetricKey
 
-    init(_ masterKey: MasterKey, for purpose: String = "secrets of access keys") {
+    package init(_ masterKey: MasterKey, for purpose: String = "secrets of access keys") {
         key = masterKey.derived(for: purpose)
     }
 
     /// Base64 of nonce, ciphertext and tag. `owner` must be given again to open it.
-    func seal(_ secret: String, owner: String) throws -> String {
+    package func seal(_ secret: String, owner: String) throws -> String {
         let box = try AES.GCM.seal(Data(secret.utf8), using: key, authenticating: Data(owner.utf8))
         return (box.nonce.withUnsafeBytes { Data($0) } + box.ciphertext + box.tag).base64EncodedString()
     }
 
     /// The secret; nil where it was sealed under another master key, belongs to another owner or was tampered with.
-    func open(_ sealed: String, owner: String) -> String? {
+    package func open(_ sealed: String, owner: String) -> String? {
         guard let combined = Data(base64Encoded: sealed), let box = try? AES.GCM.SealedBox(combined: combined),
             let secret = try? AES.GCM.open(box, using: key, authenticating: Data(owner.utf8))
         else { return nil }

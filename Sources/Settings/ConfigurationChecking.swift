@@ -189,6 +189,15 @@ struct ConfigurationChecking {
         return ServerConfiguration.LinkListener(host: place?.host ?? "", port: place?.port ?? 0, address: address)
     }
 
+    /// Where devices are listened for; nil where that is nowhere.
+    mutating func deviceListener(isTLS: Bool) -> (host: String, port: Int)? {
+        guard let text = optionalText("device-bind") else { return nil }
+        let place = Self.hostAndPort(text)
+        require(place != nil, "device-bind: must be an address and a port such as 0.0.0.0:7443, not '\(text)'")
+        require(isTLS, "device-bind: devices come over TLS only: give tls-certificate and tls-key")
+        return place
+    }
+
     /// Reads `HOST:PORT`; an address of IPv6 is in brackets.
     private static func hostAndPort(_ text: String) -> (host: String, port: Int)? {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }

@@ -69,6 +69,9 @@ package struct ConfigurationKey: Sendable {
             "plain-http-beyond-loopback", "false",
             "Whether calls and video may come unencrypted from other machines: true where TLS ends at a balancer, or the network is trusted."
         ),
+        .init(
+            "device-bind", "",
+            "ADDRESS:PORT where devices get temporary credentials for their certificates, over TLS (weir things); empty: nowhere."),
         .init("connections", "", "Connections of clients at one time; empty: as many as open files allow, 10000 at most."),
         .init("connections-per-address", "", "Those that one address may have; empty: half of all."),
         .init(

@@ -33,6 +33,8 @@ package struct ServerConfiguration: Sendable {
     package let allowedRegions: Set<String>?
     package let isSigned: Bool
     package let tls: TLSFiles?
+    /// Where devices are listened for, which are known by their certificates; 0 is any port that is free. Nil: nowhere.
+    package let deviceListener: (host: String, port: Int)?
     /// Nil takes as many as the limit on open files allows.
     package let connections: Int?
     /// Nil allows an address half of all.
@@ -224,6 +226,7 @@ package struct ServerConfiguration: Sendable {
         allowedRegions = checking.optionalText("allowed-regions").map { Set($0.split(separator: ",").map(String.init)) }
         isSigned = checking.text("auth", "sigv4 or none") { $0 == "sigv4" || $0 == "none" } == "sigv4"
         tls = checking.tls()
+        deviceListener = checking.deviceListener(isTLS: tls != nil)
         connections = checking.optionalInteger("connections", in: 32...1_000_000).map { Int($0) }
         connectionsPerAddress = checking.optionalInteger("connections-per-address", in: 1...1_000_000).map { Int($0) }
         trustedProxies = checking.trustedProxies()

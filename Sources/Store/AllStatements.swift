@@ -7,6 +7,7 @@ extension Store {
         + ResourceStatements.channel.all + StreamStatements.all + ChannelStatements.all + EdgeStatements.all + EventStatements.all
         + TaskStatements.all + MutationStatements.all + AccessKeyStatements.all + UserStatements.all + RoleStatements.all
         + GrantStatements.all
+        + ThingStatements.all
         + InstanceStatements.all
         + DestinationStatements.all + DeliveryStatements.all + ClockRepairStatements.all + MediaStatements.all
         + MediaEventStatements.all

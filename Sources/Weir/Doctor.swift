@@ -155,7 +155,7 @@ private struct HostChecks {
             let now = Int64(Date().timeIntervalSince1970)
             let ends = try NIOSSLCertificate.fromPEMFile(tls.certificate).map { Int64($0.notValidAfter) }.min() ?? now
             let date = Date(timeIntervalSince1970: Double(ends)).formatted(.iso8601)
-            let remedy = "put a new pair in its place, then kill -HUP the server"
+            let remedy = "put a new pair in its place: the server takes it within seconds"
             if ends <= now {
                 report.add(.broken, "certificate", "\(tls.certificate) is not valid since \(date)", remedy)
             } else if ends - now < Self.certificateNotice {

@@ -2,7 +2,7 @@ import Store
 
 /// The policies that Weir brings along. One is put into an account when it is first asked for there, and can be changed from then on.
 enum ReadyMadePolicy: String, CaseIterable {
-    /// Sends the media of the stream, and answers as the master of the channel, that have the user's name.
+    /// Sends the media of the stream, and answers as the master of the channel, that have the name of the user or the device.
     case camera
     /// Looks at everything, live and archived, and changes nothing.
     case viewer
@@ -24,7 +24,9 @@ enum ReadyMadePolicy: String, CaseIterable {
                   "Action": [
                     "kinesisvideo:DescribeStream", "kinesisvideo:GetDataEndpoint", "kinesisvideo:PutMedia", "kinesisvideo:CreateStream"
                   ],
-                  "Resource": "arn:*:kinesisvideo:*:*:stream/${aws:username}/*"
+                  "Resource": [
+                    "arn:*:kinesisvideo:*:*:stream/${aws:username}/*", "arn:*:kinesisvideo:*:*:stream/${credentials-iot:ThingName}/*"
+                  ]
                 },
                 {
                   "Sid": "OwnChannel",
@@ -34,7 +36,9 @@ enum ReadyMadePolicy: String, CaseIterable {
                     "kinesisvideo:GetSignalingChannelEndpoint", "kinesisvideo:GetIceServerConfig", "kinesisvideo:ConnectAsMaster",
                     "kinesisvideo:JoinStorageSession", "kinesisvideo:CreateSignalingChannel"
                   ],
-                  "Resource": "arn:*:kinesisvideo:*:*:channel/${aws:username}/*"
+                  "Resource": [
+                    "arn:*:kinesisvideo:*:*:channel/${aws:username}/*", "arn:*:kinesisvideo:*:*:channel/${credentials-iot:ThingName}/*"
+                  ]
                 }
               ]
             }

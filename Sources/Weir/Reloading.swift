@@ -9,8 +9,8 @@ import UnixSignals
 struct Reloading: Service {
     /// Reads the configuration anew.
     let read: @Sendable () throws -> ServerConfiguration
-    /// Nil where TLS is not served.
-    let certificates: ServerCertificates?
+    /// None where TLS is not served.
+    let certificates: [ServerCertificates]
     /// Takes the secret that credentials of TURN servers are made by from then on; empty where there are none.
     let useTURNSecret: @Sendable (String) -> Void
     let logger: Logger
@@ -20,7 +20,7 @@ struct Reloading: Service {
 
     func run() async throws {
         await withTaskGroup { group in
-            if let certificates { group.addTask { await watch(certificates) } }
+            if !certificates.isEmpty { group.addTask { await watch() } }
             for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { reload() }
             group.cancelAll()
         }
@@ -30,10 +30,9 @@ struct Reloading: Service {
         do {
             let configuration = try read()
             let secret = try configuration.turnSecret()
-            switch (certificates, configuration.tls) {
-            case (let certificates?, let files?): try certificates.replace(by: files)
-            case (nil, nil): break
-            case (.some, nil), (nil, .some): logger.warning("TLS is switched on and off by a start only; it stays as it is")
+            if let files = configuration.tls { for certificates in certificates { try certificates.replace(by: files) } }
+            if certificates.isEmpty != (configuration.tls == nil) {
+                logger.warning("TLS is switched on and off by a start only; it stays as it is")
             }
             useTURNSecret(secret)
             Log.setLevel(configuration.logLevel) {
@@ -46,12 +45,14 @@ struct Reloading: Service {
 
     /// Looks at the files every two seconds: what they hold says all that inotify would, over links and mounts too. A fault is told once, and
     /// only where it is still there at the next look: a pair is two files, which are seldom replaced in the same instant.
-    private func watch(_ certificates: ServerCertificates) async {
+    private func watch() async {
         var fault: String?
         var told: String?
         while (try? await Task.sleep(for: .seconds(2))) != nil {
             do {
-                if try certificates.refresh() { logger.notice("took the certificate and the key that are in place now") }
+                if try certificates.count(where: { try $0.refresh() }) > 0 {
+                    logger.notice("took the certificate and the key that are in place now")
+                }
                 fault = nil
                 told = nil
             } catch {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Contract
 import ControlPlane
 import Delivery
+import Devices
 import Files
 import FoundationEssentials
 import FragmentStore
@@ -69,7 +70,9 @@ struct Serve: AsyncParsableCommand {
         _ connections: ConnectionLimits, _ registry: Registry, _ logger: Logger
     ) async throws {
         let store = deployment.store
-        let certificates = try configuration.tls.map(ServerCertificates.init)
+        let certificates = try configuration.tls.map { try ServerCertificates($0) }
+        let authorities = DeviceAuthorities(store: store, masterKey: masterKey)
+        let deviceCertificates = try await configuration.deviceCertificates(authorities)
         let signal = WorkSignal()
         let courier = try Courier(
             store: store, settings: configuration.delivery,
@@ -136,7 +139,7 @@ struct Serve: AsyncParsableCommand {
             operations: controlPlane.operations + mediaPlane.operations + signaling.operations
                 + TokenPlane(store: store, keys: keys).operations, keys: keys, throttle: throttle,
             metrics: metrics, accessLog: accessLog,
-            readiness: readiness, configuration: configuration.gateway)
+            readiness: readiness, configuration: configuration.gateway, devices: DeviceCredentials(store: store, keys: keys))
         let membership = Membership(
             store: store, identity: identity,
             condition: {
@@ -164,7 +167,7 @@ struct Serve: AsyncParsableCommand {
             accessLog, MemoryReturn(), membership, OutboxWatch(store: store, outbox: outbox, registry: registry, logger: logger),
             LimitTeller(store: store, limits: limits, eventsWait: { courier.hint() }, logger: logger),
             Reloading(
-                read: { [flags] in try flags.readAgain() }, certificates: certificates,
+                read: { [flags] in try flags.readAgain() }, certificates: [certificates, deviceCertificates].compactMap { $0 },
                 useTURNSecret: { secret in turnSecret.withLock { $0 = secret } }, logger: logger),
         ]
         if let links { services.append(links) }
@@ -205,6 +208,15 @@ struct Serve: AsyncParsableCommand {
                 EdgeDeadlines(store: store, logger: logger),
             ]
         }
+        if let deviceCertificates, let listener = configuration.deviceListener {
+            services += [
+                DeviceAuthorityWatch(authorities: authorities, certificates: deviceCertificates, logger: logger),
+                GatewayServer(
+                    gateway, host: listener.host, port: listener.port, tls: { deviceCertificates.context }, limits: connections,
+                    stopTime: .seconds(configuration.stopSeconds), isForDevices: true, logger: logger,
+                    isListening: { logger.notice("listening for devices on https://\(listener.host):\($0)") }),
+            ]
+        }
         services += [
             server,
             Drain(readiness: readiness, membership: membership, seconds: configuration.drainSeconds, logger: logger),
@@ -216,10 +228,10 @@ struct Serve: AsyncParsableCommand {
         group.maximumGracefulShutdownDuration = .seconds(configuration.drainSeconds + configuration.stopSeconds + sockets)
         do {
             try await ServiceGroup(configuration: group).run()
-        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+        } catch let error as AddressInUse {
+            let key = error.port == configuration.port ? "port" : "device-bind"
             throw Deployment.Failure(
-                description:
-                    "Port \(configuration.port) of \(configuration.host) is in use: stop what uses it, or choose another with --port.")
+                description: "Port \(error.port) of \(error.host) is in use: stop what uses it, or choose another with --\(key).")
         }
     }
 }
@@ -298,6 +310,12 @@ extension ServerConfiguration {
         identity.linkAddress = listener.address ?? "\(host.contains(":") ? "[\(host)]" : host):\(port)"
         logger.notice("listening for other instances", metadata: ["address": "\(identity.linkAddress ?? "")"])
         return links
+    }
+
+    /// What devices are served with; nil where they are not.
+    fileprivate func deviceCertificates(_ authorities: DeviceAuthorities) async throws -> ServerCertificates? {
+        guard let tls, deviceListener != nil else { return nil }
+        return try ServerCertificates(tls, trusting: try await authorities.certificates())
     }
 
     /// Whether this process has the folder of packs.

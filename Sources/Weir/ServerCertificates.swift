@@ -10,9 +10,10 @@ import Settings
 final class ServerCertificates: Sendable {
     private let current: Lock<Pair>
 
+    /// - Parameter authorities: In PEM; clients must have a certificate of one of these. Nil: clients are asked for none.
     /// - Throws: `ServerConfiguration.Invalid` where the files cannot be read, or are no pair.
-    init(_ files: ServerConfiguration.TLSFiles) throws {
-        current = Lock(try Pair(files, Contents(files)))
+    init(_ files: ServerConfiguration.TLSFiles, trusting authorities: [String]? = nil) throws {
+        current = Lock(try Pair(files, Contents(files), authorities))
     }
 
     /// For a connection that is made now.
@@ -22,8 +23,19 @@ final class ServerCertificates: Sendable {
     ///
     /// - Throws: As `init`; the pair in use is kept then.
     func replace(by files: ServerConfiguration.TLSFiles) throws {
-        let pair = try Pair(files, Contents(files))
+        let pair = try Pair(files, Contents(files), current.withLock { $0.authorities })
         current.withLock { $0 = pair }
+    }
+
+    /// Has clients be asked for a certificate of one of these authorities, in PEM. The order tells nothing.
+    ///
+    /// - Returns: Whether they are others than before.
+    func trust(_ authorities: [String]) throws -> Bool {
+        let old = current.withLock { $0 }
+        guard old.authorities.map(Set.init) != Set(authorities) else { return false }
+        let pair = try Pair(old.files, old.contents, authorities)
+        current.withLock { $0 = pair }
+        return true
     }
 
     /// Takes what is in the files of the pair in use, where that is something else by now: written, renamed to their names, or behind a symbolic
@@ -35,7 +47,7 @@ final class ServerCertificates: Sendable {
         let old = current.withLock { $0 }
         let contents = try Contents(old.files)
         guard contents != old.contents else { return false }
-        let pair = try Pair(old.files, contents)
+        let pair = try Pair(old.files, contents, old.authorities)
         current.withLock { $0 = pair }
         return true
     }
@@ -58,12 +70,14 @@ final class ServerCertificates: Sendable {
     private struct Pair {
         let files: ServerConfiguration.TLSFiles
         let contents: Contents
+        let authorities: [String]?
         let context: NIOSSLContext
 
         /// TLS 1.2 with forward secrecy and authenticated encryption, or 1.3.
-        init(_ files: ServerConfiguration.TLSFiles, _ contents: Contents) throws {
+        init(_ files: ServerConfiguration.TLSFiles, _ contents: Contents, _ authorities: [String]?) throws {
             self.files = files
             self.contents = contents
+            self.authorities = authorities
             do {
                 let chain = try NIOSSLCertificate.fromPEMBytes(contents.certificate).map { NIOSSLCertificateSource.certificate($0) }
                 let key = try NIOSSLPrivateKey(bytes: contents.key, format: .pem)
@@ -74,6 +88,12 @@ final class ServerCertificates: Sendable {
                     .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, .TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
                     .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, .TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
                 ]
+                if let authorities {
+                    configuration.trustRoots = .certificates(
+                        try authorities.flatMap { try NIOSSLCertificate.fromPEMBytes(Array($0.utf8)) })
+                    // Of a client there is no name of a host to be compared.
+                    configuration.certificateVerification = .noHostnameVerification
+                }
                 // Refuses a key that is not the certificate's.
                 context = try NIOSSLContext(configuration: configuration)
             } catch {

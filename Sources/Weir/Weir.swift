@@ -10,6 +10,7 @@ struct Weir: AsyncParsableCommand {
         subcommands: [
             Serve.self, Migrate.self, Status.self, Doctor.self, ConfigCommand.self, OpenAPI.self, Accounts.self, Users.self, Keys.self,
             Roles.self,
+            Things.self,
             PolicyCommand.self, Subscriptions.self,
             Events.self,
             WebhookSecretsCommand.self, EdgeAgentCommand.self, MediaCommand.self, ChannelsCommand.self,

@@ -8,10 +8,10 @@ DEADLINE = 30
 class Authority:
     """A certificate authority in a folder, which signs certificates for 127.0.0.1 and kvs.localhost."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, subject="/CN=Test authority"):
         self.folder = folder
         self.file = folder / "ca.pem"
-        self._run("req", "-x509", *self._new_key("ca.key"), "-out", "ca.pem", "-days", "2", "-subj", "/CN=Test authority",
+        self._run("req", "-x509", *self._new_key("ca.key"), "-out", "ca.pem", "-days", "2", "-subj", subject,
                   "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
         (folder / "extensions").write_text("subjectAltName=IP:127.0.0.1,DNS:kvs.localhost\nbasicConstraints=CA:FALSE\n")
 

@@ -31,6 +31,9 @@ VIEWS = {
     "role_policies": "account, role_name, policy_name",
     "role_aliases": "account, name",
     "policies": "account, name",
+    "things": "account, name",
+    "thing_certificates": "id",
+    "device_authorities": "id",
     "schema_migrations": "version",
     "destinations": "id",
     "deliveries": "occurred_at_ms, resource_arn, sequence, destination_id",
@@ -80,6 +83,12 @@ def rows():
     yield insert(
         "access_key", id="AKIA2", account=ACCOUNT, secret_sealed="sealed-secret", status="DISABLED", description="", created_at=999,
         thing_arn="arn:aws:iot:us-east-1:123456789012:thing/hub-1")
+    yield insert("device_authority", id="0A", certificate="PEM", key_sealed="sealed-secret", created_at=1, expires_at=FAR)
+    for number, name in enumerate(["gate", "a:b"]):
+        yield insert("thing", account=ACCOUNT, name=name, created_at=number)
+        yield insert(
+            "thing_certificate", id=f"id-{number}", serial=f"0{number}", account=ACCOUNT, thing_name=name, created_at=number, expires_at=FAR,
+            revoked_at=number or None)
     for number, name in enumerate(["ada", "_b"]):
         yield insert("iam_user", account=ACCOUNT, name=name, policy_count=1, created_at=number)
         yield insert("iam_user_tag", account=ACCOUNT, user_name=name, key="site", value="é")

@@ -101,7 +101,7 @@ def test_certificates(sqlite_deployments, tmp_path_factory):
     long = authority.sign("long", "-days", "90")
     assert found_with(*long)[0] == {"ok"}
     grade, text, code = found_with(*authority.sign("short"))
-    assert grade == {"ATTENTION"} and "kill -HUP" in text and code != WELL
+    assert grade == {"ATTENTION"} and "new pair" in text and code != WELL
     grade, text, code = found_with(*authority.sign("past", "-days", "-1"))
     assert grade == {"BROKEN"} and "is not valid since" in text and code == BROKEN
     grade, text, code = found_with(long[0], authority.folder / "short.key")

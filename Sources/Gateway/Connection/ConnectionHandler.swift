@@ -5,6 +5,7 @@ import Identity
 import NIOCore
 import NIOExtras
 import NIOHTTP1
+import NIOSSL
 import Planes
 
 /// Carries out what the `ConnectionMachine` of a connection says: reads, begins calls, writes answers, keeps time.
@@ -273,11 +274,12 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func startCall() {
         guard let head, let connection else { return }
-        let exchange = Exchange(head: head, requestID: RequestID.next(), start: start, routes: gateway.routes, peer: peer)
+        var exchange = Exchange(head: head, requestID: RequestID.next(), start: start, routes: gateway.routes, peer: peer)
+        if peer.isDevice { exchange.certificate = try? context?.pipeline.syncOperations.nioSSL_peerCertificate()?.toDERBytes() }
         requestID = exchange.requestID
         gateway.metrics.requestsInFlight.increment()
-        let gateway = gateway
-        let call = Task.immediate(executorPreference: turns.executor) { await gateway.respond(exchange, connection) }
+        let (gateway, begun) = (gateway, exchange)
+        let call = Task.immediate(executorPreference: turns.executor) { await gateway.respond(begun, connection) }
         // A call that did not wait is over already.
         if self.head != nil, machine.isAnswering { self.call = call }
         if machine.waitsForNobody { perform(.cancelCall) }

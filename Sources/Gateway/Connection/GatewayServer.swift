@@ -1,3 +1,4 @@
+import Glibc
 import Locking
 public import Logging
 import NIOCore
@@ -8,6 +9,12 @@ public import NIOSSL
 public import ServiceLifecycle
 import Synchronization
 
+/// Something else listens there.
+public struct AddressInUse: Error {
+    public let host: String
+    public let port: Int
+}
+
 /// Listens for connections and has a gateway answer what comes over them: HTTP/1.1, over TLS where there is a context for it.
 public struct GatewayServer: Service {
     private let gateway: Gateway
@@ -16,6 +23,7 @@ public struct GatewayServer: Service {
     private let tls: (@Sendable () throws -> NIOSSLContext)?
     private let limits: ConnectionLimits
     private let stopTime: Duration?
+    private let isForDevices: Bool
     private let logger: Logger
     private let group: MultiThreadedEventLoopGroup
     private let isListening: @Sendable (_ port: Int) -> Void
@@ -25,10 +33,11 @@ public struct GatewayServer: Service {
     ///   - tls: Called for each connection, so that certificates can be replaced; nil serves without TLS.
     ///   - stopTime: How long requests that have begun may take to end once the process is asked to stop; nil for as long as the process lives.
     ///     WebSockets have a time of their own.
+    ///   - isForDevices: Whether what is listened for are devices, which are known by their certificates: `tls` asks for those.
     ///   - isListening: Called once connections are taken, with the port.
     public init(
         _ gateway: Gateway, host: String, port: Int, tls: (@Sendable () throws -> NIOSSLContext)?, limits: ConnectionLimits,
-        stopTime: Duration? = nil,
+        stopTime: Duration? = nil, isForDevices: Bool = false,
         logger: Logger, group: MultiThreadedEventLoopGroup = .singleton, isListening: @escaping @Sendable (_ port: Int) -> Void
     ) {
         self.gateway = gateway
@@ -37,6 +46,7 @@ public struct GatewayServer: Service {
         self.tls = tls
         self.limits = limits
         self.stopTime = stopTime
+        self.isForDevices = isForDevices
         self.logger = logger
         self.group = group
         self.isListening = isListening
@@ -45,7 +55,12 @@ public struct GatewayServer: Service {
     /// Serves until the process is asked to stop, then answers what has begun and tells streams to end. Throws where it cannot listen.
     public func run() async throws {
         let quiescing = ServerQuiescingHelper(group: group)
-        let channel = try await bootstrap(quiescing).bind(host: host, port: port).get()
+        let channel: any Channel
+        do {
+            channel = try await bootstrap(quiescing).bind(host: host, port: port).get()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            throw AddressInUse(host: host, port: port)
+        }
         isListening(channel.localAddress?.port ?? port)
         gateway.metrics.show(connectionsLimit: limits.all)
         let ended = group.next().makePromise(of: Void.self)
@@ -114,12 +129,12 @@ public struct GatewayServer: Service {
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(Self.unsentLimit), value: 131_072)
-            .childChannelInitializer { [gateway, tls, limits] channel in
+            .childChannelInitializer { [gateway, tls, limits, isForDevices] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let address = channel.remoteAddress?.ipAddress ?? ""
                     let peer = Peer(
                         address: address, localPort: channel.localAddress?.port, isProxy: limits.isTrustedProxy(address),
-                        isForOperators: limits.isFullForCalls)
+                        isForOperators: limits.isFullForCalls, isDevice: isForDevices)
                     if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls())) }
                     try gateway.addHandlers(to: channel, peer)
                 }
