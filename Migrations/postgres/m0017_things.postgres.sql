@@ -29,9 +29,10 @@ CREATE TABLE thing_certificate (
     expires_at BIGINT NOT NULL,
     revoked_at BIGINT,
     CONSTRAINT thing_certificate_pkey PRIMARY KEY (id),
-    CONSTRAINT thing_certificate_serial UNIQUE (serial),
     CONSTRAINT thing_certificate_thing FOREIGN KEY (account, thing_name) REFERENCES thing (account, name)
 );
+
+CREATE UNIQUE INDEX thing_certificate_serial ON thing_certificate (serial);
 
 CREATE INDEX thing_certificate_of ON thing_certificate (account, thing_name);
 
