@@ -411,7 +411,7 @@ import Testing
         engine: Engine
     ) async throws {
         try await Plane.with(engine, endpoints: AdvertisedEndpoints(data: .instance)) { plane in
-            func instance(_ number: Int, roles: String = "control", status: InstanceStatus = .running, address: String? = nil)
+            func instance(_ number: Int, roles: String = "control,media", status: InstanceStatus = .running, address: String? = nil)
                 -> InstanceRecord
             {
                 InstanceRecord(
