@@ -57,7 +57,7 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "Devices", "EdgeAgent", "Files", "FragmentStore", "Frames",
+                "Audit", "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "Devices", "EdgeAgent", "Files", "FragmentStore", "Frames",
                 "Gateway",
                 "IPAddresses", "Identity", "Links", "Locking",
                 "Matroska", "MediaClient", "MediaPlane",
@@ -77,9 +77,12 @@ let package = Package(
                 logging,
             ]),
         library(
+            "Audit",
+            ["Contract", "Files", "Locking", "Prometheus", "SQL", "Store", coreMetrics, crypto, lifecycle, logging]),
+        library(
             "Gateway",
             [
-                "Contract", "ControlPlane", "IPAddresses", "Identity", "Locking", "Planes", "Prometheus", collections, coreMetrics, crypto,
+                "Audit", "Contract", "ControlPlane", "IPAddresses", "Identity", "Locking", "Planes", "Prometheus", collections, coreMetrics, crypto,
                 lifecycle, logging, nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
             ], resources: ["html", "css", "js"].map { .embedInCode("Watch/watch.\($0)") }),
         library(
@@ -158,7 +161,7 @@ let package = Package(
         tests(
             "GatewayTests",
             [
-                "Contract", "ControlPlane", "Gateway", "Identity", "Locking", "Planes", "Prometheus", "SQL", "Signing", "Store",
+                "Audit", "Contract", "ControlPlane", "Gateway", "Identity", "Locking", "Planes", "Prometheus", "SQL", "Signing", "Store",
                 "TestSupport",
                 coreMetrics, crypto, lifecycle, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL,
             ]),
@@ -192,6 +195,9 @@ let package = Package(
                 logging, nioCore, nioHTTP1, nioPosix,
             ]),
         tests("LinksTests", ["Links", "Locking", collections, crypto, logging, nioCore, nioPosix, nioSSL]),
+        tests(
+            "AuditTests",
+            ["Audit", "Contract", "Identity", "Locking", "Prometheus", "SQL", "Store", "TestSupport", crypto, lifecycle, logging]),
         tests("WorkersTests", ["Locking", "Prometheus", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
         .target(
             name: "TestSupport", dependencies: ["Locking", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],

@@ -57,5 +57,8 @@ extension Migration {
         Migration(
             version: 17, name: "things", oldestCompatible: 10, sqlite: PackageResources.m0017_things_sqlite_sql,
             postgres: PackageResources.m0017_things_postgres_sql),
+        Migration(
+            version: 18, name: "audit", oldestCompatible: 10, sqlite: PackageResources.m0018_audit_sqlite_sql,
+            postgres: PackageResources.m0018_audit_postgres_sql),
     ]
 }

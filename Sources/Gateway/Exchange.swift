@@ -19,6 +19,12 @@ struct Exchange: Sendable {
     /// The access key that the request names, before anything of it is verified.
     var claimedKeyID: String?
     var resourceName: String?
+    /// What the caller must be allowed to do; known once the input is decoded.
+    var access: Access?
+    /// What the audit log tells of the input; null where it tells nothing.
+    var parameters = JSONValue.null
+    /// Whether the audit log was told of the call.
+    var isWrittenDown = false
     var error: OperationError?
     /// What a device has proved by TLS that it is, in DER, where devices are listened for.
     var certificate: [UInt8]?

@@ -1,3 +1,4 @@
+public import Audit
 import Contract
 import CoreMetrics
 public import Identity
@@ -22,6 +23,8 @@ public final class Gateway: Sendable {
     let throttle: Throttle
     let metrics: Metrics
     let accessLog: AccessLog
+    /// Nil where nothing is written down.
+    let audit: AuditLog?
     let readiness: Readiness
     /// Shared by the addresses of clients, since nobody knows yet who sends.
     let bodyBudget: BodyBudget
@@ -37,7 +40,8 @@ public final class Gateway: Sendable {
     /// A gateway to what the planes offer, for callers who sign with one of `keys`.
     public init(
         operations: [RoutedOperation], keys: AccessKeys, throttle: Throttle, metrics: Metrics, accessLog: AccessLog, readiness: Readiness,
-        configuration: GatewayConfiguration, devices: DeviceCredentials? = nil, clock: GatewayClock = GatewayClock()
+        configuration: GatewayConfiguration, devices: DeviceCredentials? = nil, audit: AuditLog? = nil,
+        clock: GatewayClock = GatewayClock()
     ) {
         routes = Routes(operations.map { ($0.route, $0) })
         keyRing = KeyRing(keys)
@@ -50,6 +54,7 @@ public final class Gateway: Sendable {
         self.throttle = throttle
         self.metrics = metrics
         self.accessLog = accessLog
+        self.audit = audit
         self.readiness = readiness
         self.clock = clock
         metrics.show(held: "requests", allowed: bodyBudget.limit) { [bodyBudget] in bodyBudget.held }
@@ -70,13 +75,21 @@ public final class Gateway: Sendable {
         if let preflight = preflight(exchange) { return .reply(preflight) }
         let caller = try await authenticate(&exchange, body)
         let operation = try operation(of: exchange)
+        if operation.changes { keepParameters(of: operation, body, in: &exchange) }
         let requested = try body.prepare(operation, exchange.head, caller)
-        try await authorizer.authorize(caller, requested.access)
+        exchange.access = requested.access
+        do throws(OperationError) {
+            try await authorizer.authorize(caller, requested.access)
+        } catch {
+            keepParameters(of: operation, body, in: &exchange)
+            throw error
+        }
         let call = try requested.checked()
         exchange.resourceName = call.resourceName
         let now = clock.monotonicSeconds()
         try throttle.admit(operation.id, caller, resourceName: call.resourceName, now: now)
         if let bearer = exchange.bearer { try throttle.admit(bearer, to: operation.name, caller, now: now) }
+        if operation.changes, let obstacle = audit?.obstacle { throw obstacle }
         if operation.waits || call.isLong { connection.waits() }
         switch call.answer {
         case .bytes(let perform) where call.isLong: return .reply(try await longReply(exchange, caller, perform))
@@ -110,12 +123,21 @@ public final class Gateway: Sendable {
         do throws(OperationError) {
             switch try await answer(&exchange, connection) {
             case .reply(let reply):
+                try await writeDown(&exchange, answer: reply.body)
                 connection.send(try reserve(reply, exchange).with(commonHeaders(exchange.requestID, exchange.head)), exchange)
             case .stream(let operation, let call): try await stream(call, of: operation, &exchange, connection)
-            case .socket(let admitted): connection.upgrade(admitted, exchange)
+            case .socket(let admitted):
+                do throws(OperationError) {
+                    try await writeDown(&exchange)
+                } catch {
+                    admitted.session.ended()
+                    throw error
+                }
+                connection.upgrade(admitted, exchange)
             }
         } catch {
             exchange.error = error
+            await writeDown(exchange, refusal: error)
             connection.send((try? reserve(reply(to: error, exchange), exchange)) ?? reply(to: tooManyLargeReplies, exchange), exchange)
         }
     }
@@ -124,7 +146,7 @@ public final class Gateway: Sendable {
     private func stream(
         _ call: RoutedCall.Answer, of operation: RoutedOperation, _ exchange: inout Exchange, _ connection: Connection
     ) async throws(OperationError) {
-        let writer = connection.writer()
+        let writer = writingDown(connection.writer(), exchange, operation)
         metrics.streamsOpen.increment()
         defer { metrics.streamsOpen.decrement() }
         do {

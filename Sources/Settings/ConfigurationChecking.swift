@@ -47,6 +47,16 @@ struct ConfigurationChecking {
         text(key, "true or false") { $0 == "true" || $0 == "false" } == "true"
     }
 
+    mutating func audit(dataDirectory: String) -> ServerConfiguration.Audit {
+        let sink = text("audit", "none, file, table or both") { ["none", "file", "table", "both"].contains($0) }
+        return ServerConfiguration.Audit(
+            isInFile: sink == "file" || sink == "both", isInTable: sink == "table" || sink == "both",
+            file: optionalText("audit-file") ?? dataDirectory + "/audit.jsonl",
+            fileBytes: Int(integer("audit-file-bytes", in: 4096...(1 << 40))),
+            retention: integer("audit-retention-days", in: 1...36_500) * 86_400_000,
+            refuses: text("audit-failure", "refuse or count") { $0 == "refuse" || $0 == "count" } == "refuse")
+    }
+
     mutating func roles() -> Set<ServerConfiguration.Role> {
         let names = text("roles").split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         let roles = Set(names.compactMap(ServerConfiguration.Role.init(name:)))

@@ -152,5 +152,10 @@ package struct ConfigurationKey: Sendable {
         .init("stop-seconds", "10", "How long requests in flight may take to finish when stopping."),
         .init("log-level", "info", "trace, debug, info, notice, warning, error or critical."),
         .init("log-requests", "true", "Whether each request gets a line in the log."),
+        .init("audit", "none", "Where it is written down who changes what: none, file, table or both."),
+        .init("audit-file", "", "The file; empty: audit.jsonl in the data folder."),
+        .init("audit-file-bytes", "67108864", "Bytes of the file after which another is begun, as it is each day."),
+        .init("audit-retention-days", "365", "Days for which records are kept."),
+        .init("audit-failure", "refuse", "While records cannot be written: refuse changes, or make them and count what is lost."),
     ]
 }

@@ -80,8 +80,21 @@ package struct ServerConfiguration: Sendable {
     package let stopSeconds: Int
     package let logLevel: String
     package let logsRequests: Bool
+    package let audit: Audit
     /// What the operator should know of how it was given, though nothing is wrong.
     package let remarks: [String]
+
+    /// Where it is written down who changes what.
+    package struct Audit: Sendable, Equatable {
+        package let isInFile: Bool
+        package let isInTable: Bool
+        package let file: String
+        package let fileBytes: Int
+        /// Milliseconds.
+        package let retention: Int64
+        /// Whether changes are refused while records cannot be written.
+        package let refuses: Bool
+    }
 
     /// What an instance may do.
     package enum Role: String, CaseIterable, Sendable {
@@ -270,6 +283,7 @@ package struct ServerConfiguration: Sendable {
         stopSeconds = Int(checking.integer("stop-seconds", in: 1...3600))
         logLevel = checking.text("log-level", "a level such as info") { Logger.Level(rawValue: $0) != nil }
         logsRequests = checking.boolean("log-requests")
+        audit = checking.audit(dataDirectory: dataDirectory)
         checking.require(isSigned || IPAddress.isLoopback(host: host), "auth: none is allowed on a loopback address only, not on \(host)")
         checking.require(
             checking.boolean("plain-http-beyond-loopback") || tls != nil || IPAddress.isLoopback(host: host),

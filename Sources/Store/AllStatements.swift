@@ -14,4 +14,5 @@ extension Store {
         + ImageWorkStatements.all
         + SignalingStatements.all
         + PackObjectStatements.all
+        + AuditStatements.all
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Audit
 import Contract
 import ControlPlane
 import Delivery
@@ -105,6 +106,7 @@ struct Serve: AsyncParsableCommand {
         var own = configuration.identity
         let links = try await configuration.links(of: deployment, &own, masterKey, registry, logger)
         let identity = own
+        let audit = try await AuditLog.open(configuration, identity.id, masterKey, store, registry, logger)
         var mediaConfiguration = configuration.fragmentStore(instanceID: identity.id)
         if configuration.storesMedia { mediaConfiguration.objects = try await configuration.mediaObjects() }
         let media = FragmentStore(
@@ -139,7 +141,8 @@ struct Serve: AsyncParsableCommand {
             operations: controlPlane.operations + mediaPlane.operations + signaling.operations
                 + TokenPlane(store: store, keys: keys).operations, keys: keys, throttle: throttle,
             metrics: metrics, accessLog: accessLog,
-            readiness: readiness, configuration: configuration.gateway, devices: DeviceCredentials(store: store, keys: keys))
+            readiness: readiness, configuration: configuration.gateway, devices: DeviceCredentials(store: store, keys: keys),
+            audit: audit?.log)
         let membership = Membership(
             store: store, identity: identity,
             condition: {
@@ -170,6 +173,7 @@ struct Serve: AsyncParsableCommand {
                 read: { [flags] in try flags.readAgain() }, certificates: [certificates, deviceCertificates].compactMap { $0 },
                 useTURNSecret: { secret in turnSecret.withLock { $0 = secret } }, logger: logger),
         ]
+        if let audit { services += [audit.log, audit.retention] }
         if let links { services.append(links) }
         if case .sqlite(let database) = deployment.database { services.append(FileWatch(database: database, logger: logger)) }
         if configuration.storesMedia { services.append(media) }

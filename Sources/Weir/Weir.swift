@@ -12,7 +12,7 @@ struct Weir: AsyncParsableCommand {
             Roles.self,
             Things.self,
             PolicyCommand.self, Subscriptions.self,
-            Events.self,
+            Events.self, AuditCommand.self,
             WebhookSecretsCommand.self, EdgeAgentCommand.self, MediaCommand.self, ChannelsCommand.self,
         ])
 

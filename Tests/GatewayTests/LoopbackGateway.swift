@@ -1,3 +1,4 @@
+import Audit
 import Contract
 import ControlPlane
 import Foundation
@@ -8,6 +9,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import Planes
+import Prometheus
 import SQL
 import ServiceLifecycle
 import Store
@@ -28,6 +30,7 @@ struct LoopbackGateway: Sendable {
     let log: Lines
     /// What the streams have done.
     let streams: Streams
+    let auditFile: String?
     private let stop: @Sendable () async -> Void
 
     /// Asks the gateway to stop, and returns at once.
@@ -68,6 +71,8 @@ struct LoopbackGateway: Sendable {
         var longAnswers = 4
         var limits = GatewayConfiguration.Limits()
         var isTLS = false
+        /// The file of the audit log; nil for none.
+        var auditFile: String?
         var connections = ConnectionLimits()
         /// Of the connections.
         var group = MultiThreadedEventLoopGroup.singleton
@@ -91,6 +96,12 @@ struct LoopbackGateway: Sendable {
                 masterKey: masterKey, committed: { _ in })
             let (log, streams) = (Lines(), Streams())
             let accessLog = AccessLog(write: log.add)
+            var audit: AuditLog?
+            if let file = setup.auditFile {
+                audit = try await AuditLog(
+                    AuditSettings(file: file, isInTable: true), instance: "test", key: AuditKey(masterKey.derived(for: "test")), store: store,
+                    registry: Registry(), logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            }
             let gateway = Gateway(
                 operations: control.operations + [
                     echo(streams, setup.silence), source(streams), failing(streams), large, EchoSocket.operation(setup.sockets),
@@ -101,7 +112,7 @@ struct LoopbackGateway: Sendable {
                     authentication: setup.authentication ?? .none(account: Fixture.account, region: Fixture.region),
                     corsOrigins: setup.corsOrigins, isTLS: setup.isTLS, serves: setup.serves, bodyLimit: setup.bodyLimit,
                     largeBodies: setup.largeBodies, largeReplies: setup.largeReplies, longAnswers: setup.longAnswers,
-                    limits: setup.limits))
+                    limits: setup.limits), audit: audit)
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
             let tls = setup.isTLS ? try NIOSSLContext(configuration: serverTLS()) : nil
             let server = GatewayServer(
@@ -115,7 +126,7 @@ struct LoopbackGateway: Sendable {
                     try await body(
                         LoopbackGateway(
                             port: port, store: store, keys: keys, key: key, otherKey: otherKey, gateway: gateway, log: log,
-                            streams: streams,
+                            streams: streams, auditFile: setup.auditFile,
                             stop: { await group.triggerGracefulShutdown() }))
                 } catch {
                     await group.triggerGracefulShutdown()
