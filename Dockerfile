@@ -29,7 +29,7 @@ COPY --from=build /out/weir /out/weir-frames /usr/local/bin/
 USER 10001:10001
 VOLUME /var/lib/weir
 EXPOSE 7080
-ENV WEIR_HOST=0.0.0.0 WEIR_DATA_DIR=/var/lib/weir
+ENV WEIR_HOST=0.0.0.0 WEIR_DATA_DIR=/var/lib/weir WEIR_AUDIT=file
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["weir"]
 CMD ["serve"]

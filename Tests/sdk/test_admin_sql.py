@@ -45,6 +45,8 @@ VIEWS = {
     "media_sessions": "stream_arn",
     "stream_storage": "stream_arn",
     "images_waiting": "stream_arn, sequence",
+    "audit_records": "event_ms, chain, sequence",
+    "audit_chains": "number",
 }
 SECRETS = ["sealed-secret", "deployment-value", "secretsmanager", "hooks.example.com", "hook-token", "hook-password"]
 FAR = 4_102_444_800_000  # 2100-01-01
@@ -182,6 +184,14 @@ def rows():
             "instance", id=f"i{number}", host="h", process_id=number, version="1", roles="control,worker", schema_version=4, started_at=999,
             heartbeat_at=heartbeat, status=status, requests_per_second=7, leased_tasks=number)
     yield from media_rows(times)
+    for number, name in enumerate(["b", "_a"], 1):
+        yield insert(
+            "audit_chain", number=number, id=name, place="" if number > 1 else "host:/var/lib/weir/audit.jsonl", is_in_table=1, started_at=999,
+            is_oldest=2 - number, first_sequence=number, first_previous="0", first_seal="s", last_sequence=3, last_code="c", last_seal="s", changed_at=5,
+            ended_at=1_700_000_000_499 if number > 1 else None)
+        yield insert(
+            "audit_record", chain=name, sequence=number, event_at=times[number], account=ACCOUNT, principal="arn:aws:iam::1:user/ada",
+            event_name="CreateStream", resource="stream/gate", error_code="", line='{"eventName":"CreateStream"}')
     for number, (region, streams, channels) in enumerate([("us-east-1", 9_999, 10_000), ("eu-west-1", 0, 4_999), ("us-west-2", 10_001, 1)]):
         yield insert(
             "account_usage", account=f"{number:012}", region=region, stream_count=streams, channel_count=channels, last_deleted_creation_time=0,
@@ -291,6 +301,7 @@ LOOK_UPS = {
     "deliveries of an event": ("SELECT * FROM deliveries WHERE occurred_at_ms = 5 AND resource_arn = 'a' AND sequence = 1", "delivery"),
     "queues of a destination": ("SELECT * FROM delivery_queues WHERE destination_id = 'i'", "delivery_queue"),
     "a key": ("SELECT * FROM access_keys WHERE id = 'i'", "access_key"),
+    "audit records since": ("SELECT * FROM audit_records WHERE event_ms > (SELECT ms - 1000 FROM clock)", "audit_record"),
     "a pack": ("SELECT * FROM packs WHERE id = 1", "pack"),
     "users of an account": ("SELECT * FROM users WHERE account = 'a'", "iam_user"),
     "policies of a role": ("SELECT * FROM role_policies WHERE account = 'a' AND role_name = 'n'", "iam_role_policy"),
