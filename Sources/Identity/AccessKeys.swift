@@ -53,6 +53,7 @@ public struct ActiveKey: Sendable {
 /// Threads: any task may use it at any time; copies share what they know.
 public struct AccessKeys: Sendable {
     private let store: Store
+    private let masterKey: MasterKey
     private let sealer: Sealer
     let tokens: SessionTokens
     private let policies = ReadPolicies()
@@ -60,6 +61,7 @@ public struct AccessKeys: Sendable {
     /// The access keys of a store, under its deployment's master key.
     public init(store: Store, masterKey: MasterKey) {
         self.store = store
+        self.masterKey = masterKey
         sealer = Sealer(masterKey)
         tokens = SessionTokens(masterKey)
     }
@@ -86,6 +88,7 @@ public struct AccessKeys: Sendable {
                     "The master key is not the one that this database was set up with. Every instance needs the same: copy the file master.key "
                     + "from the data directory of the first, or name it with --master-key-file.")
         }
+        try await MasterKeyRotation.readRoot(masterKey, store)
     }
 
     /// Makes a key of an account, for `lifetime` milliseconds or for good. Its secret cannot be read again later.
@@ -181,7 +184,7 @@ public struct AccessKeys: Sendable {
     /// Decides what those who sign with these keys may do.
     public var authorizer: Authorizer { Authorizer(store: store) }
 
-    private static let masterKeyFact = "master-key-proof"
+    static let masterKeyFact = "master-key-proof"
     private static let firstKeyFact = "first-access-key"
 
     private func add(

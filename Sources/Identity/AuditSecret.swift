@@ -7,10 +7,11 @@ public import Store
 /// master key. It stays the same when the master key changes, so that old records can still be checked.
 public enum AuditSecret {
     static let fact = "audit-secret"
+    static let purpose = "secret of the audit log"
 
     /// Makes it where the deployment has none yet. Throws where it was encrypted under another master key.
     public static func provide(in store: Store, masterKey: MasterKey) async throws -> SymmetricKey {
-        let sealer = Sealer(masterKey, for: "secret of the audit log")
+        let sealer = Sealer(masterKey, for: purpose)
         if try await store.fact(fact) == nil {
             _ = try await store.addFact(fact, sealer.seal(Data(MasterKey.randomBytes()).base64EncodedString(), owner: fact))
         }

@@ -7,12 +7,13 @@ import FoundationEssentials
 /// A token holds what its page ended with and a tag of 16 bytes over that, the operation, account, region and filter. It needs no state
 /// in the server and does not expire.
 public struct PageTokens: Sendable {
-    private let key: SymmetricKey
+    private let masterKey: MasterKey
+    private static let purpose = "page tokens"
     private static let tagLength = 16
 
     /// Instances that share clients share the key.
     public init(_ masterKey: MasterKey) {
-        key = masterKey.derived(for: "page tokens")
+        self.masterKey = masterKey
     }
 
     /// The token of a page of `operation` that ends with `last`.
@@ -25,7 +26,9 @@ public struct PageTokens: Sendable {
         guard let token, !token.isEmpty else { return nil }
         guard let bytes = Data(base64Encoded: token), bytes.count > Self.tagLength,
             let last = String(validating: bytes.dropFirst(Self.tagLength), as: UTF8.self),
-            HMAC<SHA256>.isValid(bytes.prefix(Self.tagLength), prefixOf: message(last, filter, operation, caller), using: key)
+            masterKey.everyDerived(for: Self.purpose).contains(where: {
+                HMAC<SHA256>.isValid(bytes.prefix(Self.tagLength), prefixOf: message(last, filter, operation, caller), using: $0)
+            })
         else {
             throw OperationError(
                 .invalidArgument,
@@ -35,7 +38,7 @@ public struct PageTokens: Sendable {
     }
 
     private func tag(_ message: Data) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: message, using: key).prefix(Self.tagLength))
+        Array(HMAC<SHA256>.authenticationCode(for: message, using: masterKey.derived(for: Self.purpose)).prefix(Self.tagLength))
     }
 
     // No part can hold the separator, a control character.

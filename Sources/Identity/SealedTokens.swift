@@ -5,16 +5,18 @@ import FoundationEssentials
 /// Makes tokens that tell their holder nothing and that nobody else can make: AES-GCM with a fresh nonce under a key of their own, as letters,
 /// digits, `-` and `_`. They need no state in the server; whatever they hold, an end among it, is for whoever opens them to look at.
 public struct SealedTokens: Sendable {
-    private let key: SymmetricKey
+    private let masterKey: MasterKey
+    private let purpose: String
 
     /// Instances that share clients share the key. Tokens for different purposes do not open each other.
     public init(_ masterKey: MasterKey, for purpose: String) {
-        key = masterKey.derived(for: purpose)
+        self.masterKey = masterKey
+        self.purpose = purpose
     }
 
     public func token(of content: String) throws(OperationError) -> String {
         do {
-            let box = try AES.GCM.seal(Data(content.utf8), using: key)
+            let box = try AES.GCM.seal(Data(content.utf8), using: masterKey.derived(for: purpose))
             return (box.nonce.withUnsafeBytes { Data($0) } + box.ciphertext + box.tag).base64EncodedString()
                 .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
         } catch {
@@ -27,8 +29,9 @@ public struct SealedTokens: Sendable {
         let text = token.replacing("-", with: "+").replacing("_", with: "/")
         let padded = text + String(repeating: "=", count: (4 - text.utf8.count & 3) & 3)
         guard token.utf8.count <= 1024, let combined = Data(base64Encoded: padded),
-            let box = try? AES.GCM.SealedBox(combined: combined), let content = try? AES.GCM.open(box, using: key)
+            let box = try? AES.GCM.SealedBox(combined: combined)
         else { return nil }
-        return String(decoding: content, as: UTF8.self)
+        return masterKey.everyDerived(for: purpose).lazy.compactMap { try? AES.GCM.open(box, using: $0) }
+            .first.map { String(decoding: $0, as: UTF8.self) }
     }
 }

@@ -5,7 +5,7 @@ public import Store
 
 /// What webhooks are signed with, and the headers that operators add to them.
 ///
-/// Each destination has a secret of its own, derived from the master key and its id, so that no receiver can forge events for another. Secrets made
+/// Each destination has a secret of its own, derived from the deployment's first master key and its id, so that no receiver can forge events for another. Secrets made
 /// by a rotation stand in the database, encrypted under the master key, as headers do.
 ///
 /// Threads: a value without state of its own; any task may use it at any time.
@@ -29,7 +29,7 @@ public struct WebhookKeys: Sendable {
     }
 
     private func derived(_ id: String) -> String {
-        masterKey.derived(for: "secret of the webhook \(id)").withUnsafeBytes { Self.text($0) }
+        masterKey.rootDerived(for: "secret of the webhook \(id)").withUnsafeBytes { Self.text($0) }
     }
 
     /// Why secrets cannot be used. The text is for operators.

@@ -82,10 +82,10 @@ public final class Links: Service {
     private static let greeting = TimeAmount.seconds(5)
 
     /// - Parameters:
-    ///   - key: The same in each instance of the deployment: derived from its master key.
+    ///   - keys: The same in each instance of the deployment: derived from its master key. This one calls others by the first, and takes calls by any.
     ///   - address: Where an instance is reached, HOST:PORT; nil where it does not run any more, or has no address. Asked for each attempt to connect.
     public init(
-        instance: String, key: SymmetricKey, registry: Registry = Registry(), logger: Logger,
+        instance: String, keys: @escaping @Sendable () -> [SymmetricKey], registry: Registry = Registry(), logger: Logger,
         address: @escaping @Sendable (String) async throws -> String?
     ) throws {
         self.instance = instance
@@ -95,7 +95,6 @@ public final class Links: Service {
         incoming = Meter(.open, ["in"], in: registry)
         taken = Counter(.messages, ["taken"], in: registry)
         refused = Counter(.messages, ["refused"], in: registry)
-        let secret = key.withUnsafeBytes { Array($0) }
         // What is shared is 32 random bytes; TLS 1.3 has no such keys in BoringSSL.
         let ciphers = [NIOTLSCipher(rawValue: 0xCCAC), .TLS_ECDHE_PSK_WITH_AES_256_CBC_SHA]
         var client = TLSConfiguration.makeClientConfiguration()
@@ -104,18 +103,18 @@ public final class Links: Service {
         client.maximumTLSVersion = .tlsv12
         client.cipherSuiteValues = ciphers
         client.pskClientProvider = { _ in
-            var bytes = NIOSSLSecureBytes()
-            bytes.append(secret)
-            return PSKClientIdentityResponse(key: bytes, identity: "weir")
+            guard let key = keys().first else { throw LinkKeyMissing() }
+            return PSKClientIdentityResponse(key: key.secureBytes, identity: key.name)
         }
         var server = TLSConfiguration.makePreSharedKeyConfiguration()
         server.minimumTLSVersion = .tlsv12
         server.maximumTLSVersion = .tlsv12
         server.cipherSuiteValues = ciphers
-        server.pskServerProvider = { _ in
-            var bytes = NIOSSLSecureBytes()
-            bytes.append(secret)
-            return PSKServerIdentityResponse(key: bytes)
+        server.pskServerProvider = { context in
+            let keys = keys()
+            // Instances of version 0.2.0 give no name.
+            guard let key = keys.first(where: { $0.name == context.clientIdentity }) ?? keys.first else { throw LinkKeyMissing() }
+            return PSKServerIdentityResponse(key: key.secureBytes)
         }
         self.client = try NIOSSLContext(configuration: client)
         self.server = try NIOSSLContext(configuration: server)
@@ -433,5 +432,21 @@ extension Error {
         if let error = self as? IOError { return error.errnoCode == ECONNREFUSED }
         guard let error = self as? NIOConnectionError else { return false }
         return !error.connectionErrors.isEmpty && error.connectionErrors.allSatisfy { ($0.error as? IOError)?.errnoCode == ECONNREFUSED }
+    }
+}
+
+/// There is no key by which instances know each other.
+private struct LinkKeyMissing: Error {}
+
+extension SymmetricKey {
+    fileprivate var secureBytes: NIOSSLSecureBytes {
+        var bytes = NIOSSLSecureBytes()
+        bytes.append(withUnsafeBytes { Array($0) })
+        return bytes
+    }
+
+    /// By which the other end knows which of its keys is meant; tells nothing of the key.
+    fileprivate var name: String {
+        "weir-" + HMAC<SHA256>.authenticationCode(for: Array("name".utf8), using: self).prefix(8).map { String($0, radix: 16) }.joined(separator: "-")
     }
 }

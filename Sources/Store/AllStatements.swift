@@ -15,4 +15,5 @@ extension Store {
         + SignalingStatements.all
         + PackObjectStatements.all
         + AuditStatements.all
+        + SealedStatements.all
 }

@@ -110,10 +110,19 @@ struct Deployment {
             _ = try PrivateFile.write(MasterKey.randomBytes(), to: masterKeyFile, replacing: false)
         }
         guard let bytes = try PrivateFile.read(masterKeyFile), let key = MasterKey(bytes) else {
-            throw Failure(description: "\(masterKeyFile) does not hold a master key of 32 bytes.")
+            throw Failure(description: "\(masterKeyFile) holds neither a master key of 32 bytes nor two of them.")
         }
         try await AccessKeys(store: store, masterKey: key).checkMasterKey()
         return key
+    }
+
+    /// Reads the master key again, into every copy of it, if it is this deployment's.
+    func reread(_ masterKey: MasterKey) async throws {
+        guard let bytes = try PrivateFile.read(masterKeyFile), let key = MasterKey(bytes) else {
+            throw Failure(description: "\(masterKeyFile) holds neither a master key of 32 bytes nor two of them.")
+        }
+        try await AccessKeys(store: store, masterKey: key).checkMasterKey()
+        _ = masterKey.replace(by: bytes)
     }
 
     /// Sees to it that the schema is the one of this program: on a SQLite file of its own by migrating, else by refusing where it is not.

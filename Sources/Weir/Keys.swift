@@ -1,5 +1,6 @@
 import ArgumentParser
 import Contract
+import Files
 import FoundationEssentials
 import Identity
 import Settings
@@ -8,8 +9,8 @@ import Store
 /// Makes, lists and ends access keys, beside the instances that run.
 struct Keys: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "keys", abstract: "Make, list, rotate, expire and disable access keys.",
-        subcommands: [Create.self, List.self, Rotate.self, Expire.self, Disable.self])
+        commandName: "keys", abstract: "Make, list, rotate, expire and disable access keys, and rotate the master key.",
+        subcommands: [Create.self, List.self, Rotate.self, Expire.self, Disable.self, Rewrap.self])
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -167,6 +168,61 @@ struct Keys: AsyncParsableCommand {
                 guard try await keys.disable(id) else { throw ValidationError("There is no access key \(id).") }
                 print("Disabled \(id).")
             }
+        }
+    }
+
+    struct Rewrap: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rewrap", abstract: "Rotate the master key, beside the instances that run.",
+            discussion: """
+                In four steps, after each of which the key file goes to every instance, which takes it at SIGHUP: --add-key puts a new key into the                 file, behind the old one; --swap has the new one seal; without a flag every secret in the database is sealed by it; and --drop-old                 takes the old one out of the file. Each may be stopped and run again. ops/runbook.md has the steps.
+
+                \(ConfigurationFlags.discussion)
+                """)
+
+        enum Step: String, EnumerableFlag {
+            case addKey
+            case swap
+            case dropOld
+        }
+
+        @Flag(help: "Change the key file in place of the database.")
+        var step: Step?
+
+        @OptionGroup(title: "Configuration")
+        var flags: ConfigurationFlags
+
+        func run() async throws {
+            try await Deployment.open(flags) { deployment, configuration in
+                let rotation = MasterKeyRotation(store: deployment.store, masterKey: try await deployment.masterKey())
+                let path = configuration.masterKeyFile
+                let bytes = try PrivateFile.read(path) ?? []
+                let (first, second) = (Array(bytes.prefix(32)), Array(bytes.dropFirst(32)))
+                switch step {
+                case .addKey:
+                    guard second.isEmpty else { throw ValidationError("\(path) holds two keys already.") }
+                    try write(first + MasterKey.randomBytes(), path)
+                    print("\(path) holds a new key too. Give it to every instance, and SIGHUP; then: weir keys rewrap --swap")
+                case .swap:
+                    guard !second.isEmpty else { throw ValidationError("\(path) holds one key: begin with --add-key.") }
+                    try write(second + first, path)
+                    print("The other key of \(path) seals from now on. Give it to every instance, and SIGHUP; then: weir keys rewrap")
+                case .dropOld:
+                    guard !second.isEmpty else { return print("\(path) holds one key.") }
+                    let left = try await rotation.left()
+                    guard left == 0 else {
+                        throw ValidationError("\(left) secrets need the second key of \(path): run weir keys rewrap, with the key that is to stay first.")
+                    }
+                    try write(first, path)
+                    print("\(path) holds one key. Give it to every instance, and SIGHUP.")
+                case nil:
+                    print("\(try await rotation.run()) secrets were sealed anew, \(try await rotation.left()) are left.")
+                }
+            }
+        }
+
+        private func write(_ bytes: [UInt8], _ path: String) throws {
+            _ = try PrivateFile.write(bytes, to: path, replacing: true)
         }
     }
 

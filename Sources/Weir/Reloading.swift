@@ -4,11 +4,13 @@ import ServiceLifecycle
 import Settings
 import UnixSignals
 
-/// Takes what may change while the server runs: at each SIGHUP the certificate, its key, the secret that is shared with TURN servers, and the level of
-/// the log; certificate and key also within seconds of being replaced. Whatever is wrong with the new ones, the old ones stay.
+/// Takes what may change while the server runs: at each SIGHUP the master key, the certificate, its key, the secret that is shared with TURN servers, and
+/// the level of the log; certificate and key also within seconds of being replaced. Whatever is wrong with the new ones, the old ones stay.
 struct Reloading: Service {
     /// Reads the configuration anew.
     let read: @Sendable () throws -> ServerConfiguration
+    /// Takes the master key that is in its file now.
+    let rereadMasterKey: @Sendable () async throws -> Void
     /// None where TLS is not served.
     let certificates: [ServerCertificates]
     /// Takes the secret that credentials of TURN servers are made by from then on; empty where there are none.
@@ -21,12 +23,18 @@ struct Reloading: Service {
     func run() async throws {
         await withTaskGroup { group in
             if !certificates.isEmpty { group.addTask { await watch() } }
-            for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { reload() }
+            for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { await reload() }
             group.cancelAll()
         }
     }
 
-    private func reload() {
+    private func reload() async {
+        do {
+            try await rereadMasterKey()
+            logger.notice("read the master key again")
+        } catch {
+            logger.error("the master key was not read again, what is in use stays", metadata: ["why": "\(Self.text(error))"])
+        }
         do {
             let configuration = try read()
             let secret = try configuration.turnSecret()

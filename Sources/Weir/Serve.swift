@@ -170,7 +170,8 @@ struct Serve: AsyncParsableCommand {
             accessLog, MemoryReturn(), membership, OutboxWatch(store: store, outbox: outbox, registry: registry, logger: logger),
             LimitTeller(store: store, limits: limits, eventsWait: { courier.hint() }, logger: logger),
             Reloading(
-                read: { [flags] in try flags.readAgain() }, certificates: [certificates, deviceCertificates].compactMap { $0 },
+                read: { [flags] in try flags.readAgain() }, rereadMasterKey: { try await deployment.reread(masterKey) },
+                certificates: [certificates, deviceCertificates].compactMap { $0 },
                 useTURNSecret: { secret in turnSecret.withLock { $0 = secret } }, logger: logger),
         ]
         if let audit { services += [audit.log, audit.retention] }
@@ -306,7 +307,7 @@ extension ServerConfiguration {
     ) async throws -> Links? {
         guard deployment.database.isShared, let listener = linkListener else { return nil }
         let store = deployment.store
-        let links = try Links(instance: identity.id, key: masterKey.derived(for: "links"), registry: registry, logger: logger) { name in
+        let links = try Links(instance: identity.id, keys: { masterKey.everyDerived(for: "links") }, registry: registry, logger: logger) { name in
             try await store.instances().first { $0.id == name && $0.isAlive }?.linkAddress
         }
         let port = try await links.listen(host: listener.host, port: listener.port)

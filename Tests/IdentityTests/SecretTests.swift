@@ -189,3 +189,86 @@ import Testing
         }
     }
 }
+
+@Suite struct MasterKeyRotationTests {
+    private static let (old, new) = (Array(repeating: UInt8(1), count: 32), Array(repeating: UInt8(2), count: 32))
+    private static func masterKey(_ bytes: [UInt8]) throws -> MasterKey { try #require(MasterKey(bytes)) }
+
+    @Test func `two keys are one that seals and one that opens, and not the same twice`() throws {
+        #expect(MasterKey(Self.old + Self.old) == nil)
+        #expect(MasterKey(Self.old + Self.new + Self.new) == nil)
+        let both = try Self.masterKey(Self.new + Self.old)
+        let before = SealedTokens(try Self.masterKey(Self.old), for: "test")
+        let tokens = SealedTokens(both, for: "test")
+        #expect(tokens.content(of: try before.token(of: "x")) == "x")
+        #expect(before.content(of: try tokens.token(of: "x")) == nil)
+        #expect(both.replace(by: Self.new))
+        #expect(tokens.content(of: try before.token(of: "x")) == nil)
+        #expect(!both.replace(by: [1, 2, 3]))
+        #expect(tokens.content(of: try tokens.token(of: "x")) == "x")
+    }
+
+    @Test(arguments: [Engine.sqlite, .postgres]) func `everything is sealed anew, once, and opens under the new key alone`(
+        engine: Engine
+    ) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let before = try Self.masterKey(Self.old)
+            let keys = AccessKeys(store: store, masterKey: before)
+            try await keys.checkMasterKey()
+            var made: [AccessKey] = []
+            for _ in 0..<450 { made.append(try await keys.create(account: "111122223333", description: "test")) }
+            let webhooks = WebhookKeys(store: store, masterKey: before)
+            try await webhooks.rotate("hook")
+            let headers = try webhooks.seal(headers: ["X-Token: t"], of: "hook")
+            try database.execute(
+                """
+                INSERT INTO destination (id, origin, kind, target, status, created_at, failures, retry_at, headers_sealed)
+                VALUES ('hook', 'SUBSCRIPTION', 'WEBHOOK', 'https://a', 'ACTIVE', 0, 0, 0, '\(headers)')
+                """)
+            let secrets = (try await webhooks.active("hook", account: nil), try await webhooks.active("other", account: nil))
+            let audit = try await AuditSecret.provide(in: store, masterKey: before)
+            let both = try Self.masterKey(Self.new + Self.old)
+            try await AccessKeys(store: store, masterKey: both).checkMasterKey()
+            let rotation = MasterKeyRotation(store: store, masterKey: both)
+            // The keys, a rotated secret, headers, the secret of the audit log and the proof; that of webhooks is sealed by the new one at once.
+            #expect(try await rotation.left() == 454)
+            #expect(try await rotation.run() == 454)
+            #expect(try await rotation.left() == 0)
+            #expect(try await rotation.run() == 0)
+            // An instance that still runs with both, the new one first, and one that starts with the new one alone.
+            for bytes in [Self.new + Self.old, Self.new] {
+                let masterKey = try Self.masterKey(bytes)
+                let keys = AccessKeys(store: store, masterKey: masterKey)
+                try await keys.checkMasterKey()
+                for key in [made[0], made[449]] { #expect(try await keys.active(key.id)?.secret == key.secret) }
+                let webhooks = WebhookKeys(store: store, masterKey: masterKey)
+                #expect(try await webhooks.active("hook", account: nil) == secrets.0)
+                // Receivers have what was derived from the first key there was.
+                #expect(try await webhooks.active("other", account: nil) == secrets.1)
+                let destination = try #require(try await store.destinations(counting: 0).first)
+                #expect(try webhooks.headers(of: destination) == ["X-Token: t"])
+                #expect(try await AuditSecret.provide(in: store, masterKey: masterKey) == audit)
+            }
+            await #expect(throws: (any Error).self) { try await AccessKeys(store: store, masterKey: before).checkMasterKey() }
+        }
+    }
+
+    @Test func `what another changes meanwhile is not overwritten, and what neither key has sealed stops it`() async throws {
+        try await TestDatabase.with(.sqlite) { database in
+            let store = Store(database.database)
+            let keys = AccessKeys(store: store, masterKey: try Self.masterKey(Self.old))
+            try await keys.checkMasterKey()
+            let key = try await keys.create(account: "111122223333", description: "test")
+            let read = try #require(
+                try await store.sealedSecrets(.accessKey, after: SealedSecret(owner: "", createdAt: 0, sealed: ""), limit: 10).first)
+            #expect(read.owner == key.id)
+            try database.execute("UPDATE access_key SET secret_sealed = 'changed'")
+            #expect(try await store.reseal(.accessKey, [(read, "new")]) == 0)
+            let rotation = MasterKeyRotation(store: store, masterKey: try Self.masterKey(Self.new + Self.old))
+            await #expect(throws: AccessKeys.Failure.self) { try await rotation.run() }
+            // The proof comes last: instances with the old key alone still start.
+            try await keys.checkMasterKey()
+        }
+    }
+}
