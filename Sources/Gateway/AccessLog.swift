@@ -15,6 +15,7 @@ public import ServiceLifecycle
 public final class AccessLog: Service {
     private let waiting = Lock<[UInt8]>([])
     private let strangers = Lock((second: Int64.min, written: 0, leftOut: 0))
+    private let diagnoses = Lock((second: Int64.min, written: 0))
     private let cachedTime = Lock((second: Int64.min, text: ""))
     private let write: @Sendable ([UInt8]) -> Void
     private let isEnabled: Bool
@@ -105,6 +106,15 @@ public final class AccessLog: Service {
 
     /// How many requests without a verified caller get a line each second.
     private static let strangersEachSecond = 20
+
+    /// Whether a signature that failed is told of at length: as many each second as there are lines of strangers.
+    func hasRoomForDiagnosis(_ now: Int64) -> Bool {
+        diagnoses.withLock { diagnoses in
+            if diagnoses.second != now / 1000 { diagnoses = (now / 1000, 0) }
+            diagnoses.written += 1
+            return diagnoses.written <= Self.strangersEachSecond
+        }
+    }
 
     private func hasRoomForStranger(_ now: Int64) -> Bool {
         strangers.withLock { strangers in

@@ -1,6 +1,7 @@
 import Contract
 import IPAddresses
 import Identity
+import Logging
 import NIOCore
 import NIOHTTP1
 import Planes
@@ -30,7 +31,7 @@ extension Gateway {
             }
             if let end = key.expiresAt, end <= clock.now() { throw OperationError(.expiredToken) }
             let signed = body ?? ByteBuffer()
-            try refusing { () throws(SignatureError) in
+            try refusing(tellingOf: (parsed, request, body)) { () throws(SignatureError) in
                 try verifier.verify(
                     parsed, of: request, body: signed.readableBytesSpan, secret: key.secret, now: clock.signatureTime(),
                     payload: body == nil ? .unsignedAllowed : .exact)
@@ -53,8 +54,30 @@ extension Gateway {
         return caller
     }
 
-    private func refusing<Value>(_ check: () throws(SignatureError) -> Value) throws(OperationError) -> Value {
-        do throws(SignatureError) { return try check() } catch { throw OperationError(error) }
+    private func refusing<Value>(
+        tellingOf refused: (ParsedSignature, SignedRequest, ByteBuffer?)? = nil, _ check: () throws(SignatureError) -> Value
+    ) throws(OperationError) -> Value {
+        do throws(SignatureError) {
+            return try check()
+        } catch {
+            if error == .mismatch, let (parsed, request, body) = refused { tell(of: parsed, request, body) }
+            throw OperationError(error)
+        }
+    }
+
+    /// Writes down at the level debug what was signed according to a request whose signature is another: of some of them each second.
+    private func tell(of parsed: ParsedSignature, _ request: SignedRequest, _ body: ByteBuffer?) {
+        let signed = body ?? ByteBuffer()
+        guard let logger, logger.logLevel <= .debug, accessLog.hasRoomForDiagnosis(clock.now()),
+            let diagnosis = SignatureDiagnosis(parsed, request, body: signed.readableBytesSpan, verifier)
+        else { return }
+        logger.debug(
+            "a signature is not the one of the request as it arrived",
+            metadata: [
+                "key_tried": "\(parsed.accessKeyID)", "canonical_request": "\(diagnosis.canonicalRequest)",
+                "string_to_sign": "\(diagnosis.stringToSign)",
+                "a_proxy_may_have_changed": "\(diagnosis.suspects.joined(separator: "; "))",
+            ])
     }
 
     private func caller(_ principal: Principal, region: String, _ exchange: Exchange, _ body: ByteBuffer?) -> Caller {

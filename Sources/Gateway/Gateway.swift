@@ -3,6 +3,7 @@ import Contract
 import CoreMetrics
 public import Identity
 import Locking
+public import Logging
 import NIOCore
 import NIOHTTP1
 public import Planes
@@ -26,6 +27,8 @@ public final class Gateway: Sendable {
     /// Nil where nothing is written down.
     let audit: AuditLog?
     let readiness: Readiness
+    /// Tells of signatures that failed, at the level debug; nil to nobody.
+    let logger: Logger?
     /// Shared by the addresses of clients, since nobody knows yet who sends.
     let bodyBudget: BodyBudget
     /// Shared by accounts.
@@ -40,7 +43,7 @@ public final class Gateway: Sendable {
     /// A gateway to what the planes offer, for callers who sign with one of `keys`.
     public init(
         operations: [RoutedOperation], keys: AccessKeys, throttle: Throttle, metrics: Metrics, accessLog: AccessLog, readiness: Readiness,
-        configuration: GatewayConfiguration, devices: DeviceCredentials? = nil, audit: AuditLog? = nil,
+        configuration: GatewayConfiguration, devices: DeviceCredentials? = nil, audit: AuditLog? = nil, logger: Logger? = nil,
         clock: GatewayClock = GatewayClock()
     ) {
         routes = Routes(operations.map { ($0.route, $0) })
@@ -55,6 +58,7 @@ public final class Gateway: Sendable {
         self.metrics = metrics
         self.accessLog = accessLog
         self.audit = audit
+        self.logger = logger
         self.readiness = readiness
         self.clock = clock
         metrics.show(held: "requests", allowed: bodyBudget.limit) { [bodyBudget] in bodyBudget.held }

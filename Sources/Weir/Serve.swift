@@ -142,7 +142,7 @@ struct Serve: AsyncParsableCommand {
                 + TokenPlane(store: store, keys: keys).operations, keys: keys, throttle: throttle,
             metrics: metrics, accessLog: accessLog,
             readiness: readiness, configuration: configuration.gateway, devices: DeviceCredentials(store: store, keys: keys),
-            audit: audit?.log)
+            audit: audit?.log, logger: logger)
         let membership = Membership(
             store: store, identity: identity,
             condition: {

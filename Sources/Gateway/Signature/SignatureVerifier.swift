@@ -131,6 +131,14 @@ struct SignatureVerifier: Sendable {
         by key: SigningKeyCache.SigningKey,
         parsed: ParsedSignature
     ) -> Bool {
+        var signing = key
+        signing.update(data: stringToSign(canonical, payloadHash: payloadHash, parsed: parsed))
+        // This comparison takes the same time wherever the two differ.
+        return signing.finalize() == parsed.signature
+    }
+
+    /// What is signed: the algorithm, the time, the scope and the hash of the canonical request.
+    func stringToSign(_ canonical: CanonicalRequest, payloadHash: [UInt8], parsed: ParsedSignature) -> [UInt8] {
         var hasher = SHA256()
         canonical.bytes.withUnsafeBytes { hasher.update(bufferPointer: $0) }
         payloadHash.withUnsafeBytes { hasher.update(bufferPointer: $0) }
@@ -148,10 +156,7 @@ struct SignatureVerifier: Sendable {
         text.append(contentsOf: service.utf8)
         text.append(contentsOf: "/aws4_request\n".utf8)
         text.append(hexadecimal: hasher.finalize())
-        var signing = key
-        signing.update(data: text)
-        // This comparison takes the same time wherever the two differ.
-        return signing.finalize() == parsed.signature
+        return text
     }
 
     /// SHA-256 in lower-case hexadecimal digits.
