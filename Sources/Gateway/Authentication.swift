@@ -26,15 +26,23 @@ extension Gateway {
             if let regions, !regions.contains(parsed.region) {
                 throw OperationError(.invalid("Credential should be scoped to a valid region."))
             }
+            let isRefused = verdict(on: exchange.peer) == .refused
+            guard !isRefused || keyRing.hasSigned(parsed.accessKeyID) else { throw tooManyFailures }
             guard let key = try await keyRing.key(parsed.accessKeyID, token: parsed.sessionToken, now: clock.monotonicSeconds()) else {
+                await noteFailure(of: exchange.peer)
                 throw OperationError(.unrecognizedClient)
             }
             if let end = key.expiresAt, end <= clock.now() { throw OperationError(.expiredToken) }
             let signed = body ?? ByteBuffer()
-            try refusing(tellingOf: (parsed, request, body)) { () throws(SignatureError) in
-                try verifier.verify(
-                    parsed, of: request, body: signed.readableBytesSpan, secret: key.secret, now: clock.signatureTime(),
-                    payload: body == nil ? .unsignedAllowed : .exact)
+            do throws(OperationError) {
+                try refusing(tellingOf: (parsed, request, body)) { () throws(SignatureError) in
+                    try verifier.verify(
+                        parsed, of: request, body: signed.readableBytesSpan, secret: key.secret, now: clock.signatureTime(),
+                        payload: body == nil ? .unsignedAllowed : .exact)
+                }
+            } catch {
+                await noteFailure(of: exchange.peer)
+                throw isRefused ? tooManyFailures : error
             }
             caller = self.caller(key.principal, region: parsed.region, exchange, body)
         }
@@ -52,6 +60,22 @@ extension Gateway {
         exchange.bearer = bearer
         exchange.caller = caller
         return caller
+    }
+
+    /// Of a proxy nobody knows who is behind it.
+    private func verdict(on peer: Peer) -> FailedSignatures.Verdict {
+        peer.isProxy ? .told : failedSignatures.verdict(on: peer.address, now: clock.monotonicSeconds())
+    }
+
+    /// Counts a signature that failed, and has whoever sends many of them wait.
+    private func noteFailure(of peer: Peer) async {
+        guard !peer.isProxy else { return }
+        failedSignatures.count(peer.address, now: clock.monotonicSeconds())
+        if verdict(on: peer) == .delayed { try? await Task.sleep(for: .milliseconds(200)) }
+    }
+
+    private var tooManyFailures: OperationError {
+        OperationError(.throttling, "Too many requests from this address had signatures that failed. Try again later.")
     }
 
     private func refusing<Value>(

@@ -21,6 +21,7 @@ public final class Gateway: Sendable {
     let devices: DeviceCredentials?
     let verifier = SignatureVerifier()
     let tokenVerifier = SignatureVerifier(service: "sts")
+    let failedSignatures: FailedSignatures
     let throttle: Throttle
     let metrics: Metrics
     let accessLog: AccessLog
@@ -51,6 +52,7 @@ public final class Gateway: Sendable {
         authorizer = keys.authorizer
         self.devices = devices
         self.configuration = configuration
+        failedSignatures = FailedSignatures(limit: configuration.failedSignatures)
         bodyBudget = BodyBudget(bytes: configuration.largeBodies)
         replyBudget = BodyBudget(bytes: configuration.largeReplies)
         longAnswers = LongAnswers(limit: configuration.longAnswers)

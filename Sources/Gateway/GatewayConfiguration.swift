@@ -28,6 +28,8 @@ public struct GatewayConfiguration: Sendable {
     public var largeReplies: Int
     /// How many long answers are made at one time.
     public var longAnswers: Int
+    /// How many signatures that failed an address may have sent before it is refused.
+    public var failedSignatures: Int
     public var limits: Limits
 
     /// How long a client may take for its part.
@@ -47,7 +49,7 @@ public struct GatewayConfiguration: Sendable {
     public init(
         authentication: Authentication, corsOrigins: [String] = [], playbackOrigins: [String] = ["*"], isTLS: Bool = false,
         serves: Set<API> = Set(API.allCases), bodyLimit: Int = 1 << 20, largeBodies: Int = 64 << 20, largeReplies: Int = 64 << 20,
-        longAnswers: Int = 4, limits: Limits = Limits()
+        longAnswers: Int = 4, failedSignatures: Int = 1000, limits: Limits = Limits()
     ) {
         self.authentication = authentication
         self.corsOrigins = corsOrigins
@@ -58,6 +60,7 @@ public struct GatewayConfiguration: Sendable {
         self.largeBodies = largeBodies
         self.largeReplies = largeReplies
         self.longAnswers = longAnswers
+        self.failedSignatures = failedSignatures
         self.limits = limits
     }
 }

@@ -27,6 +27,12 @@ final class KeyRing: Sendable {
         self.keys = keys
     }
 
+    /// Whether a key was found under this id when it was last looked for.
+    func hasSigned(_ id: String) -> Bool { entries.withLock { $0[id]?.key != nil } }
+
+    /// How many ids are remembered, for tests.
+    var count: Int { entries.withLock { $0.count } }
+
     /// The key, if it may sign now with this session token, or without one. `now` is in seconds of any clock that does not step.
     ///
     /// A key of a session goes with the one token that was made for it, any other key with none. A token that was not made here is refused without a
@@ -42,7 +48,11 @@ final class KeyRing: Sendable {
         }
         let key = try await keys.active(id, session)
         entries.withLock { entries in
-            if entries.count >= Self.capacity { entries.removeAll(keepingCapacity: true) }
+            if entries.count >= Self.capacity {
+                // Whoever guesses ids does not push those out that are in use.
+                entries = entries.filter { $0.value.key != nil }
+                if entries.count >= Self.capacity { entries.removeAll(keepingCapacity: true) }
+            }
             // `now` was asked before the read. A read that took longer must not hide what a later one found.
             if let present = entries[id], present.readAt > now, present.token == token { return }
             entries[id] = Entry(key: key, token: token, readAt: now)

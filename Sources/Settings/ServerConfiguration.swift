@@ -40,6 +40,7 @@ package struct ServerConfiguration: Sendable {
     /// Nil allows an address half of all.
     package let connectionsPerAddress: Int?
     package let trustedProxies: TrustedProxies
+    package let failedSignatures: Int
     /// Seconds.
     package let clientIdle: Int64
     package let clientArrival: Int64
@@ -243,6 +244,7 @@ package struct ServerConfiguration: Sendable {
         connections = checking.optionalInteger("connections", in: 32...1_000_000).map { Int($0) }
         connectionsPerAddress = checking.optionalInteger("connections-per-address", in: 1...1_000_000).map { Int($0) }
         trustedProxies = checking.trustedProxies()
+        failedSignatures = Int(checking.integer("failed-signatures", in: 10...1_000_000_000))
         clientIdle = checking.integer("client-idle-seconds", in: 1...3600)
         clientArrival = checking.integer("client-arrival-seconds", in: 1...3600)
         clientUnread = checking.integer("client-unread-seconds", in: 1...3600)

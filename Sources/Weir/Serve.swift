@@ -373,6 +373,6 @@ extension ServerConfiguration {
         return GatewayConfiguration(
             authentication: isSigned ? .signature(regions: allowedRegions) : .none(account: account, region: region),
             corsOrigins: corsOrigins, playbackOrigins: playbackOrigins, isTLS: tls != nil,
-            serves: roles.reduce(into: []) { $0.formUnion($1.apis) }, limits: limits)
+            serves: roles.reduce(into: []) { $0.formUnion($1.apis) }, failedSignatures: failedSignatures, limits: limits)
     }
 }

@@ -69,6 +69,7 @@ struct LoopbackGateway: Sendable {
         var largeBodies = 64 << 20
         var largeReplies = 64 << 20
         var longAnswers = 4
+        var failedSignatures = 1000
         var limits = GatewayConfiguration.Limits()
         var isTLS = false
         /// The file of the audit log; nil for none.
@@ -111,7 +112,7 @@ struct LoopbackGateway: Sendable {
                 configuration: GatewayConfiguration(
                     authentication: setup.authentication ?? .none(account: Fixture.account, region: Fixture.region),
                     corsOrigins: setup.corsOrigins, isTLS: setup.isTLS, serves: setup.serves, bodyLimit: setup.bodyLimit,
-                    largeBodies: setup.largeBodies, largeReplies: setup.largeReplies, longAnswers: setup.longAnswers,
+                    largeBodies: setup.largeBodies, largeReplies: setup.largeReplies, longAnswers: setup.longAnswers, failedSignatures: setup.failedSignatures,
                     limits: setup.limits), audit: audit)
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
             let tls = setup.isTLS ? try NIOSSLContext(configuration: serverTLS()) : nil
