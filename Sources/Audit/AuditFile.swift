@@ -40,7 +40,8 @@ struct AuditFile {
             let isUndone = ftruncate(descriptor, off_t(length)) == 0
             close()
             throw Failure(
-                description: "\(path) cannot be written: \(String(cString: strerror(reason)))\(isUndone ? "" : ", nor what was written undone")"
+                description:
+                    "\(path) cannot be written: \(String(cString: strerror(reason)))\(isUndone ? "" : ", nor what was written undone")"
             )
         }
         length += lines.count

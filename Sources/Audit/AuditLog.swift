@@ -159,7 +159,8 @@ public final class AuditLog: Service {
         }
         guard isWritten || !settings.refuses else {
             throw OperationError(
-                .serviceUnavailable, "What was asked for cannot be written down at the moment, so that it is not known to be done. Try again.")
+                .serviceUnavailable,
+                "What was asked for cannot be written down at the moment, so that it is not known to be done. Try again.")
         }
     }
 

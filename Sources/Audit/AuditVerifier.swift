@@ -68,7 +68,9 @@ public struct AuditVerifier {
         for chain in chains {
             if chain.number != number { fault("Chains are missing: after number \(number - 1) comes \(chain.number).") }
             number = chain.number + 1
-            if key.firstSeal(chain) != chain.firstSeal { fault("What the database says of the beginning of chain \(chain.id) was changed.") }
+            if key.firstSeal(chain) != chain.firstSeal {
+                fault("What the database says of the beginning of chain \(chain.id) was changed.")
+            }
             if key.lastSeal(chain: chain.id, sequence: chain.lastSequence, code: chain.lastCode) != chain.lastSeal {
                 fault("What the database says of the end of chain \(chain.id) was changed.")
             }

@@ -56,7 +56,8 @@ extension Gateway {
         return AuditEntry(
             identity: exchange.caller?.auditIdentity ?? AuditEntry.Identity(type: "Unknown", keyID: exchange.claimedKeyID ?? ""),
             time: clock.now(), eventName: exchange.access?.operation ?? operation?.name ?? "Unknown", region: exchange.caller?.region ?? "",
-            sourceAddress: exchange.peer.address, userAgent: String((head.headers.first(name: "user-agent") ?? "").unicodeScalars.prefix(512)),
+            sourceAddress: exchange.peer.address,
+            userAgent: String((head.headers.first(name: "user-agent") ?? "").unicodeScalars.prefix(512)),
             requestID: exchange.requestID, isReadOnly: operation?.changes != true, resources: exchange.access?.auditResources ?? [],
             requestParameters: exchange.parameters,
             tlsHost: configuration.isTLS ? String((head.headers.first(name: "host") ?? "").unicodeScalars.prefix(255)) : nil)

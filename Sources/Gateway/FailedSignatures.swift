@@ -30,8 +30,8 @@ final class FailedSignatures: Sendable {
 
     /// How an address stands. `now` is in seconds of any clock that does not step.
     func verdict(on address: String, now: Double) -> Verdict {
-        let failures = entries.withLock { entries in entries[Self.network(address)].map { failures(of: $0, now) } ?? 0 }
-        return failures >= limit ? .refused : failures >= limit / 10 ? .delayed : .told
+        let count = entries.withLock { entries in entries[Self.network(address)].map { failures(of: $0, now) } ?? 0 }
+        return count >= limit ? .refused : count >= limit / 10 ? .delayed : .told
     }
 
     /// Counts a failure.

@@ -37,7 +37,8 @@ public struct MasterKeyRotation: Sendable {
     static func readRoot(_ masterKey: MasterKey, _ store: Store) async throws {
         if let sealed = try await store.fact(rootFact) {
             guard let text = Sealer(masterKey, for: rootPurpose).open(sealed, owner: rootFact), let bytes = Data(base64Encoded: text) else {
-                throw AccessKeys.Failure(description: "What the secrets of webhooks are derived from was encrypted under another master key.")
+                throw AccessKeys.Failure(
+                    description: "What the secrets of webhooks are derived from was encrypted under another master key.")
             }
             masterKey.setRoot(Array(bytes))
         } else if let proof = try await store.fact(AccessKeys.masterKeyFact),
@@ -64,7 +65,9 @@ public struct MasterKeyRotation: Sendable {
             try await forEachPage(of: kind) { secrets in count += secrets.count { sealer.open($0.sealed, owner: $0.owner) == nil } }
         }
         for (fact, purpose) in Self.facts {
-            if let sealed = try await store.fact(fact), Sealer(masterKey.first, for: purpose).open(sealed, owner: fact) == nil { count += 1 }
+            if let sealed = try await store.fact(fact), Sealer(masterKey.first, for: purpose).open(sealed, owner: fact) == nil {
+                count += 1
+            }
         }
         return count
     }

@@ -447,6 +447,8 @@ extension SymmetricKey {
 
     /// By which the other end knows which of its keys is meant; tells nothing of the key.
     fileprivate var name: String {
-        "weir-" + HMAC<SHA256>.authenticationCode(for: Array("name".utf8), using: self).prefix(8).map { String($0, radix: 16) }.joined(separator: "-")
+        "weir-"
+            + HMAC<SHA256>.authenticationCode(for: Array("name".utf8), using: self).prefix(8).map { String($0, radix: 16) }.joined(
+                separator: "-")
     }
 }

@@ -79,7 +79,8 @@ package struct ConfigurationKey: Sendable {
             "Addresses and networks of balancers, such as 10.0.0.0/8, separated by commas; they may have any number of connections."),
         .init(
             "failed-signatures", "1000",
-            "Signatures that failed of one address: a tenth of them at once are answered late, more are refused, and a hundredth is forgiven each second."),
+            "Signatures that failed of one address: a tenth of them at once are answered late, more are refused, and a hundredth is forgiven each second."
+        ),
         .init("client-idle-seconds", "75", "How long a connection may be open without a request."),
         .init("client-arrival-seconds", "30", "How long a request may take to arrive, once its head is there."),
         .init("client-unread-seconds", "30", "How long a client may take nothing of an answer."),

@@ -67,7 +67,9 @@ struct AuditCommand: AsyncParsableCommand {
         @Option(
             help: ArgumentHelp("A record that an earlier check has printed; may be given several times.", valueName: "CHAIN:SEQUENCE:CODE"),
             transform: { text in
-                guard let anchor = AuditVerifier.Anchor(text) else { throw ValidationError("must be an anchor as weir audit verify prints it") }
+                guard let anchor = AuditVerifier.Anchor(text) else {
+                    throw ValidationError("must be an anchor as weir audit verify prints it")
+                }
                 return anchor
             })
         var anchor: [AuditVerifier.Anchor] = []

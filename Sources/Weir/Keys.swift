@@ -211,7 +211,8 @@ struct Keys: AsyncParsableCommand {
                     guard !second.isEmpty else { return print("\(path) holds one key.") }
                     let left = try await rotation.left()
                     guard left == 0 else {
-                        throw ValidationError("\(left) secrets need the second key of \(path): run weir keys rewrap, with the key that is to stay first.")
+                        throw ValidationError(
+                            "\(left) secrets need the second key of \(path): run weir keys rewrap, with the key that is to stay first.")
                     }
                     try write(first, path)
                     print("\(path) holds one key. Give it to every instance, and SIGHUP.")

@@ -307,7 +307,8 @@ extension ServerConfiguration {
     ) async throws -> Links? {
         guard deployment.database.isShared, let listener = linkListener else { return nil }
         let store = deployment.store
-        let links = try Links(instance: identity.id, keys: { masterKey.everyDerived(for: "links") }, registry: registry, logger: logger) { name in
+        let links = try Links(instance: identity.id, keys: { masterKey.everyDerived(for: "links") }, registry: registry, logger: logger) {
+            name in
             try await store.instances().first { $0.id == name && $0.isAlive }?.linkAddress
         }
         let port = try await links.listen(host: listener.host, port: listener.port)

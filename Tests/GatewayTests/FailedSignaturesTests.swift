@@ -40,7 +40,9 @@ import Testing
         try await LoopbackGateway.with(setup) { server in
             #expect(try await server.answer(TestRequest(key: server.key)).status == 404)
             for _ in 0..<10 {
-                #expect(try await server.answer(TestRequest(key: .random(account: Fixture.account))).header("x-amzn-errortype") == "UnrecognizedClientException")
+                #expect(
+                    try await server.answer(TestRequest(key: .random(account: Fixture.account))).header("x-amzn-errortype")
+                        == "UnrecognizedClientException")
             }
             let refused = try await server.answer(TestRequest(key: .random(account: Fixture.account)))
             #expect(refused.header("x-amzn-errortype") == "ThrottlingException")

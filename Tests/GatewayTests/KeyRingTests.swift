@@ -1,4 +1,5 @@
 import Identity
+import SQL
 import Store
 import TestSupport
 import Testing

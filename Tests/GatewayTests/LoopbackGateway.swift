@@ -100,7 +100,8 @@ struct LoopbackGateway: Sendable {
             var audit: AuditLog?
             if let file = setup.auditFile {
                 audit = try await AuditLog(
-                    AuditSettings(file: file, isInTable: true), instance: "test", key: AuditKey(masterKey.derived(for: "test")), store: store,
+                    AuditSettings(file: file, isInTable: true), instance: "test", key: AuditKey(masterKey.derived(for: "test")),
+                    store: store,
                     registry: Registry(), logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() })
             }
             let gateway = Gateway(
@@ -112,7 +113,8 @@ struct LoopbackGateway: Sendable {
                 configuration: GatewayConfiguration(
                     authentication: setup.authentication ?? .none(account: Fixture.account, region: Fixture.region),
                     corsOrigins: setup.corsOrigins, isTLS: setup.isTLS, serves: setup.serves, bodyLimit: setup.bodyLimit,
-                    largeBodies: setup.largeBodies, largeReplies: setup.largeReplies, longAnswers: setup.longAnswers, failedSignatures: setup.failedSignatures,
+                    largeBodies: setup.largeBodies, largeReplies: setup.largeReplies, longAnswers: setup.longAnswers,
+                    failedSignatures: setup.failedSignatures,
                     limits: setup.limits), audit: audit)
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
             let tls = setup.isTLS ? try NIOSSLContext(configuration: serverTLS()) : nil

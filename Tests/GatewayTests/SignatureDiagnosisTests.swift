@@ -53,7 +53,8 @@ import Testing
         let token = "IQoJsecret"
         let one = try diagnosis(
             request(
-                headers: [("X-Amz-Security-Token", token), ("Cookie", token)], signed: "authorization;cookie;host;x-amz-date;x-amz-security-token"))
+                headers: [("X-Amz-Security-Token", token), ("Cookie", token)],
+                signed: "authorization;cookie;host;x-amz-date;x-amz-security-token"))
         let two = try diagnosis(request(query: "X-Amz-Security-Token=\(token)&SessionToken=\(token)&X-Am%7a-Security-Token=\(token)&a=b"))
         for told in [one, two] {
             let text = told.canonicalRequest + told.stringToSign + told.suspects.joined()
@@ -66,12 +67,14 @@ import Testing
     @Test func `what a proxy may have changed is named`() throws {
         let told = try diagnosis(
             request(
-                path: "//describeStream", headers: [("Via", "1.1 edge"), ("User-Agent", "x"), ("X-Amz-Content-Sha256", String(repeating: "0", count: 64))],
+                path: "//describeStream",
+                headers: [("Via", "1.1 edge"), ("User-Agent", "x"), ("X-Amz-Content-Sha256", String(repeating: "0", count: 64))],
                 signed: "host;user-agent;x-amz-content-sha256;x-amz-date"), body: "{}")
         #expect(
             told.suspects == [
                 "host: gate.example.com:8443", "path: //describeStream", "signed headers: user-agent",
-                "it came through a proxy, which has added: via", "body: what arrived, 2 bytes, has another hash than x-amz-content-sha256 says",
+                "it came through a proxy, which has added: via",
+                "body: what arrived, 2 bytes, has another hash than x-amz-content-sha256 says",
             ])
     }
 

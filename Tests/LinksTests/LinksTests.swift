@@ -74,13 +74,16 @@ import Testing
         try await Network.with(2) { network in
             let receiver = Collector()
             network[1].receive(.signaling, receiver)
-            let stranger = try Links(instance: "x", keys: { [SymmetricKey(size: .bits256)] }, logger: .quiet) { [address = network.address(1)] _ in
+            let stranger = try Links(instance: "x", keys: { [SymmetricKey(size: .bits256)] }, logger: .quiet) {
+                [address = network.address(1)] _ in
                 address
             }
             defer { stranger.close() }
             let known = Lock<LinkAnswer?>(nil)
             _ = stranger.send(ByteBuffer(string: "a"), .signaling, to: "i1") { answer in known.withLock { $0 = answer } }
-            let mistaken = try Links(instance: "y", keys: { [key = network.key] in [key] }, logger: .quiet) { [address = network.address(1)] _ in address }
+            let mistaken = try Links(instance: "y", keys: { [key = network.key] in [key] }, logger: .quiet) {
+                [address = network.address(1)] _ in address
+            }
             defer { mistaken.close() }
             _ = mistaken.send(ByteBuffer(string: "a"), .signaling, to: "i2") { _ in }
             await level { known.withLock { $0 } == .unreachable }

@@ -1,12 +1,13 @@
 """Who changed what, with the real client: a record outlives kill -9, what is changed in the log is noticed, and records can be asked for."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from deployment import run_weir
+from deployment import run_weir, until
 
 
 def audit(server, command, *flags, sink):
@@ -71,3 +72,47 @@ def test_denials_are_found(deployments):
     assert query(server, "--resource", "999988887777", sink="table") == refused
     assert query(server, "--principal", server.credentials.access_key, "--event", "CreateStream", sink="table")
     assert query(server, "--principal", "nobody", sink="table") == []
+
+
+def test_a_new_master_key_without_a_stop(deployments):
+    """The runbook's steps on one instance, which answers all the while; an old token holds until the old key is gone."""
+    server = deployments.server("--audit", "file")
+    client = server.client()
+    for number in range(3):
+        client.create_stream(StreamName=f"gate-{number}")
+    token = client.list_streams(MaxResults=1)["NextToken"]
+    flags = ["--data-dir", server.folder, *server.database.flags]
+    old = (Path(server.folder) / "master.key").read_bytes()
+    reloads = 0
+
+    def step(*arguments, reload):
+        nonlocal reloads
+        done = run_weir("keys", "rewrap", *arguments, *flags)
+        assert done.returncode == 0, done.stderr
+        if reload:
+            reloads += 1
+            server.process.send_signal(signal.SIGHUP)
+            until(lambda: server.log.count("read the master key again") == reloads, "the key was read again")
+        assert client.describe_stream(StreamName="gate-0")
+        return done.stdout
+
+    assert "begin with --add-key" in run_weir("keys", "rewrap", "--swap", *flags).stderr
+    step("--add-key", reload=True)
+    step("--swap", reload=True)
+    refused = run_weir("keys", "rewrap", "--drop-old", *flags)
+    assert refused.returncode != 0 and "need the second key" in refused.stderr
+    assert ", 0 are left" in step(reload=False)
+    assert step(reload=False).startswith("0 secrets")
+    assert client.list_streams(MaxResults=1, NextToken=token)["StreamInfoList"][0]["StreamName"] == "gate-1"
+    step("--drop-old", reload=True)
+    with pytest.raises(ClientError, match="NextToken is not valid"):
+        client.list_streams(MaxResults=1, NextToken=token)
+    new = (Path(server.folder) / "master.key").read_bytes()
+    assert len(new) == 32 and new != old
+    # Records from before and after are one chain, and the old key opens nothing any more.
+    client.create_stream(StreamName="gate-3")
+    server.process.terminate()
+    server.process.wait()
+    assert "4 records, 0 faults" in audit(server, "verify", sink="file").stdout
+    (Path(server.folder) / "master.key").write_bytes(old)
+    assert "not the one" in run_weir("keys", "list", *flags).stderr

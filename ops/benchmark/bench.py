@@ -19,6 +19,7 @@ from pathlib import Path
 
 import behind_haproxy
 import data
+import identity
 import media
 import playback
 import signaling
@@ -29,7 +30,7 @@ from signing import Signer
 REPOSITORY = Path(__file__).parent.parent.parent
 STREAMS = 1000
 MANY_STREAMS = 1_000_000
-GROUPS = ["describe", "create", "tag", "list", "start", "idle", "stream", "moto", "deliver", "cluster", "media", "playback", "signaling"]
+GROUPS = ["describe", "create", "tag", "list", "start", "idle", "stream", "moto", "deliver", "cluster", "media", "playback", "signaling", "identity"]
 IDLE_CONNECTIONS = 9000
 
 
@@ -154,6 +155,8 @@ class Bench:
             playback.measure(self, self.options.weir, self.folder)
         if "signaling" in wanted:
             signaling.measure(self, self.options.weir, self.options.sockets, self.folder)
+        if "identity" in wanted:
+            identity.measure(self, self.options.weir, self.folder)
         self.report.print()
 
     def start_echo(self) -> None:

@@ -36,10 +36,13 @@ struct SignatureDiagnosis {
             }.joined(separator: "&")
         }
         let text = (try? CanonicalRequest(shown, signedAs: parsed, host: nil))?.bytes ?? []
-        canonicalRequest = String(decoding: text.prefix(Self.longest) + (text.count > Self.longest ? Array("...".utf8) : declared ?? hash), as: UTF8.self)
+        canonicalRequest = String(
+            decoding: text.prefix(Self.longest) + (text.count > Self.longest ? Array("...".utf8) : declared ?? hash), as: UTF8.self)
 
         var suspects = ["host: \(request.value(of: "host") ?? "none")"]
-        if request.rawPath.contains("%") || request.rawPath.contains("//") || request.rawPath.contains("/.") || request.rawPath.hasSuffix("/") {
+        if request.rawPath.contains("%") || request.rawPath.contains("//") || request.rawPath.contains("/.")
+            || request.rawPath.hasSuffix("/")
+        {
             suspects.append("path: \(request.rawPath.prefix(256))")
         }
         let changed = parsed.signedHeaders.filter(Self.changedHeaders.contains)
