@@ -284,7 +284,8 @@ public final class AuditLog: Service {
         inTable.increment(by: batch.count)
     }
 
-    private func tick(isEnd: Bool = false) async {
+    /// What is done once a second, and at the end.
+    func tick(isEnd: Bool = false) async {
         let now = Int64(Date().timeIntervalSince1970 * 1000)
         let begins = state.withLock { state in
             if state.sample.leftOut > 0 {

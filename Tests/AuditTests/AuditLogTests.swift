@@ -72,9 +72,7 @@ import Testing
     private func write(_ names: [String], _ log: AuditLog, end: Bool = true) async throws {
         for name in names { try await log.record(entry(name)) }
         guard end else { return }
-        let task = Task { try await log.run() }
-        task.cancel()
-        try await task.value
+        await log.tick(isEnd: true)
     }
 
     @Test(arguments: [Engine.sqlite, .postgres]) func `what is written is whole, in file and table`(engine: Engine) async throws {
