@@ -89,7 +89,7 @@ public final class AuditLog: Service {
     private let logger: Logger
     private let state = Lock(State())
     /// Used on `queue` alone, since writing takes its time.
-    private let file: Lock<AuditFile>?
+    private let file: Lock<AuditFile?>
     private let queue = DispatchQueue(label: "weir.audit")
     private let (inFile, inTable): (Counter, Counter)
     private let (fileFailures, tableFailures): (Counter, Counter)
@@ -105,7 +105,7 @@ public final class AuditLog: Service {
         self.store = store
         self.logger = logger
         chain = instance
-        file = settings.file.map { Lock(AuditFile(path: $0, mostBytes: settings.fileBytes)) }
+        file = Lock(settings.file.map { AuditFile(path: $0, mostBytes: settings.fileBytes) })
         inFile = Counter(.records, ["file"], in: registry)
         inTable = Counter(.records, ["table"], in: registry)
         fileFailures = Counter(.failures, ["file"], in: registry)
@@ -124,7 +124,7 @@ public final class AuditLog: Service {
         }
     }
 
-    deinit { file?.withLock { $0.close() } }
+    deinit { file.withLock { $0?.close() } }
 
     /// Tries again what could not be written, tells the database of the newest record, and of requests that were left out; once a second, until the
     /// process is asked to stop.
@@ -258,10 +258,10 @@ public final class AuditLog: Service {
             queue.async { [self] in
                 let now = Int64(Date().timeIntervalSince1970 * 1000)
                 continuation.resume(
-                    returning: file?.withLock { file in
-                        do throws(AuditFile.Failure) { try file.append(lines, now: now, mark: mark) } catch { return error }
+                    returning: file.withLock { file in
+                        do throws(AuditFile.Failure) { try file?.append(lines, now: now, mark: mark) } catch { return error }
                         return AuditFile.Failure?.none
-                    } ?? nil)
+                    })
             }
         }
         if let failure {
