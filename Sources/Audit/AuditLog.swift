@@ -254,13 +254,13 @@ public final class AuditLog: Service {
         let lines = batch.flatMap { Array($0.record.line.utf8) + [UInt8(ascii: "\n")] }
         let sequence = String(state.withLock { $0.writtenSequence })
         let mark = String(repeating: "0", count: max(0, 12 - sequence.count)) + "\(sequence)-\(chain)"
-        let failure = await withCheckedContinuation { continuation in
+        let failure = await withCheckedContinuation { (continuation: CheckedContinuation<AuditFile.Failure?, Never>) in
             queue.async { [self] in
                 let now = Int64(Date().timeIntervalSince1970 * 1000)
                 continuation.resume(
-                    returning: file.withLock { file in
+                    returning: file.withLock { file -> AuditFile.Failure? in
                         do throws(AuditFile.Failure) { try file?.append(lines, now: now, mark: mark) } catch { return error }
-                        return AuditFile.Failure?.none
+                        return nil
                     })
             }
         }
