@@ -12,12 +12,12 @@ public struct AuditEntry: Sendable {
         public var account: String
         public var keyID: String
         public var userName: String?
-        /// Of temporary credentials: when they were given out, in milliseconds since the epoch, and the ARN of the role.
-        public var session: (createdAt: Int64, role: String)?
+        /// The ARN of the role that was taken on.
+        public var role: String?
 
         public init(
             type: String, principalID: String = "", arn: String = "", account: String = "", keyID: String = "", userName: String? = nil,
-            session: (createdAt: Int64, role: String)? = nil
+            role: String? = nil
         ) {
             self.type = type
             self.principalID = principalID
@@ -25,13 +25,15 @@ public struct AuditEntry: Sendable {
             self.account = account
             self.keyID = keyID
             self.userName = userName
-            self.session = session
+            self.role = role
         }
     }
 
     public var identity: Identity
     /// Milliseconds since the epoch.
     public var time: Int64
+    /// The service that was called, such as `kinesisvideo.amazonaws.com`.
+    public var eventSource: String
     public var eventName: String
     public var region: String
     public var sourceAddress: String
@@ -51,13 +53,14 @@ public struct AuditEntry: Sendable {
     public var additional: [(name: String, value: Int)] = []
 
     public init(
-        identity: Identity, time: Int64, eventName: String, region: String = "", sourceAddress: String = "", userAgent: String = "",
-        requestID: String = "", isReadOnly: Bool = false, resources: [String] = [], requestParameters: JSONValue = .null,
+        identity: Identity, time: Int64, eventSource: String = "kinesisvideo.amazonaws.com", eventName: String, region: String = "",
+        sourceAddress: String = "", userAgent: String = "", requestID: String = "", isReadOnly: Bool = false, resources: [String] = [], requestParameters: JSONValue = .null,
         responseElements: JSONValue = .null, errorCode: String? = nil, errorMessage: String? = nil, tlsHost: String? = nil,
         additional: [(name: String, value: Int)] = []
     ) {
         self.identity = identity
         self.time = time
+        self.eventSource = eventSource
         self.eventName = eventName
         self.region = region
         self.sourceAddress = sourceAddress
@@ -81,7 +84,7 @@ public struct AuditEntry: Sendable {
         json.key("userIdentity")
         write(identity, &json)
         json.member("eventTime", Self.time(time))
-        json.member("eventSource", "kinesisvideo.amazonaws.com")
+        json.member("eventSource", eventSource)
         json.member("eventName", eventName)
         json.member("awsRegion", region)
         json.member("sourceIPAddress", sourceAddress)
@@ -136,18 +139,13 @@ public struct AuditEntry: Sendable {
             ("principalId", identity.principalID), ("arn", identity.arn), ("accountId", identity.account), ("accessKeyId", identity.keyID),
             ("userName", identity.userName ?? ""),
         ] where !value.isEmpty { json.member(name, value) }
-        if let session = identity.session {
+        if let role = identity.role {
             json.key("sessionContext")
             json.beginObject()
-            json.key("attributes")
-            json.beginObject()
-            json.member("creationDate", Self.time(session.createdAt))
-            json.member("mfaAuthenticated", "false")
-            json.endObject()
             json.key("sessionIssuer")
             json.beginObject()
             json.member("type", "Role")
-            json.member("arn", session.role)
+            json.member("arn", role)
             json.endObject()
             json.endObject()
         }

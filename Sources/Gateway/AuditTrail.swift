@@ -55,7 +55,8 @@ extension Gateway {
         let head = exchange.head
         return AuditEntry(
             identity: exchange.caller?.auditIdentity ?? AuditEntry.Identity(type: "Unknown", keyID: exchange.claimedKeyID ?? ""),
-            time: clock.now(), eventName: exchange.access?.operation ?? operation?.name ?? "Unknown", region: exchange.caller?.region ?? "",
+            time: clock.now(), eventSource: operation?.service == .tokens ? "sts.amazonaws.com" : "kinesisvideo.amazonaws.com",
+            eventName: exchange.access?.operation ?? operation?.name ?? "Unknown", region: exchange.caller?.region ?? "",
             sourceAddress: exchange.peer.address,
             userAgent: String((head.headers.first(name: "user-agent") ?? "").unicodeScalars.prefix(512)),
             requestID: exchange.requestID, isReadOnly: operation?.changes != true, resources: exchange.access?.auditResources ?? [],
@@ -136,7 +137,7 @@ extension Access {
     fileprivate var auditResources: [String] {
         resources.map { resource in
             switch resource {
-            case .arn(let arn), .thing(let arn): String(arn.unicodeScalars.prefix(1024))
+            case .arn(let arn), .thing(let arn), .role(let arn): String(arn.unicodeScalars.prefix(1024))
             case .own(let kind, let name), .new(let kind, let name): "\(kind)/\(name.unicodeScalars.prefix(256))"
             }
         }
@@ -150,6 +151,10 @@ extension Caller {
             AuditEntry.Identity(type: "IAMUser", principalID: keyID, arn: arn, account: account, keyID: keyID)
         case .user(let user):
             AuditEntry.Identity(type: "IAMUser", principalID: user.name, arn: arn, account: account, keyID: keyID, userName: user.name)
+        case .role(let session):
+            AuditEntry.Identity(
+                type: "AssumedRole", principalID: "\(session.roleID):\(session.name)", arn: arn, account: account, keyID: keyID,
+                role: principalARN)
         case .thing(let thing):
             AuditEntry.Identity(type: "IAMUser", principalID: thing, arn: thing, account: account, keyID: keyID)
         case .session, .anything:

@@ -331,7 +331,7 @@ extension Caller {
     }
 
     /// Who calls, as policies name it: of a session of a role, the role.
-    fileprivate var principalARN: String {
+    public var principalARN: String {
         if case .role(let session) = principal.reach { iamARN("role/\(session.role)") } else { arn }
     }
 

@@ -30,6 +30,7 @@ public struct MasterKeyRotation: Sendable {
         case .accessKey: "secrets of access keys"
         case .webhookSecret: "secrets of webhooks"
         case .webhookHeaders: "headers of webhooks"
+        case .deviceAuthority: "keys of device authorities"
         }
     }
 

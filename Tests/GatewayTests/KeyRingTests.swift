@@ -12,8 +12,8 @@ import Testing
             let keys = AccessKeys(store: Store(database.database), masterKey: try #require(MasterKey(Array(repeating: 1, count: 32))))
             let ring = KeyRing(keys)
             let key = try await keys.create(account: Fixture.account, description: "test")
-            #expect(try await ring.key(key.id, now: 0)?.secret == key.secret)
-            for number in 0..<30_000 { #expect(try await ring.key("AKIA\(number)", now: 1) == nil) }
+            #expect(try await ring.key(key.id, token: nil, now: 0)?.secret == key.secret)
+            for number in 0..<30_000 { #expect(try await ring.key("AKIA\(number)", token: nil, now: 1) == nil) }
             #expect(ring.count <= 10_000)
             #expect(ring.hasSigned(key.id))
             #expect(!ring.hasSigned("AKIA29999"))
@@ -26,12 +26,12 @@ import Testing
             let keys = AccessKeys(store: Store(database.database), masterKey: try #require(MasterKey(Array(repeating: 1, count: 32))))
             let ring = KeyRing(keys)
             let key = try await keys.create(account: Fixture.account, description: "test")
-            #expect(try await ring.key(key.id, now: 0) != nil)
-            #expect(try await ring.key("AKIANOBODY", now: 0) == nil)
+            #expect(try await ring.key(key.id, token: nil, now: 0) != nil)
+            #expect(try await ring.key("AKIANOBODY", token: nil, now: 0) == nil)
             try database.execute("DELETE FROM access_key")
-            #expect(try await ring.key(key.id, now: 4) != nil)
-            #expect(try await ring.key("AKIANOBODY", now: 4) == nil)
-            #expect(try await ring.key(key.id, now: 6) == nil)
+            #expect(try await ring.key(key.id, token: nil, now: 4) != nil)
+            #expect(try await ring.key("AKIANOBODY", token: nil, now: 4) == nil)
+            #expect(try await ring.key(key.id, token: nil, now: 6) == nil)
         }
     }
 }

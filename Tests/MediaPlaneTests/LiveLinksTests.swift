@@ -231,7 +231,7 @@ private struct Pair: Sendable {
             let store = Store(faults)
             var (fixtures, all): ([MediaFixture], [Links]) = ([], [])
             for name in ["one", "two"] {
-                let links = try Links(instance: name, key: key, logger: logger) { name in addresses.all.withLock { $0[name] } }
+                let links = try Links(instance: name, keys: { [key] }, logger: logger) { name in addresses.all.withLock { $0[name] } }
                 let port = try await links.listen(host: "127.0.0.1", port: 0)
                 addresses.all.withLock { $0[name] = "127.0.0.1:\(port)" }
                 try await beat(name, store)

@@ -5,12 +5,14 @@ public enum SealedKind: CaseIterable, Sendable {
     case accessKey
     case webhookSecret
     case webhookHeaders
+    case deviceAuthority
 
     var statements: SealedStatements {
         switch self {
         case .accessKey: .accessKey
         case .webhookSecret: .webhookSecret
         case .webhookHeaders: .webhookHeaders
+        case .deviceAuthority: .deviceAuthority
         }
     }
 }
@@ -59,6 +61,8 @@ struct SealedStatements: Sendable {
         "webhook-secret", table: "webhook_secret", owner: "owner", createdAt: "created_at", sealed: "secret_sealed")
     static let webhookHeaders = SealedStatements(
         "webhook-headers", table: "destination", owner: "id", createdAt: nil, sealed: "headers_sealed")
+    static let deviceAuthority = SealedStatements(
+        "device-authority", table: "device_authority", owner: "id", createdAt: nil, sealed: "key_sealed")
 
     static let resealFact = Statement(
         "deployment.replace", "UPDATE deployment SET value = $3 WHERE name = $1 AND value = $2 RETURNING name"
