@@ -138,7 +138,7 @@ extension Access {
         resources.map { resource in
             switch resource {
             case .arn(let arn), .thing(let arn), .role(let arn): String(arn.unicodeScalars.prefix(1024))
-            case .own(let kind, let name), .new(let kind, let name): "\(kind)/\(name.unicodeScalars.prefix(256))"
+            case .own(let kind, let name), .new(let kind, let name): "\(kind)/\(String(name.unicodeScalars.prefix(256)))"
             }
         }
     }

@@ -78,7 +78,8 @@ public struct MasterKeyRotation: Sendable {
         guard try await store.fact(Self.rootFact) == nil, let proof = try await store.fact(AccessKeys.masterKeyFact),
             let inForce = masterKey.each.first(where: { Sealer($0).open(proof, owner: AccessKeys.masterKeyFact) != nil })
         else { return }
-        let sealed = try Sealer(masterKey, for: Self.rootPurpose).seal(Data(inForce.firstBytes).base64EncodedString(), owner: Self.rootFact)
+        // Under the key that goes, as the facts are until the end: instances that know that one alone still start.
+        let sealed = try Sealer(inForce, for: Self.rootPurpose).seal(Data(inForce.firstBytes).base64EncodedString(), owner: Self.rootFact)
         _ = try await store.addFact(Self.rootFact, sealed)
     }
 

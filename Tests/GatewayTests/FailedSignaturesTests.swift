@@ -39,13 +39,13 @@ import Testing
         setup.failedSignatures = 10
         try await LoopbackGateway.with(setup) { server in
             #expect(try await server.answer(TestRequest(key: server.key)).status == 404)
-            for _ in 0..<10 {
-                #expect(
-                    try await server.answer(TestRequest(key: .random(account: Fixture.account))).header("x-amzn-errortype")
-                        == "UnrecognizedClientException")
+            var types: [String?] = []
+            // Some of the failures are forgiven while others are answered late.
+            while types.last != "ThrottlingException", types.count < 100 {
+                types.append(try await server.answer(TestRequest(key: .random(account: Fixture.account))).header("x-amzn-errortype"))
             }
-            let refused = try await server.answer(TestRequest(key: .random(account: Fixture.account)))
-            #expect(refused.header("x-amzn-errortype") == "ThrottlingException")
+            #expect(types.count > 10 && types.last == "ThrottlingException")
+            #expect(types.dropLast().allSatisfy { $0 == "UnrecognizedClientException" })
             #expect(try await server.answer(TestRequest(key: server.key)).status == 404)
         }
     }
