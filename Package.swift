@@ -57,7 +57,8 @@ let package = Package(
         .executableTarget(
             name: "Weir",
             dependencies: [
-                "Audit", "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "Devices", "EdgeAgent", "Files", "FragmentStore", "Frames",
+                "Audit", "CMalloc", "Client", "Contract", "ControlPlane", "Delivery", "Devices", "EdgeAgent", "Files", "FragmentStore",
+                "Frames",
                 "Gateway",
                 "IPAddresses", "Identity", "Links", "Locking",
                 "Matroska", "MediaClient", "MediaPlane",
@@ -82,7 +83,8 @@ let package = Package(
         library(
             "Gateway",
             [
-                "Audit", "Contract", "ControlPlane", "IPAddresses", "Identity", "Locking", "Planes", "Prometheus", collections, coreMetrics, crypto,
+                "Audit", "Contract", "ControlPlane", "IPAddresses", "Identity", "Locking", "Planes", "Prometheus", collections, coreMetrics,
+                crypto,
                 lifecycle, logging, nioCore, nioExtras, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
             ], resources: ["html", "css", "js"].map { .embedInCode("Watch/watch.\($0)") }),
         library(

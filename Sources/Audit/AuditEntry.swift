@@ -54,7 +54,8 @@ public struct AuditEntry: Sendable {
 
     public init(
         identity: Identity, time: Int64, eventSource: String = "kinesisvideo.amazonaws.com", eventName: String, region: String = "",
-        sourceAddress: String = "", userAgent: String = "", requestID: String = "", isReadOnly: Bool = false, resources: [String] = [], requestParameters: JSONValue = .null,
+        sourceAddress: String = "", userAgent: String = "", requestID: String = "", isReadOnly: Bool = false, resources: [String] = [],
+        requestParameters: JSONValue = .null,
         responseElements: JSONValue = .null, errorCode: String? = nil, errorMessage: String? = nil, tlsHost: String? = nil,
         additional: [(name: String, value: Int)] = []
     ) {

@@ -149,7 +149,8 @@ import Testing
             let found = try await place.verified().faults
             #expect(
                 found == [
-                    "What the database says of the end of chain a was changed.", "The record 3 of chain a is another than the newest one was.",
+                    "What the database says of the end of chain a was changed.",
+                    "The record 3 of chain a is another than the newest one was.",
                 ])
         }
     }
