@@ -5,7 +5,7 @@ import NIOCore
 import NIOHTTP1
 import Planes
 
-// What the audit log is told of a call: every one that changes something, and every one that its caller may not make.
+// What the audit log is told of a call: every one that changes something or gives credentials, and every one that its caller may not make.
 extension Gateway {
     /// Keeps what a call asks for, without what is secret.
     func keepParameters(of operation: RoutedOperation, _ body: ByteBuffer?, in exchange: inout Exchange) {
@@ -15,7 +15,9 @@ extension Gateway {
 
     /// Writes down a call that was answered, before the answer leaves. Throws where that cannot be done and must be.
     func writeDown(_ exchange: inout Exchange, answer: [UInt8] = []) async throws(OperationError) {
-        guard let audit, let operation = exchange.operation, operation.changes, exchange.caller != nil else { return }
+        guard let audit, let operation = exchange.operation, exchange.caller != nil,
+            operation.changes || exchange.access?.givesCredentials == true
+        else { return }
         exchange.isWrittenDown = true
         var entry = entry(exchange, operation)
         if let output = operation.id?.contract.output, let json = try? JSONParser.parse(answer) {
@@ -134,6 +136,9 @@ extension RoutedOperation {
 }
 
 extension Access {
+    /// Whether the answer holds credentials, by which others sign from then on.
+    fileprivate var givesCredentials: Bool { service == .tokens && !isFree }
+
     fileprivate var auditResources: [String] {
         resources.map { resource in
             switch resource {

@@ -116,3 +116,14 @@ def test_a_new_master_key_without_a_stop(deployments):
     assert "4 records, 0 faults" in audit(server, "verify", sink="file").stdout
     (Path(server.folder) / "master.key").write_bytes(old)
     assert "not the one" in run_weir("keys", "list", *flags).stderr
+
+
+def test_credentials_that_are_given_out(deployments):
+    server = deployments.server("--audit", "file")
+    client = server.client(service="sts")
+    client.get_caller_identity()
+    given = client.get_session_token()["Credentials"]
+    records = query(server, sink="file")
+    assert [(record["eventSource"], record["eventName"]) for record in records] == [("sts.amazonaws.com", "GetSessionToken")]
+    assert records[0]["userIdentity"]["accessKeyId"] == server.credentials.access_key
+    assert given["SessionToken"] not in json.dumps(records) and given["SecretAccessKey"] not in json.dumps(records)
