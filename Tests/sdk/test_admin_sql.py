@@ -85,7 +85,8 @@ def rows():
     yield insert(
         "access_key", id="AKIA2", account=ACCOUNT, secret_sealed="sealed-secret", status="DISABLED", description="", created_at=999,
         thing_arn="arn:aws:iot:us-east-1:123456789012:thing/hub-1")
-    yield insert("device_authority", id="0A", certificate="PEM", key_sealed="sealed-secret", created_at=1, expires_at=FAR)
+    for id in ["0A", "0B"]:
+        yield insert("device_authority", id=id, certificate="PEM", key_sealed="sealed-secret", created_at=1, expires_at=FAR)
     for number, name in enumerate(["gate", "a:b"]):
         yield insert("thing", account=ACCOUNT, name=name, created_at=number)
         yield insert(
@@ -328,7 +329,7 @@ def plan(database, sql):
 def test_look_ups_search_an_index_and_sort_nothing(pair, look_up):
     sql, table = LOOK_UPS[look_up]
     lite, postgres = [plan(database, sql) for database in pair]
-    assert re.search(rf"SEARCH {table} USING PRIMARY KEY" if "WHERE" in sql else rf"SCAN {table}$", lite, re.MULTILINE), lite
+    assert re.search(rf"SEARCH {table} USING (PRIMARY KEY|INDEX {table}_)" if "WHERE" in sql else rf"SCAN {table}$", lite, re.MULTILINE), lite
     assert not re.search(r"TEMP B-TREE|MATERIALIZE (?!waiting)|CO-ROUTINE (?!present|clock)", lite), lite
     assert re.search(rf"Index (Only )?Scan (Backward )?using {table}_pkey on {table}\b", postgres) or re.search(rf"Index Scan using {table}_\w+ on {table}\b", postgres), postgres
     assert "WHERE" not in sql or "Index Cond" in postgres, postgres
@@ -480,7 +481,10 @@ def populated(deployments, silence=-60_000):
                 (1, 2002, {now - 59_000}, 8, {now - 59_100}, 967, 250000, 8, 1880000000000000003, '250512+250000', 'b94d27b9934d3e08', '152+184');
         INSERT INTO image_work (stream_id, sequence, server_ms, number_low, store_id, first_ms, interval_ms, tags, key_id, request_id, created_at, available_at, attempt, failure)
             SELECT 1, sequence, server_ms, number_low, 'kqjT2QUwbw4yWkzP0a5H', 0, 1000, '{{}}', '', '', server_ms, {now + 20_000}, 3,
-                's3://pictures/gates/ at store.example.com did not answer in time' FROM fragment WHERE stream_id = 1""")
+                's3://pictures/gates/ at store.example.com did not answer in time' FROM fragment WHERE stream_id = 1;
+        INSERT INTO audit_record (chain, sequence, event_at, account, principal, event_name, resource, error_code, line)
+            VALUES ('c', 1, {now - 61_000}, '{ACCOUNT}', 'arn:aws:iam::{ACCOUNT}:user/ada', 'TagStream', 'stream/gate-7', '', '{{}}'),
+                ('c', 2, {now - 60_000}, '{ACCOUNT}', 'arn:aws:iam::{ACCOUNT}:user/bob', 'DeleteStream', 'stream/gate-7', 'AccessDeniedException', '{{}}')""")
     # The page's examples of what every deployment has its own of.
     arn = gate["StreamARN"]
     examples = {

@@ -74,11 +74,10 @@ def test_what_the_image_starts_serves(tmp_path):
     environment = dict(pair.split("=", 1) for pair in of(image, "ENV")[0].split())
     command = json.loads(of(image, "ENTRYPOINT")[0]) + json.loads(of(image, "CMD")[0])
     assert command == ["weir", "serve"] and environment.pop("WEIR_DATA_DIR") == of(image, "VOLUME")[0]
-    assert environment.pop("WEIR_HOST") == "0.0.0.0" and not environment
+    assert environment == {"WEIR_HOST": "0.0.0.0", "WEIR_AUDIT": "file"}
     done = run_weir("config", "get", "port")
     assert done.stdout.split() == of(image, "EXPOSE")
     # It asks for a certificate, or for what the first line says to give.
-    environment = {"WEIR_HOST": "0.0.0.0"}
     assert run_weir("config", "list", environment=environment).returncode != 0
     given = re.findall(r"-e (\w+)=(\w+)", (ROOT / "Dockerfile").read_text())
     assert run_weir("config", "list", environment=environment | dict(given)).returncode == 0
@@ -116,7 +115,7 @@ def test_the_unit_gives_away_nothing(unit):
 def test_systemd_knows_every_line_of_the_unit(tmp_path):
     """Where systemd's own check is at hand. Elsewhere names are compared with those that it has had since version 249."""
     known = set(
-        "Description Documentation After Wants User Group StateDirectory StateDirectoryMode UMask EnvironmentFile ExecStart ExecReload Restart RestartSec"
+        "Description Documentation After Wants User Group StateDirectory StateDirectoryMode UMask Environment EnvironmentFile ExecStart ExecReload Restart RestartSec"
         " TimeoutStopSec LimitNOFILE ProtectSystem ProtectHome PrivateTmp PrivateDevices ProtectProc ProcSubset ProtectClock ProtectHostname ProtectKernelLogs"
         " ProtectKernelModules ProtectKernelTunables ProtectControlGroups NoNewPrivileges CapabilityBoundingSet AmbientCapabilities RestrictAddressFamilies"
         " RestrictNamespaces RestrictRealtime RestrictSUIDSGID RemoveIPC LockPersonality MemoryDenyWriteExecute SystemCallArchitectures SystemCallFilter"
