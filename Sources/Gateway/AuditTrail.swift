@@ -137,7 +137,7 @@ extension RoutedOperation {
 
 extension Access {
     /// Whether the answer holds credentials, by which others sign from then on.
-    fileprivate var givesCredentials: Bool { service == .tokens && !isFree }
+    fileprivate var givesCredentials: Bool { service == .tokens && operation != "GetCallerIdentity" }
 
     fileprivate var auditResources: [String] {
         resources.map { resource in
