@@ -29,9 +29,15 @@ class SeaweedFS:
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.port, *self._ports = free_ports(11)
-        self.start()
-        self.wait_until_up()
+        for attempt in range(5):
+            self.port, *self._ports = free_ports(11)
+            self.start()
+            try:
+                return self.wait_until_up()
+            except AssertionError:
+                # A port that was free is another's by now.
+                if attempt == 4 or self.process.poll() is None:
+                    raise
 
     def wait_until_up(self):
         until(self._has_bucket, lambda: f"the store takes a bucket: {(self.folder / 'log').read_text()[-2000:]}", 60)
@@ -57,7 +63,7 @@ class SeaweedFS:
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [str(weed), "mini", f"-dir={self.folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.port={self.port}", *flags,
-                 "-s3.port.iceberg=0", "-webdav=false", "-master.telemetry=false", "-filer.localSocket=filer.sock",
+                 "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-master.telemetry=false", "-filer.localSocket=filer.sock",
                  "-master.volumeSizeLimitMB=64"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
                 env=clean_environment(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET))
