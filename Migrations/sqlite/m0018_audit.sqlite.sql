@@ -18,10 +18,11 @@ CREATE TABLE audit_chain (
     changed_at INTEGER NOT NULL,
     ended_at INTEGER,
     CONSTRAINT audit_chain_pkey PRIMARY KEY (number),
-    CONSTRAINT audit_chain_id UNIQUE (id),
     CONSTRAINT audit_chain_flags CHECK (is_in_table IN (0, 1) AND is_oldest IN (0, 1)),
     CONSTRAINT audit_chain_sequences CHECK (first_sequence >= 1 AND last_sequence >= 0)
 ) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX audit_chain_id ON audit_chain (id);
 
 -- line: the record. What stands beside it is read from it, to be searched.
 CREATE TABLE audit_record (

@@ -61,8 +61,11 @@ def test_signatures_of_producers(server, stream, form):
 
 
 def test_a_token_that_is_not_signed(server, stream):
-    with Producer(server, stream, unsigned={"x-amz-security-token": "session"}) as producer:
-        assert producer.status == 200
+    given = server.client(service="sts").get_session_token()["Credentials"]
+    credentials = type(server.credentials)(given["AccessKeyId"], given["SecretAccessKey"])
+    for token, status in (given["SessionToken"], 200), (given["SessionToken"][:-8] + "AAAAAAAA", 403):
+        with Producer(server, stream, credentials=credentials, unsigned={"x-amz-security-token": token}) as producer:
+            assert producer.status == status
 
 
 def test_wrong_signatures_are_refused(server, stream):
