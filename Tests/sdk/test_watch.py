@@ -1,8 +1,12 @@
 """`weir media watch` and its page, in Chromium: live without a hole, what is stored by a click, gaps, and links that no longer hold."""
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import time
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -71,6 +75,19 @@ def opened(browser, url):
     until(lambda: browser("document.readyState") == "complete" and browser("location.pathname") == "/watch", "the page is there")
 
 
+@contextlib.contextmanager
+def ahead(deployments, server, offset):
+    """The server once more, with a clock that is ahead. The program faketime stays between, and a signal to it does not reach what it started."""
+    wrapped = deployments.start(server.folder, server.database, wrapped_by=["faketime", "-f", offset])
+    try:
+        yield wrapped
+    finally:
+        pid = wrapped.process.pid
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGTERM)
+        assert wrapped.process.wait(30) == 0
+
+
 def text(browser, name):
     return browser(f"document.getElementById({json.dumps(name)}).textContent")
 
@@ -127,9 +144,8 @@ def test_a_link_that_no_longer_holds(sqlite_deployments, stream, films, tmp_path
     url = link(server, name, "--from", begun - 10, "--to", begun + 10)
     assert "live=" not in url and "recorded=" in url
     server.terminate()
-    later = sqlite_deployments.start(server.folder, server.database, wrapped_by=["faketime", "-f", "+2h"])
-    with page("about:blank", tmp_path) as browser:
-        message = "document.getElementById('message').value"
+    with ahead(sqlite_deployments, server, "+2h") as later, page("about:blank", tmp_path) as browser:
+        message = "document.getElementById('message')?.value ?? ''"
         opened(browser, url.replace(server.endpoint, later.endpoint))
         until(lambda: "expired" in browser(message), lambda: browser(message))
         browser.call("Page.navigate", url=f"{later.endpoint}/watch?#live=x")
