@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 from programs import Program, free_port, run
 
 IDLE = 10_000
+# Messages in a second; a socket may send 200 candidates.
+RATE = 150
 
 
 def upgrade(port: int, target: str, source: str = "127.0.0.1") -> socket.socket:
@@ -40,7 +42,9 @@ def text(payload: bytes) -> bytes:
 
 def receive(reading: socket.socket) -> None:
     """Reads one message, however it is cut."""
-    read = reading.recv(65536)
+    read = b""
+    while len(read) < 2:
+        read += reading.recv(65536) or fail("the connection has ended")
     size = read[1] & 0x7F
     whole = 4 + int.from_bytes(read[2:4], "big") if size == 126 else 2 + size
     while len(read) < whole:
@@ -48,12 +52,13 @@ def receive(reading: socket.socket) -> None:
 
 
 def latencies(sending: socket.socket, reading: socket.socket, frame: bytes, seconds: float) -> list[float]:
-    """Microseconds from one end to the other, one message after the other."""
+    """Microseconds from one end to the other, one message after the other, fewer in a second than a socket may send."""
     found, end = [], time.perf_counter() + seconds
     while (start := time.perf_counter()) < end:
         sending.sendall(frame)
         receive(reading)
         found.append((time.perf_counter() - start) * 1e6)
+        time.sleep(max(0, start + 1 / RATE - time.perf_counter()))
     return found
 
 
@@ -63,7 +68,8 @@ class Signaling:
     def __init__(self, binary: Path, folder: Path, databases: str | None = None, instances: int = 1):
         self.folder = folder / f"signaling-{instances}"
         self.folder.mkdir()
-        common = ["--data-dir", str(self.folder), "--auth", "none", "--log-requests", "false", "--connections-per-address", "20000"]
+        common = ["--data-dir", str(self.folder), "--auth", "none", "--log-requests", "false", "--roles", "control,signaling,worker"]
+        common += ["--connections", "12000", "--connections-per-address", "12000"]
         if databases:
             common += ["--database", databases]
             run(binary, "migrate", *common[:2], *common[-2:])
