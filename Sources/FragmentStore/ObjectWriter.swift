@@ -171,6 +171,7 @@ final class ObjectWriter: FragmentWriter {
 
     private var isUrgent: Bool { inbox.withLock { $0.isClosed || $0.bytes >= tuning.objectBytes } }
 
+    /// Rings the bell when a round is due. Nobody awaits the task: it ends within a round's wait, and a bell that nobody hears does nothing.
     private func ring(at due: ContinuousClock.Instant) {
         Task { [bell] in
             try? await Task.sleep(until: due, clock: .continuous)

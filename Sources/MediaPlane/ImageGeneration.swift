@@ -129,6 +129,7 @@ public final class ImageGeneration: Service {
 
     /// Makes and stores the images of a fragment, and records how that went. What the database does not take is done again after the lease.
     private func complete(_ work: ImageWork) async {
+        // It ends with this call, and is awaited by nobody: a lease that is renewed once more was finished or given back, which its token tells.
         let renewal = Task { [store] in
             while (try? await Task.sleep(for: .milliseconds(Self.lease / 3))) != nil { try? await store.renew(work, lease: Self.lease) }
         }
