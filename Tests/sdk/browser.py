@@ -34,21 +34,26 @@ class Page:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    def open(self, url):
+        """Leads to a page and waits until it is there."""
+        assert "errorText" not in (answer := self.call("Page.navigate", url=url)), answer
+        until(lambda: self("document.readyState") == "complete", "the page is there")
+
     def picture(self):
         """What there is to see, as PNG."""
         return base64.b64decode(self.call("Page.captureScreenshot")["data"])
 
 
 @contextmanager
-def page(url, folder):
-    """Opens a page; `folder` is for what the browser writes."""
+def chromium(folder):
+    """Starts a browser with an empty page; `folder` is for what it writes."""
     program = shutil.which("chromium")
     assert program, "chromium is missing: ops/install test gets it"
     with open(folder / "chromium.log", "w") as log:
-        browser = subprocess.Popen(
+        process = subprocess.Popen(
             [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-port=0",
              "--allow-loopback-in-peer-connection", "--autoplay-policy=no-user-gesture-required", "--window-size=820,900",
-             f"--user-data-dir={folder}/chromium", url],
+             f"--user-data-dir={folder}/chromium", "about:blank"],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
         told = folder / "chromium" / "DevToolsActivePort"
@@ -64,5 +69,5 @@ def page(url, folder):
         with connect(target(), max_size=None) as socket:
             yield Page(socket)
     finally:
-        browser.terminate()
-        browser.wait(DEADLINE)
+        process.terminate()
+        process.wait(DEADLINE)

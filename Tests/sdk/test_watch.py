@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from browser import page
+from browser import chromium
 from calls import fresh, wait_active
 from deployment import until
 from test_media_command import FFMPEG, run, start
@@ -71,8 +71,7 @@ def opened(browser, url):
     """Has the browser open a page, listening to what goes wrong from the first moment on."""
     browser.call("Page.enable")
     browser.call("Page.addScriptToEvaluateOnNewDocument", source=LISTENING)
-    browser.call("Page.navigate", url=url)
-    until(lambda: browser("document.readyState") == "complete" and browser("location.pathname") == "/watch", "the page is there")
+    browser.open(url)
 
 
 @contextlib.contextmanager
@@ -108,7 +107,7 @@ def test_live_and_stored_in_a_browser(sqlite_deployments, stream, films, tmp_pat
         eventually(lambda: len(listed(server, name)) > 9)
         url = link(server, name)
         assert url.startswith(server.endpoint + "/watch#live=")
-        with page("about:blank", tmp_path) as browser:
+        with chromium(tmp_path) as browser:
             opened(browser, url)
             until(lambda: browser(COLOUR) == "green", "what is live is shown")
             until(lambda: browser("document.getElementById('live').getAttribute('aria-pressed')") == "true", "it is told to be live")
@@ -144,11 +143,11 @@ def test_a_link_that_no_longer_holds(sqlite_deployments, stream, films, tmp_path
     url = link(server, name, "--from", begun - 10, "--to", begun + 10)
     assert "live=" not in url and "recorded=" in url
     server.terminate()
-    with ahead(sqlite_deployments, server, "+2h") as later, page("about:blank", tmp_path) as browser:
+    with ahead(sqlite_deployments, server, "+2h") as later, chromium(tmp_path) as browser:
         message = "document.getElementById('message')?.value ?? ''"
         opened(browser, url.replace(server.endpoint, later.endpoint))
         until(lambda: "expired" in browser(message), lambda: browser(message))
-        browser.call("Page.navigate", url=f"{later.endpoint}/watch?#live=x")
+        browser.open(f"{later.endpoint}/watch?#live=x")
         until(lambda: "not valid" in browser(message), lambda: browser(message))
         assert browser("faults") == []
 

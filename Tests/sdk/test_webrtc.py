@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import pytest
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 
-from browser import page
+from browser import chromium
 from calls import call, fresh, wait_channel
 from deployment import DEADLINE, clean_environment, until
 from signaling import Peers, api
@@ -143,8 +143,8 @@ def test_the_master_of_the_example(sqlite_deployments):
 def watch_in_a_browser(server, arn, folder, relay):
     """Opens docs/webrtc/viewer.html, signs and connects there, and waits until the picture moves. Returns what there is to see."""
     fields = {"endpoint": server.endpoint, "key": server.credentials.access_key, "secret": server.credentials.secret_key, "arn": arn}
-    with page(f"{(EXAMPLES / 'viewer.html').as_uri()}#{urlencode(fields)}", folder) as viewer:
-        until(lambda: viewer("document.readyState") == "complete", "the page is there")
+    with chromium(folder) as viewer:
+        viewer.open(f"{(EXAMPLES / 'viewer.html').as_uri()}#{urlencode(fields)}")
         viewer(f"document.querySelector('[name=relay]').checked = {json.dumps(relay)}; document.querySelector('button').click()")
         said = "document.querySelector('output').textContent"
         until(lambda: viewer(said) == "connected", lambda: viewer(said))
