@@ -9,8 +9,8 @@ extension FragmentStore {
     }
 
     /// The stream as it is now, if anything of it may be read.
-    private func present(_ stream: StoredStream) async throws(ReadFailure) -> (id: Int64, horizon: Int64)? {
-        guard let now = try await self.stream(stream.key) else { throw .streamGone }
+    private func present(_ stream: ResourceKey) async throws(ReadFailure) -> (id: Int64, horizon: Int64)? {
+        guard let now = try await self.stream(stream) else { throw .streamGone }
         guard let id = now.id, now.retentionHours > 0 else { return nil }
         return (id, now.horizon)
     }
@@ -32,7 +32,7 @@ extension FragmentStore {
         of stream: StoredStream, _ selection: FragmentSelection, after position: FragmentPosition? = nil, limit: Int
     ) async throws(ReadFailure) -> FragmentPage {
         let nothing = FragmentPage(fragments: [], next: nil)
-        guard limit > 0, let (id, horizon) = try await present(stream) else { return nothing }
+        guard limit > 0, let (id, horizon) = try await present(stream.key) else { return nothing }
         switch selection {
         case .all: return try await page(id, horizon + 1...(.max), after: position?.sequence ?? 0, limit)
         case .serverTime(let range):
@@ -139,7 +139,7 @@ extension FragmentStore {
     }
 
     /// The fragment of this number; nil where the stream has none, or it has expired.
-    public func fragment(_ number: FragmentNumber, of stream: StoredStream) async throws(ReadFailure) -> FragmentRecord? {
+    public func fragment(_ number: FragmentNumber, of stream: ResourceKey) async throws(ReadFailure) -> FragmentRecord? {
         guard let (id, horizon) = try await present(stream), number.serverTime > horizon else { return nil }
         let reader = try reader()
         let row = try await read { store throws(DatabaseError) in try await store.fragmentRow(of: id, sequence: number.sequence) }
@@ -179,7 +179,7 @@ extension FragmentStore {
 
     /// The last fragment that is stored; nil where there is none.
     public func lastFragment(of stream: StoredStream) async throws(ReadFailure) -> FragmentRecord? {
-        guard let (id, horizon) = try await present(stream) else { return nil }
+        guard let (id, horizon) = try await present(stream.key) else { return nil }
         let reader = try reader()
         var last = try await rows { store throws(DatabaseError) in try await store.lastFragmentRow(of: id).map { [$0] } ?? [] }.first
         let extent = try await read { store throws(DatabaseError) in try await store.extent(of: id, holding: .max) }

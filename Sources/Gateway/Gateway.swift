@@ -82,7 +82,7 @@ public final class Gateway: Sendable {
         let caller = try await authenticate(&exchange, body)
         let operation = try operation(of: exchange)
         if operation.changes { keepParameters(of: operation, body, in: &exchange) }
-        let requested = try body.prepare(operation, exchange.head, caller)
+        let requested = if let bearer = exchange.bearer { bearer.call } else { try body.prepare(operation, exchange.head, caller) }
         exchange.access = requested.access
         do throws(OperationError) {
             try await authorizer.authorize(caller, requested.access)

@@ -26,9 +26,16 @@ public struct SealedTokens: Sendable {
 
     /// What a token holds; nil where it was made under another master key or for another purpose, or was tampered with.
     public func content(of token: String) -> String? {
-        let text = token.replacing("-", with: "+").replacing("_", with: "/")
-        let padded = text + String(repeating: "=", count: (4 - text.utf8.count & 3) & 3)
-        guard token.utf8.count <= 1024, let combined = Data(base64Encoded: padded),
+        guard token.utf8.count <= 1024 else { return nil }
+        var text = token.utf8.map { byte in
+            switch byte {
+            case UInt8(ascii: "-"): UInt8(ascii: "+")
+            case UInt8(ascii: "_"): UInt8(ascii: "/")
+            default: byte
+            }
+        }
+        text += repeatElement(UInt8(ascii: "="), count: (4 - text.count & 3) & 3)
+        guard let combined = Data(base64Encoded: Data(text)),
             let box = try? AES.GCM.SealedBox(combined: combined)
         else { return nil }
         return masterKey.everyDerived(for: purpose).lazy.compactMap { try? AES.GCM.open(box, using: $0) }

@@ -21,18 +21,17 @@ public enum FragmentedMP4 {
         return boxes.bytes
     }
 
-    /// `moof` and `mdat`.
+    /// `moof`, and the head of an `mdat` whose content is the samples' bytes, one after the other.
     ///
     /// - Parameters:
     ///   - samples: Of one track; what a ``TimedFragment`` gives.
-    ///   - bytes: Those of the fragment.
     ///   - sequence: Grows from segment to segment.
-    public static func segment(of samples: [Sample], in bytes: [UInt8], sequence: UInt32) -> [UInt8] {
+    public static func beginning(of samples: [Sample], sequence: UInt32) -> [UInt8] {
         let size = samples.reduce(0) { $0 + $1.bytes.count }
         // Nothing may be decoded before the timeline starts; what would be, as frames that are shown before the first key frame, is moved.
         let start = max(samples.first?.decodeTime ?? 0, 0)
         var boxes = Boxes()
-        boxes.reserve(size + 128 + 16 * samples.count)
+        boxes.reserve(128 + 16 * samples.count)
         var offset = 0
         boxes.box("moof") { moof in
             moof.full("mfhd") { $0.u32(sequence) }
@@ -53,9 +52,8 @@ public enum FragmentedMP4 {
             }
         }
         boxes.put(UInt32(boxes.bytes.count + 8), at: offset)
-        boxes.box("mdat") { mdat in
-            for sample in samples { mdat.append(bytes[sample.bytes]) }
-        }
+        boxes.u32(UInt32(size + 8))
+        boxes.code("mdat")
         return boxes.bytes
     }
 

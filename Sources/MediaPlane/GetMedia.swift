@@ -189,7 +189,7 @@ private struct MediaReader {
         if stream.retentionHours == 0 {
             return plane.store.ringFragments(of: stream, after: number.sequence - 1, limit: 1).first?.number == number
         }
-        return try await plane.store.fragment(number, of: stream) != nil
+        return try await plane.store.fragment(number, of: stream.key) != nil
     }
 
     // MARK: What is next
@@ -310,7 +310,7 @@ private struct MediaReader {
             let record =
                 stream.retentionHours == 0
                 ? plane.store.ringFragments(of: stream, after: number.sequence - 1, limit: 1).first { $0.number == number }
-                : try await plane.store.fragment(number, of: stream)
+                : try await plane.store.fragment(number, of: stream.key)
             if let record {
                 try await stored.send(record, from: offset > 0 ? offset : nil)
                 return try await end(number)

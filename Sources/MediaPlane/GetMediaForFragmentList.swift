@@ -36,7 +36,7 @@ extension MediaPlane {
             // Others on the event loop have their turn.
             if place % 32 == 31 { await Task.yield() }
             do throws(ReadFailure) {
-                if let number = FragmentNumber(name), let record = try await store.fragment(number, of: stream) {
+                if let number = FragmentNumber(name), let record = try await store.fragment(number, of: stream.key) {
                     records.append(record)
                 } else {
                     unknown.append(name)

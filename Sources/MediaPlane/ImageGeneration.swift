@@ -190,7 +190,7 @@ public final class ImageGeneration: Service {
         var failed = 0
         do {
             let (bucket, prefix) = try await destinations.bucket(of: destination)
-            guard let record = try await plane.store.fragment(number, of: stream) else { return .success(.unwanted) }
+            guard let record = try await plane.store.fragment(number, of: stream.key) else { return .success(.unwanted) }
             let start = configuration.imageSelectorType == .serverTimestamp ? record.serverTime : record.producerTime
             let offsets = stride(from: work.first, through: record.length, by: Int64.Stride(work.interval)).prefix(Self.mostImages)
             var rest = offsets.map { max($0, 0) }[...]

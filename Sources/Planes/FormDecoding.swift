@@ -1,9 +1,14 @@
 extension Substring.UTF8View {
     /// The bytes that a part of a query stands for, as forms encode them: `%` and two hexadecimal digits for a byte, `+` for a space. A `%` without
     /// two digits stands for itself.
-    package var formDecoded: [UInt8] {
+    package var formDecoded: [UInt8] { Array(self)[...].formDecoded }
+}
+
+extension ArraySlice<UInt8> {
+    var formDecoded: [UInt8] {
+        guard contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else { return Array(self) }
         var bytes: [UInt8] = []
-        var rest = self[...]
+        var rest = self
         while let byte = rest.popFirst() {
             let digits = rest.prefix(2)
             if byte == UInt8(ascii: "%"), let high = digits.first?.hexadecimalValue, let low = digits.dropFirst().first?.hexadecimalValue {

@@ -53,7 +53,6 @@ public final class RoutedOperation: Sendable {
     public init(
         _ route: Route, name: String, id: OperationID?, api: API? = nil, payload: Payload, isMutation: Bool, waits: Bool = false,
         service: Service = .video,
-        bearer: (@Sendable (CallInput) throws(OperationError) -> Bearer)? = nil,
         prepare: @escaping @Sendable (CallInput, Caller) throws(OperationError) -> RequestedCall
     ) {
         self.route = route
@@ -64,8 +63,22 @@ public final class RoutedOperation: Sendable {
         self.isMutation = isMutation
         self.service = service
         self.waits = waits
-        self.bearer = bearer
+        bearer = nil
         self.prepare = prepare
+    }
+
+    /// A route that asks for a token in the query, and for no signature. `bearer` opens it, and has the call too.
+    public init(_ route: Route, name: String, bearer: @escaping @Sendable (CallInput) throws(OperationError) -> Bearer) {
+        self.route = route
+        self.name = name
+        id = nil
+        api = nil
+        payload = .document
+        isMutation = false
+        service = .video
+        waits = false
+        self.bearer = bearer
+        prepare = { input, _ throws(OperationError) in try bearer(input).call }
     }
 }
 
@@ -77,12 +90,15 @@ public struct Bearer: Sendable {
     public let session: String
     /// How often the service's documentation lets a session ask for this, in a second.
     public let rate: Int
+    /// What it asks for: a token is opened once.
+    package let call: RequestedCall
 
-    public init(account: String, region: String, session: String, rate: Int) {
+    public init(account: String, region: String, session: String, rate: Int, call: RequestedCall) {
         self.account = account
         self.region = region
         self.session = session
         self.rate = rate
+        self.call = call
     }
 }
 
@@ -105,8 +121,9 @@ extension CallInput: RequestHead {
 
     /// Decoded as forms encode: `%` and two hexadecimal digits for a byte, `+` for a space. The first of several; what is not UTF-8 is mended.
     public func query(_ name: String) -> String? {
-        guard let mark = head.uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return nil }
-        for pair in head.uri.utf8[head.uri.utf8.index(after: mark)...].split(separator: UInt8(ascii: "&")) {
+        let target = Array(head.uri.utf8)
+        guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return nil }
+        for pair in target[(mark + 1)...].split(separator: UInt8(ascii: "&")) {
             let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             if parts[0].formDecoded.elementsEqual(name.utf8) {
                 return parts.count > 1 ? String(decoding: parts[1].formDecoded, as: UTF8.self) : ""

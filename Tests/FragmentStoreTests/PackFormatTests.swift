@@ -22,6 +22,19 @@ import Testing
         }
     }
 
+    @Test func `three runs at once come to what they come to one after the other`() {
+        var numbers = SystemRandomNumberGenerator()
+        let bytes = (0..<40_000).map { _ in UInt8.random(in: .min ... .max, using: &numbers) }
+        bytes.withUnsafeBytes { all in
+            for size in [4095, 4096, 12_287, 12_288, 12_289, 24_575, 24_576, 30_001, 39_997] {
+                for start in 0..<3 {
+                    let part = UnsafeRawBufferPointer(rebasing: all[start..<(start + size)])
+                    #expect(weir_crc32c(9, part.baseAddress, size) == weir_crc32c_portable(9, part.baseAddress, size))
+                }
+            }
+        }
+    }
+
     private static let fragments = (1...3).compactMap { number -> FragmentRecord? in
         FragmentNumber(sequence: Int64(number), serverTime: 1000 + Int64(number), random: 77).map {
             FragmentRecord(

@@ -48,7 +48,7 @@ import Testing
                 #expect(try await media.fragment(atServerTime: expected[39].serverTime + 961, of: stream) == nil)
                 #expect(try await media.fragment(atProducerTime: byProducer[0].producerTime - 1, of: stream) == byProducer[0])
                 let number = try #require(FragmentNumber(sequence: expected[3].number.sequence, serverTime: first, random: 1))
-                #expect(try await media.fragment(number, of: stream) == nil)
+                #expect(try await media.fragment(number, of: stream.key) == nil)
             }
             await media.close()
         }
@@ -75,7 +75,7 @@ import Testing
             #expect(try await media.all(key) == Array(stored.dropFirst()))
             #expect(try await media.all(key, .producerTime(0...0)) == Array(stored.dropFirst()))
             let stream = try #require(try await media.stream(key))
-            #expect(try await media.fragment(stored[0].number, of: stream) == nil)
+            #expect(try await media.fragment(stored[0].number, of: stream.key) == nil)
             try fixture.database.clock.advance(by: 1999)
             await media.maintain()
             #expect(try await media.all(key) == Array(stored.suffix(1)))

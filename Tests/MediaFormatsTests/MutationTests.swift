@@ -57,7 +57,7 @@ import Testing
             let next = Bool.random(using: &random) ? nil : Optional(input.time(&random))
             if let timed = try? TimedFragment(fragment, of: tracks, at: start, next: next, audioOrigin: input.time(&random)) {
                 for samples in [timed.video, timed.audio] where !samples.isEmpty {
-                    let segment = FragmentedMP4.segment(of: samples, in: fragment.bytes, sequence: UInt32(place))
+                    let segment = segment(of: samples, in: fragment.bytes, sequence: UInt32(place))
                     guard Self.isWhole(segment), zip(samples, samples.dropFirst()).allSatisfy({ $0.decodeTime <= $1.decodeTime }) else {
                         return false
                     }

@@ -189,7 +189,7 @@ private struct Recording {
         var text = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:10\n#EXT-X-MAP:URI=\"\(name).init.mp4\"\n"
         for (index, element) in fragments.enumerated() {
             let timed = try timed(index)
-            let segment = FragmentedMP4.segment(
+            let segment = segment(
                 of: timed[keyPath: samples], in: element.fragment.bytes, sequence: UInt32(index) + 1)
             try Data(segment).write(to: folder.appendingPathComponent("\(name).\(index).m4s"))
             text += "#EXTINF:\(Double(timed.length) / 1e9),\n\(name).\(index).m4s\n"

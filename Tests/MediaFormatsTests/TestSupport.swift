@@ -171,3 +171,8 @@ struct Numbers: RandomNumberGenerator {
         return state ^ state >> 29
     }
 }
+
+/// A whole segment of fragmented MP4.
+func segment(of samples: [Sample], in bytes: [UInt8], sequence: UInt32) -> [UInt8] {
+    FragmentedMP4.beginning(of: samples, sequence: sequence) + samples.flatMap { bytes[$0.bytes] }
+}

@@ -134,7 +134,7 @@ import Testing
                 let timed = try TimedFragment(fragment, of: tracks, at: Int64(number) * 2_000_000_000, next: next)
                 #expect(zip(timed.video, timed.video.dropFirst()).allSatisfy { $0.decodeTime + Int64($0.duration) == $1.decodeTime })
                 #expect(zip(timed.audio, timed.audio.dropFirst()).allSatisfy { $0.decodeTime + Int64($0.duration) == $1.decodeTime })
-                #expect(!FragmentedMP4.segment(of: timed.video, in: fragment.bytes, sequence: 1).isEmpty)
+                #expect(!segment(of: timed.video, in: fragment.bytes, sequence: 1).isEmpty)
                 let stream = try TransportStream.segment(of: timed, tracks: tracks, in: fragment.bytes, sequence: 1)
                 #expect(stream.count % 188 == 0)
                 #expect(throws: Never.self) { try clip.append(fragment, start: next >> 4) }

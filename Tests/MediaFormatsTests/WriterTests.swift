@@ -36,7 +36,7 @@ import Testing
     @Test func segmentSaysEachFrame() throws {
         let fragment = fragment(Self.frames)
         let timed = try TimedFragment(fragment, of: PlayedTracks([.h264, .aac]), at: 1_000_000_000)
-        let segment = FragmentedMP4.segment(of: timed.video, in: fragment.bytes, sequence: 7)
+        let segment = segment(of: timed.video, in: fragment.bytes, sequence: 7)
         #expect(Box.all(in: segment[...]).map(\.type) == ["moof", "mdat"])
         #expect(Box.integers(Box.find("moof/mfhd", in: segment), from: 4) == [7])
         #expect(Box.integers(Box.find("moof/traf/tfdt", in: segment), from: 4) == [0, 90_000])
@@ -50,7 +50,7 @@ import Testing
     @Test func whatIsShownBeforeTheTimelineStartsIsMoved() throws {
         let early = fragment([(1, 0, picture(5)), (1, -80, picture()), (1, -40, picture())])
         let timed = try TimedFragment(early, of: PlayedTracks([.h264]), at: 0)
-        let segment = FragmentedMP4.segment(of: timed.video, in: early.bytes, sequence: 1)
+        let segment = segment(of: timed.video, in: early.bytes, sequence: 1)
         #expect(Box.integers(Box.find("moof/traf/tfdt", in: segment), from: 4) == [0, 0])
     }
 

@@ -409,7 +409,9 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
             200, contentType: contentType, gateway.commonHeaders(requestID, head) + headers,
             length.map { .bytes($0) } ?? (isChunked ? .chunked : .untilClose), closes: !isModern || !machine.mayKeepAlive,
             keepAliveIsTold: false, date: gateway.clock.httpDate(), into: &buffer)
-        writeAndFlush(buffer)
+        context.write(wrapOutboundOut(buffer), promise: nil)
+        // Whoever says how long the answer is has it at hand: the head goes out with its first bytes.
+        if length ?? 0 == 0 || head.method == .HEAD { context.flush() }
         perform(machine.answerBegan())
     }
 

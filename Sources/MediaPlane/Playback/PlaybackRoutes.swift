@@ -54,37 +54,28 @@ extension MediaPlane {
         _ path: String, _ name: String, _ forms: Set<PlaybackSession.Form>, rate: Int,
         _ answer: @escaping @Sendable (PlaybackRequest) async throws -> Void
     ) -> RoutedOperation {
-        @Sendable func opened(_ input: CallInput) throws(OperationError) -> PlaybackSession {
-            let session = try sessions.session(input.query("SessionToken"))
+        RoutedOperation(.get(path), name: name) { input throws(OperationError) in
+            let token = input.query("SessionToken")
+            let session = try sessions.session(token)
             guard forms.contains(session.form) else { throw OperationError(.accessDenied, "Streaming session token is invalid") }
-            return session
+            let track = input.query("TrackNumber").flatMap { UInt64($0) }
+            let number = input.query("FragmentNumber")
+            let sequence = input.query("SequenceNumber").flatMap { Int64($0) }
+            let time = input.query("Time").flatMap { Int64($0) }
+            let call = RequestedCall(Access(.archivedMedia, name)) { () throws(OperationError) in
+                RoutedCall(
+                    resourceName: session.stream.name,
+                    answer: .stream { writer in
+                        try await answer(
+                            PlaybackRequest(
+                                session: session, token: token ?? "", track: track, number: number, sequence: sequence, time: time,
+                                writer: writer))
+                    })
+            }
+            return Bearer(
+                account: session.stream.account, region: session.stream.region,
+                session: "\(session.stream.name) \(session.created) \(session.first) \(session.expires)", rate: rate, call: call)
         }
-        return RoutedOperation(
-            .get(path), name: name, id: nil, payload: .document, isMutation: false,
-            bearer: { input throws(OperationError) in
-                let session = try opened(input)
-                return Bearer(
-                    account: session.stream.account, region: session.stream.region,
-                    session: "\(session.stream.name) \(session.created) \(session.first) \(session.expires)", rate: rate)
-            },
-            prepare: { input, _ throws(OperationError) in
-                let session = try opened(input)
-                let token = input.query("SessionToken") ?? ""
-                let track = input.query("TrackNumber").flatMap { UInt64($0) }
-                let number = input.query("FragmentNumber")
-                let sequence = input.query("SequenceNumber").flatMap { Int64($0) }
-                let time = input.query("Time").flatMap { Int64($0) }
-                return RequestedCall(Access(.archivedMedia, name)) { () throws(OperationError) in
-                    RoutedCall(
-                        resourceName: session.stream.name,
-                        answer: .stream { writer in
-                            try await answer(
-                                PlaybackRequest(
-                                    session: session, token: token, track: track, number: number, sequence: sequence, time: time,
-                                    writer: writer))
-                        })
-                }
-            })
     }
 
     // MARK: Lists
@@ -139,10 +130,13 @@ extension MediaPlane {
     private func mediaFragment(_ request: PlaybackRequest) async throws {
         try await withFragment(request) { record, tracks, fragment, timed in
             let track = try request.track(of: tracks)
-            let bytes = FragmentedMP4.segment(
-                of: track.number == tracks.video?.number ? timed.video : timed.audio, in: fragment.bytes,
-                sequence: UInt32(truncatingIfNeeded: record.number.sequence))
-            try await send(ByteBuffer(bytes: bytes), request.contentType(of: track), request)
+            let samples = track.number == tracks.video?.number ? timed.video : timed.audio
+            let beginning = FragmentedMP4.beginning(of: samples, sequence: UInt32(truncatingIfNeeded: record.number.sequence))
+            var bytes = ByteBuffer()
+            bytes.reserveCapacity(samples.reduce(beginning.count) { $0 + $1.bytes.count })
+            bytes.writeBytes(beginning)
+            for sample in samples { bytes.writeBytes(fragment.bytes[sample.bytes]) }
+            try await send(bytes, request.contentType(of: track), request)
         }
     }
 

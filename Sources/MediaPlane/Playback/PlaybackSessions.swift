@@ -145,9 +145,8 @@ final class PlaybackSessions: Sendable {
 
     /// A fragment of a session, by its number.
     func fragment(_ number: String?, of session: PlaybackSession) async throws(OperationError) -> FragmentRecord {
-        let stream = try await stream(of: session)
         do throws(ReadFailure) {
-            if let number = number.flatMap({ FragmentNumber($0) }), let found = try await store.fragment(number, of: stream),
+            if let number = number.flatMap({ FragmentNumber($0) }), let found = try await store.fragment(number, of: session.stream),
                 session.holds(found)
             {
                 return found
