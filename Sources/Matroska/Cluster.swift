@@ -34,11 +34,7 @@ package struct Cluster: Sendable, Equatable {
                 guard timecode == nil else { throw Violation(offset: start.offset, reason: .unexpectedElement) }
                 timecode = start.timecode
             case .block(let block):
-                do throws(Violation.Reason) {
-                    try Self.split(block, fragment) { frames.append($0) }
-                } catch {
-                    throw Violation(offset: block.payload.lowerBound, reason: error)
-                }
+                try Self.split(block, at: block.payload, in: fragment) { frames.append($0) }
             case .tags(let found): tags += found.entries
             case .violation(let violation): throw violation
             case .header, .bytes, .fragmentEnd, .end: continue
@@ -53,16 +49,72 @@ package struct Cluster: Sendable, Equatable {
 
     package init(reading fragment: [UInt8]) throws(Violation) { try self.init(reading: fragment.span) }
 
-    private static func split(_ block: Block, _ fragment: Span<UInt8>, _ body: (Frame) -> Void) throws(Violation.Reason) {
-        guard block.payload.upperBound <= fragment.count else { throw .truncated }
-        let start = block.payload.lowerBound
-        for (lace, range) in try block.laces(in: fragment.extracting(block.payload)).enumerated() {
-            body(
-                Frame(
-                    track: block.track, time: block.time, lace: lace, isKey: block.isKey, isInvisible: block.isInvisible,
-                    isDiscardable: block.isDiscardable, blockDuration: block.duration,
-                    bytes: start + range.lowerBound..<start + range.upperBound))
+    /// - Parameter payload: Where the block's is in `bytes`, as are those of its frames then.
+    fileprivate static func split(
+        _ block: Block, at payload: Range<Int>, in bytes: Span<UInt8>, _ body: (Frame) -> Void
+    ) throws(Violation) {
+        do throws(Violation.Reason) {
+            guard payload.upperBound <= bytes.count else { throw .truncated }
+            for (lace, range) in try block.laces(in: bytes.extracting(payload)).enumerated() {
+                body(
+                    Frame(
+                        track: block.track, time: block.time, lace: lace, isKey: block.isKey, isInvisible: block.isInvisible,
+                        isDiscardable: block.isDiscardable, blockDuration: block.duration,
+                        bytes: payload.lowerBound + range.lowerBound..<payload.lowerBound + range.upperBound))
+            }
+        } catch {
+            throw Violation(offset: block.payload.lowerBound, reason: error)
         }
+    }
+}
+
+/// Reads a fragment as it is stored piece by piece, of which it holds what is behind the last frame that was whole.
+package struct ClusterReader: Sendable {
+    private var parser = Parser(fragmentsBehind: .stored)
+    /// The cluster's, once a frame was returned.
+    package private(set) var timecode: Int?
+    /// What the frames that were returned last are ranges of.
+    package private(set) var bytes: [UInt8] = []
+    /// Where `bytes` begin in the fragment, and how far its frames were returned.
+    private var start = 0
+    private var told = 0
+    /// Whose payloads are not whole yet.
+    private var blocks: [Block] = []
+
+    package init() {}
+
+    /// Returns the frames that are whole now.
+    ///
+    /// - Parameter piece: The bytes behind those before.
+    package mutating func feed(_ piece: some Collection<UInt8>) throws(Violation) -> [Cluster.Frame] {
+        bytes.removeFirst(told - start)
+        start = told
+        let new = bytes.count
+        bytes.append(contentsOf: piece)
+        let bytes = bytes
+        while let event = parser.next(in: bytes.span.extracting(new..<bytes.count)) {
+            switch event {
+            case .fragmentStart(let found): timecode = found.timecode
+            case .block(let block): blocks.append(block)
+            case .violation(let violation): throw violation
+            case .header, .bytes, .tags, .fragmentEnd, .end: continue
+            }
+        }
+        let whole = blocks.prefix { $0.payload.upperBound <= start + bytes.count }
+        blocks.removeFirst(whole.count)
+        var frames: [Cluster.Frame] = []
+        for block in whole {
+            let payload = block.payload.lowerBound - start..<block.payload.upperBound - start
+            try Cluster.split(block, at: payload, in: bytes.span) { frames.append($0) }
+            told = block.payload.upperBound
+        }
+        return frames
+    }
+
+    /// - Throws: Where the bytes were no whole fragment.
+    package mutating func finish() throws(Violation) {
+        for case .violation(let violation) in parser.finish() { throw violation }
+        guard timecode != nil, blocks.isEmpty else { throw Violation(offset: parser.offset, reason: .truncated) }
     }
 }
 

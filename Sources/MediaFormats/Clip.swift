@@ -1,5 +1,5 @@
 /// A plain MP4 file of several fragments, `moov` in front, made in two passes: the first takes the fragments one after the other and keeps
-/// their frames' sizes and times, so that the file's size and its beginning are known; the second takes them again and copies frames.
+/// their frames' sizes and times, so that the file's size and its beginning are known; the second sends the bytes of the same frames.
 ///
 /// Fragments that do not follow each other in time are joined without a gap. Frames lie in the file in the order in which they came.
 public struct Clip: Sendable {
@@ -27,11 +27,13 @@ public struct Clip: Sendable {
 
     /// First pass. Returns false, and leaves the clip as it is, where the fragment is more than a clip may hold.
     ///
-    /// - Parameter start: When the fragment starts, in nanoseconds of any clock that is the same for all fragments.
-    public mutating func append(_ fragment: Fragment, start: Int64) throws(UnplayableMedia) -> Bool {
-        let lead = fragment.frames.contains { $0.track == tracks.video?.number } ? tracks.video : tracks.audio
-        let first = fragment.frames.filter { $0.track == lead?.number }.map(\.time).min() ?? 0
-        let firstSound = fragment.frames.first { $0.track == tracks.audio?.number }?.time
+    /// - Parameters:
+    ///   - fragment: Its frames of the tracks, each one checked as such.
+    ///   - start: When the fragment starts, in nanoseconds of any clock that is the same for all fragments.
+    public mutating func append(_ fragment: [Frame], start: Int64) throws(UnplayableMedia) -> Bool {
+        let lead = fragment.contains { $0.track == tracks.video?.number } ? tracks.video : tracks.audio
+        let first = fragment.filter { $0.track == lead?.number }.map(\.time).min() ?? 0
+        let firstSound = fragment.first { $0.track == tracks.audio?.number }?.time
         guard start.magnitude < 1 << 61, max(first.magnitude, firstSound?.magnitude ?? 0) <= TimedFragment.longest else {
             throw .invalidMediaFrame(track: lead?.number ?? 0)
         }
@@ -40,7 +42,7 @@ public struct Clip: Sendable {
         if self.shift != nil, gap.magnitude > TimedFragment.tolerance { shift += gap }
         let position = start - shift
         let origin = audioOrigin ?? firstSound.map { position + $0 }
-        let timed = try TimedFragment(fragment, of: tracks, at: position, audioOrigin: origin ?? 0)
+        let timed = try TimedFragment(checked: fragment, of: tracks, at: position, audioOrigin: origin ?? 0)
         let added = (timed.video + timed.audio).reduce(0) { $0 + $1.bytes.count }
         let isWithin = fragments < Self.mostFragments && size + added <= Self.mostBytes
         guard isWithin, frames + timed.video.count + timed.audio.count <= Self.mostFrames else { return false }
@@ -49,7 +51,7 @@ public struct Clip: Sendable {
             tables[table].append(tables[table].track == tracks.video ? timed.video : timed.audio)
         }
         var isInChunk: Int?
-        for frame in fragment.frames {
+        for frame in fragment {
             guard let table = tables.firstIndex(where: { $0.track.number == frame.track }) else { continue }
             if isInChunk == table {
                 tables[table].growChunk()
@@ -67,18 +69,13 @@ public struct Clip: Sendable {
         return true
     }
 
-    /// Second pass: where the frames of a fragment are in its bytes, to be written in this order after those of the one before it.
-    public func payload(of fragment: Fragment) -> [Range<Int>] {
-        fragment.frames.filter { tracks[$0.track] != nil }.map(\.bytes)
-    }
-
     /// Everything that stands in the file before the first frame.
     public func beginning() -> [UInt8] {
         let size = beginning(of: 0).count
         return beginning(of: UInt32(size))
     }
 
-    /// How many bytes of frames follow the beginning.
+    /// How many bytes of frames follow the beginning: those of each fragment, in their order.
     public var payloadSize: Int { size }
 
     private func beginning(of offset: UInt32) -> [UInt8] {

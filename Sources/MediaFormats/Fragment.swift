@@ -17,6 +17,22 @@ public struct Frame: Equatable, Sendable {
     }
 }
 
+extension Frame {
+    /// The frame, as a key frame where its codec shows it to be one.
+    ///
+    /// - Throws: Where it is no frame of the track, or is not in `bytes`.
+    public func checked(as track: Track, in bytes: [UInt8]) throws(UnplayableMedia) -> Frame {
+        guard self.bytes.lowerBound >= 0, self.bytes.upperBound <= bytes.count, !self.bytes.isEmpty else {
+            throw .invalidMediaFrame(track: track.number)
+        }
+        var frame = self
+        try track.forEachUnit(in: bytes, self.bytes) { unit in
+            if track.isKey(bytes[unit.lowerBound]) { frame.isKey = true }
+        }
+        return frame
+    }
+}
+
 /// What a fragment holds: frames in the order in which they came, which is the order of decoding within a track.
 public struct Fragment: Sendable {
     public var frames: [Frame]
@@ -68,16 +84,23 @@ public struct TimedFragment: Sendable {
     public init(
         _ fragment: Fragment, of tracks: PlayedTracks, at start: Int64, next: Int64? = nil, audioOrigin: Int64 = 0
     ) throws(UnplayableMedia) {
+        var checked: [Frame] = []
+        checked.reserveCapacity(fragment.frames.count)
+        for frame in fragment.frames {
+            if let track = tracks[frame.track] { checked.append(try frame.checked(as: track, in: fragment.bytes)) }
+        }
+        try self.init(checked: checked, of: tracks, at: start, next: next, audioOrigin: audioOrigin)
+    }
+
+    /// The same of frames that were checked, whose bytes may be elsewhere.
+    init(
+        checked: [Frame], of tracks: PlayedTracks, at start: Int64, next: Int64? = nil, audioOrigin: Int64
+    ) throws(UnplayableMedia) {
         func frames(of track: Track?) throws(UnplayableMedia) -> [Frame] {
             guard let track else { return [] }
-            let frames = fragment.frames.filter { $0.track == track.number }
-            let isPossible = frames.allSatisfy {
-                $0.time.magnitude <= Self.longest && $0.bytes.lowerBound >= 0 && $0.bytes.upperBound <= fragment.bytes.count
-                    && !$0.bytes.isEmpty
-            }
-            guard isPossible, frames.count <= Self.mostFrames, start.magnitude < 1 << 62 else {
-                throw .invalidMediaFrame(track: track.number)
-            }
+            let frames = checked.filter { $0.track == track.number }
+            guard frames.allSatisfy({ $0.time.magnitude <= Self.longest }), frames.count <= Self.mostFrames, start.magnitude < 1 << 62
+            else { throw .invalidMediaFrame(track: track.number) }
             return frames
         }
         let (videoFrames, audioFrames) = (try frames(of: tracks.video), try frames(of: tracks.audio))
@@ -86,7 +109,7 @@ public struct TimedFragment: Sendable {
             of: (leads ? videoFrames : audioFrames).map(\.time), next: next, usual: (leads ? tracks.video : tracks.audio)?.frameDuration)
 
         if let track = tracks.video {
-            video = try Self.video(videoFrames, of: track, in: fragment.bytes, at: start, end: start + length)
+            video = Self.video(videoFrames, of: track, at: start, end: start + length)
         } else {
             video = []
         }
@@ -115,9 +138,7 @@ public struct TimedFragment: Sendable {
         return last + median
     }
 
-    private static func video(
-        _ frames: [Frame], of track: Track, in bytes: [UInt8], at start: Int64, end: Int64
-    ) throws(UnplayableMedia) -> [Sample] {
+    private static func video(_ frames: [Frame], of track: Track, at start: Int64, end: Int64) -> [Sample] {
         let shown = frames.map { ticks(start + $0.time, track.timescale) }
         var decoded = shown.sorted()
         for index in decoded.indices.dropFirst() where decoded[index] <= decoded[index - 1] { decoded[index] = decoded[index - 1] + 1 }
@@ -126,14 +147,10 @@ public struct TimedFragment: Sendable {
         var samples: [Sample] = []
         samples.reserveCapacity(frames.count)
         for (index, frame) in frames.enumerated() {
-            var holdsKey = false
-            try track.forEachUnit(in: bytes, frame.bytes) { unit in
-                if track.isKey(bytes[unit.lowerBound]) { holdsKey = true }
-            }
             samples.append(
                 Sample(
                     decodeTime: decoded[index], offset: Int32(shown[index] - decoded[index]),
-                    duration: UInt32(decoded[index + 1] - decoded[index]), isSync: frame.isKey || holdsKey, bytes: frame.bytes))
+                    duration: UInt32(decoded[index + 1] - decoded[index]), isSync: frame.isKey, bytes: frame.bytes))
         }
         return samples
     }

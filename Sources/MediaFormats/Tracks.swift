@@ -134,7 +134,7 @@ public struct PlayedTracks: Equatable, Sendable {
     }
 
     public subscript(_ number: UInt64) -> Track? {
-        [video, audio].compactMap { $0 }.first { $0.number == number }
+        if let video, video.number == number { video } else if let audio, audio.number == number { audio } else { nil }
     }
 
     /// Whether a session can go on with these after `others`: the same tracks of the same codecs, whatever their private data.

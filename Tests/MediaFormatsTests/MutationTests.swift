@@ -69,7 +69,7 @@ import Testing
                     else { return false }
                 }
             }
-            if (try? clip.append(fragment, start: start)) == true { payload += clip.payload(of: fragment).reduce(0) { $0 + $1.count } }
+            if (try? clip.append(fragment, start: start)) == true { payload += clip.payload(of: fragment).count }
             window.append(
                 ListedFragment(
                     number: "\(place)", sequence: place, start: start / 1_000_000, duration: Int64.random(in: 0...20_000, using: &random),

@@ -159,7 +159,7 @@ private struct Recording {
     func clip() throws -> [UInt8] {
         var clip = Clip(of: tracks)
         for element in fragments { #expect(try clip.append(element.fragment, start: element.start)) }
-        return clip.beginning() + fragments.flatMap { given in clip.payload(of: given.fragment).flatMap { given.fragment.bytes[$0] } }
+        return clip.beginning() + fragments.flatMap { clip.payload(of: $0.fragment) }
     }
 
     private func timed(_ index: Int) throws -> TimedFragment {

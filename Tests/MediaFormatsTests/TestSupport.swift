@@ -176,3 +176,17 @@ struct Numbers: RandomNumberGenerator {
 func segment(of samples: [Sample], in bytes: [UInt8], sequence: UInt32) -> [UInt8] {
     FragmentedMP4.beginning(of: samples, sequence: sequence) + samples.flatMap { bytes[$0.bytes] }
 }
+
+extension Clip {
+    mutating func append(_ fragment: Fragment, start: Int64) throws -> Bool {
+        let frames = try fragment.frames.compactMap { frame in
+            try tracks[frame.track].map { try frame.checked(as: $0, in: fragment.bytes) }
+        }
+        return try append(frames, start: start)
+    }
+
+    /// Bytes of the frames that a fragment has in it.
+    func payload(of fragment: Fragment) -> [UInt8] {
+        fragment.frames.filter { tracks[$0.track] != nil }.flatMap { fragment.bytes[$0.bytes] }
+    }
+}

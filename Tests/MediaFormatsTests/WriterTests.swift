@@ -89,7 +89,7 @@ import Testing
         for (fragment, start) in zip(fragments, [7_000_000_000, 7_400_000_000, 3_600_000_000_000] as [Int64]) {
             #expect(try clip.append(fragment, start: start))
         }
-        let file = clip.beginning() + fragments.flatMap { fragment in clip.payload(of: fragment).flatMap { fragment.bytes[$0] } }
+        let file = clip.beginning() + fragments.flatMap { clip.payload(of: $0) }
         #expect(file.count == clip.beginning().count + clip.payloadSize)
         #expect(Box.all(in: file[...]).map(\.type) == ["ftyp", "moov", "mdat"])
 

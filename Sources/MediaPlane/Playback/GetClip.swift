@@ -8,26 +8,30 @@ import Store
 extension GetClip: MediaOperation {}
 
 extension MediaPlane {
-    /// What is written of a clip at once, in bytes.
+    /// From how many bytes on what was read of a clip is written.
     private static let clipPiece = 256 << 10
 
-    /// Sends a clip. Its fragments are read twice: to know how large it is and what stands in front, and to send their frames. So no more than
-    /// one of them is in memory, once, and tables of some bytes for each frame.
+    /// Sends a clip. Its fragments are read twice, a piece at a time: to know how large it is and what stands in front, and to send their
+    /// frames. So no more is in memory than a piece, the frame that lies across its end, and tables of some bytes for each frame.
     func getClip(_ input: GetClip.Input, _ call: MediaCall, _ writer: any ResponseWriter) async throws {
         let records = try await clipFragments(input.clipFragmentSelector, call)
         var clip: Clip?
         for record in records {
-            let (tracks, fragment) = try await playable.holding(record, copies: 1) { try await playable.read(record) }
+            let tracks = try await playable.header(of: record).played
             var next = clip ?? Clip(of: tracks)
             guard next.tracks == tracks else {
                 let isOtherData = tracks.isOfSameKind(as: next.tracks)
                 let number = (tracks.video == next.tracks.video ? tracks.audio : tracks.video)?.number ?? 0
                 throw OperationError(isOtherData ? UnplayableMedia.invalidCodecPrivateData(track: number) : .unsupportedStreamMediaType)
             }
+            var frames: [Frame] = []
+            try await playable.eachFrame(of: record) { frame, bytes in
+                if let track = tracks[frame.track] { frames.append(try frame.checked(as: track, in: bytes)) }
+            }
             let (start, isTooFar) = (record.producerTime - records[0].producerTime).multipliedReportingOverflow(by: 1_000_000)
             let isTaken: Bool
             do throws(UnplayableMedia) {
-                isTaken = try next.append(fragment, start: isTooFar ? .max : start)
+                isTaken = try next.append(frames, start: isTooFar ? .max : start)
             } catch {
                 throw OperationError(error)
             }
@@ -38,29 +42,22 @@ extension MediaPlane {
         let beginning = clip.beginning()
         try await writer.start(contentType: "video/mp4", length: beginning.count + clip.payloadSize)
         try await writer.write(ByteBuffer(bytes: beginning))
+        var piece = ByteBuffer()
         for record in records.prefix(clip.fragments) {
-            try await playable.holding(record, copies: 1) {
-                let fragment = try await playable.read(record).fragment
-                var piece = ByteBuffer()
-                for frame in clip.payload(of: fragment) {
-                    var rest = fragment.bytes[frame]
-                    while !rest.isEmpty {
-                        let part = rest.prefix(Self.clipPiece - piece.readableBytes)
-                        piece.writeBytes(part)
-                        rest = rest.dropFirst(part.count)
-                        if piece.readableBytes == Self.clipPiece { try await send(&piece, to: writer) }
-                    }
-                }
-                try await send(&piece, to: writer)
-                metrics.sentFragment(by: .getClip)
+            try await playable.eachFrame(of: record) { frame, bytes in
+                piece.writeBytes(bytes[frame.bytes])
+                if piece.readableBytes >= Self.clipPiece { try await send(&piece, to: writer) }
             }
+            metrics.sentFragment(by: .getClip)
         }
+        try await send(&piece, to: writer)
     }
 
     private func send(_ piece: inout ByteBuffer, to writer: any ResponseWriter) async throws {
         metrics.sent(piece.readableBytes, by: .getClip)
         try await writer.write(piece)
         piece = ByteBuffer()
+        piece.reserveCapacity(Self.clipPiece)
     }
 
     /// The fragments that a clip begins with, at least one, in the order in which they arrived.

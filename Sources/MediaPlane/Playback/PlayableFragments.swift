@@ -16,6 +16,21 @@ final class PlayableFragments: Sendable {
         let played: PlayedTracks
         /// Equal where the tracks that are played are, with their codec private data.
         let text: String
+
+        /// A frame as players get it, in nanoseconds from the fragment's timecode on, and what its bytes lack in front; nil where its track
+        /// is not played.
+        func played(_ frame: Cluster.Frame, timecode: Int) throws(UnplayableMedia) -> (frame: MediaFormats.Frame, lacking: [UInt8])? {
+            let number = UInt64(frame.track)
+            guard let track = played[number], let entry = tracks.first(where: { $0.number == frame.track }) else { return nil }
+            // The frames of a lacing follow each other.
+            let duration = entry.defaultDuration.map(Int64.init) ?? track.frameDuration ?? 0
+            let (lacing, isTooLong) = Int64(frame.lace).multipliedReportingOverflow(by: duration)
+            let (time, isTooLate) = Int64(frame.time - timecode).multipliedReportingOverflow(by: Int64(timecodeScale))
+            let (shown, isLater) = time.addingReportingOverflow(lacing)
+            guard !isTooLong, !isTooLate, !isLater else { throw .invalidMediaFrame(track: number) }
+            let lacking = if case .strippedHeader(let stripped) = entry.encoding { stripped } else { [UInt8]() }
+            return (MediaFormats.Frame(track: number, time: shown, isKey: frame.isKey, bytes: frame.bytes), lacking)
+        }
     }
 
     private let store: FragmentStore
@@ -72,10 +87,56 @@ final class PlayableFragments: Sendable {
         }
         let cluster: Cluster
         do throws(Matroska.Violation) { cluster = try Cluster(reading: bytes) } catch { throw .damagedFragment }
+        var fragment = MediaFormats.Fragment(frames: [], bytes: bytes)
+        fragment.frames.reserveCapacity(cluster.frames.count)
         do throws(UnplayableMedia) {
-            return (header.played, try Self.fragment(of: cluster, header.tracks, scale: header.timecodeScale, header.played, bytes))
+            for each in cluster.frames {
+                guard case (var frame, let lacking)? = try header.played(each, timecode: cluster.timecode) else { continue }
+                if !lacking.isEmpty {
+                    let start = fragment.bytes.count
+                    fragment.bytes += lacking
+                    fragment.bytes += bytes[frame.bytes]
+                    frame.bytes = start..<fragment.bytes.count
+                }
+                fragment.frames.append(frame)
+            }
         } catch {
             throw OperationError(error)
+        }
+        return (header.played, fragment)
+    }
+
+    /// Has `body` see the frames of a fragment one after the other, each with the bytes that it is in: no more is in memory than a piece of
+    /// the fragment, and a frame. Throws what the client is told, and what `body` throws.
+    func eachFrame(of record: FragmentRecord, _ body: (MediaFormats.Frame, [UInt8]) async throws -> Void) async throws {
+        // A frame may be all there is of a fragment.
+        try await holding(record, copies: 1) { try await goThrough(record, body) }
+    }
+
+    private func goThrough(_ record: FragmentRecord, _ body: (MediaFormats.Frame, [UInt8]) async throws -> Void) async throws {
+        let header = try await header(of: record)
+        var reader = ClusterReader()
+        var pieces = store.bytes(of: record).makeAsyncIterator()
+        do {
+            while let piece = try await pieces.next() {
+                for each in try reader.feed(piece.readableBytesView) {
+                    guard case (var frame, let lacking)? = try header.played(each, timecode: reader.timecode ?? 0) else { continue }
+                    guard !lacking.isEmpty else {
+                        try await body(frame, reader.bytes)
+                        continue
+                    }
+                    let bytes = lacking + reader.bytes[frame.bytes]
+                    frame.bytes = 0..<bytes.count
+                    try await body(frame, bytes)
+                }
+            }
+            try reader.finish()
+        } catch let error as ReadFailure {
+            throw OperationError(error)
+        } catch let error as UnplayableMedia {
+            throw OperationError(error)
+        } catch is Matroska.Violation {
+            throw OperationError.damagedFragment
         }
     }
 
@@ -97,32 +158,6 @@ final class PlayableFragments: Sendable {
         } catch {
             throw OperationError(error)
         }
-    }
-
-    private static func fragment(
-        of cluster: Cluster, _ tracks: [Matroska.Track], scale: Int, _ played: PlayedTracks, _ bytes: [UInt8]
-    ) throws(UnplayableMedia) -> MediaFormats.Fragment {
-        var fragment = MediaFormats.Fragment(frames: [], bytes: bytes)
-        fragment.frames.reserveCapacity(cluster.frames.count)
-        for frame in cluster.frames {
-            let number = UInt64(frame.track)
-            guard let track = played[number], let entry = tracks.first(where: { $0.number == frame.track }) else { continue }
-            // The frames of a lacing follow each other.
-            let duration = entry.defaultDuration.map(Int64.init) ?? track.frameDuration ?? 0
-            let (lacing, isTooLong) = Int64(frame.lace).multipliedReportingOverflow(by: duration)
-            let (time, isTooLate) = Int64(frame.time - cluster.timecode).multipliedReportingOverflow(by: Int64(scale))
-            let (shown, isLater) = time.addingReportingOverflow(lacing)
-            guard !isTooLong, !isTooLate, !isLater else { throw .invalidMediaFrame(track: number) }
-            var range = frame.bytes
-            if case .strippedHeader(let stripped) = entry.encoding {
-                let start = fragment.bytes.count
-                fragment.bytes += stripped
-                fragment.bytes += bytes[frame.bytes]
-                range = start..<fragment.bytes.count
-            }
-            fragment.frames.append(MediaFormats.Frame(track: number, time: shown, isKey: frame.isKey, bytes: range))
-        }
-        return fragment
     }
 }
 

@@ -56,7 +56,7 @@ extension MediaPlane {
     ) -> RoutedOperation {
         RoutedOperation(.get(path), name: name) { input throws(OperationError) in
             let token = input.query("SessionToken")
-            let session = try sessions.session(token)
+            let session = try self.sessions.session(token)
             guard forms.contains(session.form) else { throw OperationError(.accessDenied, "Streaming session token is invalid") }
             let track = input.query("TrackNumber").flatMap { UInt64($0) }
             let number = input.query("FragmentNumber")
