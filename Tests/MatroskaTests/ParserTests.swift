@@ -186,6 +186,55 @@ import Testing
         }
     }
 
+    /// The frames of a fragment that comes in pieces, and how many bytes were held at most.
+    private func frames(of fragment: [UInt8], inPiecesOf size: Int) throws -> (frames: [[UInt8]], heads: [[Int]], held: Int) {
+        var reader = ClusterReader()
+        var (frames, heads, held): ([[UInt8]], [[Int]], Int) = ([], [], 0)
+        for start in stride(from: 0, to: fragment.count, by: size) {
+            for frame in try reader.feed(fragment[start..<min(start + size, fragment.count)]) {
+                frames.append(Array(reader.bytes[frame.bytes]))
+                heads.append([frame.track, frame.time, frame.lace, frame.isKey ? 1 : 0, reader.timecode ?? -1])
+            }
+            held = max(held, reader.bytes.count)
+        }
+        try reader.finish()
+        return (frames, heads, held)
+    }
+
+    @Test(arguments: streams.indices)
+    func `a stored fragment has the same frames in pieces of every size`(_ stream: Int) throws {
+        for fragment in Reading(Self.streams[stream]).fragments {
+            let whole = try Cluster(reading: fragment)
+            for size in 1...fragment.count {
+                let read = try frames(of: fragment, inPiecesOf: size)
+                #expect(read.frames == whole.frames.map { Array(fragment[$0.bytes]) })
+                #expect(read.heads == whole.frames.map { [$0.track, $0.time, $0.lace, $0.isKey ? 1 : 0, whole.timecode] })
+            }
+        }
+    }
+
+    @Test func `of a stored fragment in pieces no more is held than one and a frame`() throws {
+        let (piece, size) = (1 << 20, 1_000_000)
+        var fragment = Shape.cluster(1)
+        for number in 0..<25 as Range<UInt8> {
+            fragment += [0xA3] + Shape.size(4 + size, length: 4) + [0x81, 0, number, 0x80]
+            fragment += Array(repeating: number, count: size)
+        }
+        let read = try frames(of: fragment, inPiecesOf: piece)
+        #expect(read.frames.count == 25 && read.frames.allSatisfy { $0.count == size })
+        #expect(read.held < piece + size + 100)
+    }
+
+    @Test func `what is no stored fragment is refused in pieces too`() {
+        let fragment = Shape.cluster(1) + Shape.block()
+        for damaged in [Array(fragment.dropLast()), fragment + fragment, Shape.block(), fragment + [0], Shape.header + fragment] {
+            for size in 1...damaged.count {
+                #expect(throws: Violation.self) { try frames(of: damaged, inPiecesOf: size) }
+            }
+        }
+        #expect(throws: Violation.self) { try frames(of: [], inPiecesOf: 1) }
+    }
+
     @Test func `one document after the other, where that is allowed`() {
         let two =
             Shape.header + Shape.cluster(1) + Shape.block() + Shape.ebml + Shape.segment + Shape.info(scale: 1000)

@@ -23,8 +23,9 @@ struct MediaFixture {
     let fragments: FragmentStore
     let plane: MediaPlane
 
+    /// `isOneClock`: fragments are stored by the clock of the database too, not by that of this machine.
     static func with(
-        _ engine: Engine, _ change: (inout MediaSettings) -> Void = { _ in }, quota: Int64? = nil,
+        _ engine: Engine, _ change: (inout MediaSettings) -> Void = { _ in }, quota: Int64? = nil, isOneClock: Bool = false,
         _ body: @escaping @Sendable (MediaFixture) async throws -> Void
     ) async throws {
         var settings = MediaSettings(documented: false)
@@ -39,7 +40,8 @@ struct MediaFixture {
             var configuration = FragmentStore.Configuration(directory: folder, instanceID: "test")
             configuration.reserve = 0
             configuration.accountQuota = quota
-            let fragments = FragmentStore(store: store, configuration: configuration, logger: logger)
+            let clock: @Sendable () -> Int64 = isOneClock ? { database.clock.now } : systemTime
+            let fragments = FragmentStore(store: store, configuration: configuration, logger: logger, clock: clock)
             try await fragments.open()
             let plane = MediaPlane(
                 store: fragments, settings: settings, masterKey: try #require(MasterKey(Array(0..<32))),

@@ -104,16 +104,27 @@ import Testing
         }
     }
 
-    @Test func `a pause ends no session that is live`() async throws {
-        try await MediaFixture.with(.sqlite) { fixture in
+    @Test(arguments: Engine.allCases)
+    func `a live session needs a fragment of the last thirty seconds to begin, and none to go on`(engine: Engine) async throws {
+        try await MediaFixture.with(engine, isOneClock: true) { fixture in
             _ = try await fixture.store.createActive("gate")
             try await fixture.put(film(2))
-            let master = try await fixture.session(.getHLSStreamingSessionURL, "")
-            let address = master.replacing("getHLSMasterPlaylist", with: "getHLSMediaPlaylist")
-            try fixture.database.clock.advance(by: 60_000)
-            #expect(try await fixture.play(address).count(of: "#EXTINF:") == 2)
+            try fixture.database.clock.advance(by: 29_000)
+            let before = try await fixture.session(.getHLSStreamingSessionURL, "")
+            try fixture.database.clock.advance(by: 2000)
+            for id in [OperationID.getHLSStreamingSessionURL, .getDASHStreamingSessionURL] {
+                let refusal = await #expect(throws: OperationError.self) { try await fixture.session(id, "") }
+                #expect(refusal?.code == .resourceNotFound)
+                #expect(refusal?.publicMessage == "No fragments found in the stream for the streaming request.")
+            }
+            func listed(_ master: String) async throws -> Int {
+                try await fixture.play(master.replacing("getHLSMasterPlaylist", with: "getHLSMediaPlaylist")).count(of: "#EXTINF:")
+            }
+            #expect(try await listed(before) == 2)
+            // Once the camera is back, the session goes on, and another may begin.
             try await fixture.put(film(1, from: 2))
-            #expect(try await fixture.play(address).count(of: "#EXTINF:") == 3)
+            #expect(try await listed(before) == 3)
+            #expect(try await listed(try await fixture.session(.getHLSStreamingSessionURL, "")) == 3)
         }
     }
 

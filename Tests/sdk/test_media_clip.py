@@ -1,12 +1,14 @@
 """GetClip through boto3: what ffmpeg made comes back as MP4, frame for frame."""
 
+import re
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 import media
-from calls import refused
+from calls import fresh, refused, wait_active
 from media import head, media_client, persisted, put
 from test_media_get import film  # noqa: F401
 
@@ -114,6 +116,31 @@ def test_media_that_cannot_be_a_clip(server, stream, codec, details, frame, erro
     assert persisted(put(server, stream, *film_of(codec, details, frame, media.now_ms() - 60_000)))
     client = media_client(server, stream, "GET_CLIP")
     assert text in refused(client, "GetClip", error, 400, StreamName=stream, ClipFragmentSelector=selector())
+
+
+def test_a_clip_of_large_fragments_takes_little_memory(sqlite_deployments):
+    """Twice 40 MB, of which no more is in memory than a piece and a frame."""
+    server = sqlite_deployments.server()
+    name = fresh("stream")
+    server.client().create_stream(StreamName=name, DataRetentionInHours=24)
+    wait_active(server.client(), name)
+    frame, start = b"\x65" + bytes(999_999), media.now_ms() - 60_000
+    picture = len(frame).to_bytes(4, "big") + frame
+    header, _ = film_of("V_MPEG4/ISO/AVC", AVCC, PICTURE, start)
+    clusters = [media.element("1F43B675", media.element("E7", media.number(start + 2000 * number)) + b"".join(
+        media.element("A3", b"\x81" + (40 * time).to_bytes(2, "big") + b"\x80" + picture) for time in range(40))) for number in range(2)]
+    assert len(persisted(put(server, name, header, *clusters))) == 2
+    # What took them has memory that a clip could use.
+    server.terminate()
+    server = sqlite_deployments.again(server)
+    pass_the_second()
+    process = Path(f"/proc/{server.process.pid}")
+    memory = lambda kind: int(re.search(rf"{kind}:\s+(\d+) kB", (process / "status").read_text())[1]) // 1024  # noqa: E731
+    before = memory("VmRSS")
+    (process / "clear_refs").write_text("5")
+    _, data = clip(server, name)
+    assert len(data) > 80_000_000 and data.count(frame[:64]) >= 80
+    assert memory("VmHWM") - before <= 24
 
 
 def test_codec_data_and_tracks_that_change(server, new_stream):
