@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <libavcodec/avcodec.h>
+#include <libavutil/opt.h>
 #include <libswscale/swscale.h>
 
 /// What a request has while it is worked on.
@@ -13,7 +14,6 @@ typedef struct {
     uint32_t answered;
     /// Bytes of the pictures so far.
     size_t sent;
-    struct SwsContext *scaler;
     uint8_t *pixels;
     size_t pixels_size;
     buffer_t picture;
@@ -46,35 +46,67 @@ static int64_t side(uint32_t own, uint32_t other, int frame_own, int frame_other
     return scaled > 0 ? scaled : 1;
 }
 
+/// Whether colours are coded as in JPEG, but for the range of values.
+static bool has_jpeg_colours(const AVFrame *frame) {
+    return memcmp(sws_getCoefficients(frame->colorspace), sws_getCoefficients(SWS_CS_DEFAULT), 4 * sizeof(int)) == 0;
+}
+
+/// Makes pictures of all 256 values out of frames like this one; NULL where there is no memory. What it starts with decides what it can do:
+/// a range that is told later is not heeded between formats that are alike.
+static struct SwsContext *make_scaler(const AVFrame *frame, int width, int height, enum AVPixelFormat format) {
+    bool is_full_range = frame->color_range == AVCOL_RANGE_JPEG || frame->format == AV_PIX_FMT_YUVJ420P
+        || frame->format == AV_PIX_FMT_YUVJ422P || frame->format == AV_PIX_FMT_YUVJ444P;
+    const struct {
+        const char *name;
+        int64_t value;
+    } options[] = {
+        {"srcw", frame->width}, {"srch", frame->height}, {"src_format", frame->format}, {"src_range", is_full_range},
+        {"dstw", width}, {"dsth", height}, {"dst_format", format}, {"dst_range", 1},
+        {"sws_flags", SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT},
+    };
+    struct SwsContext *scaler = sws_alloc_context();
+    bool is_set = scaler != NULL;
+    for (size_t index = 0; is_set && index < sizeof options / sizeof options[0]; index++) {
+        is_set = av_opt_set_int(scaler, options[index].name, options[index].value, 0) == 0;
+    }
+    if (!is_set || sws_init_context(scaler, NULL, NULL) < 0) {
+        sws_freeContext(scaler);
+        return NULL;
+    }
+    sws_setColorspaceDetails(scaler, sws_getCoefficients(frame->colorspace), is_full_range, sws_getCoefficients(SWS_CS_DEFAULT), 1, 0,
+        1 << 16, 1 << 16);
+    return scaler;
+}
+
 static enum status draw(work_t *work, const AVFrame *frame) {
     const request_t *request = work->request;
     int64_t width = side(request->width, request->height, frame->width, frame->height);
     int64_t height = side(request->height, request->width, frame->height, frame->width);
     if (width > longest_side || height > longest_side || width * height > most_pixels) return status_too_large;
-    size_t stride = ((size_t)width * 3 + 63) & ~(size_t)63;
+    // What JPEG would make of red, green and blue is there already, mostly.
+    bool is_planar = request->format == 1 && has_jpeg_colours(frame);
+    int stride = is_planar ? ((int)width + 63) & ~63 : ((int)width * 3 + 63) & ~63;
+    size_t luma = (size_t)stride * (size_t)height, chroma = is_planar ? (size_t)stride / 2 * (((size_t)height + 1) / 2) : 0;
     // Scalers write a little behind the end of a row.
-    size_t size = stride * (size_t)height + 64;
+    size_t size = luma + 2 * chroma + 64;
     if (size > work->pixels_size) {
         av_free(work->pixels);
         work->pixels = av_malloc(size);
         work->pixels_size = work->pixels ? size : 0;
         if (!work->pixels) return status_no_memory;
     }
-    work->scaler = sws_getCachedContext(work->scaler, frame->width, frame->height, frame->format, (int)width, (int)height,
-        AV_PIX_FMT_RGB24, SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, NULL, NULL, NULL);
-    if (!work->scaler) return status_no_memory;
-    bool is_full_range = frame->color_range == AVCOL_RANGE_JPEG || frame->format == AV_PIX_FMT_YUVJ420P
-        || frame->format == AV_PIX_FMT_YUVJ422P || frame->format == AV_PIX_FMT_YUVJ444P;
-    sws_setColorspaceDetails(work->scaler, sws_getCoefficients(frame->colorspace), is_full_range, sws_getCoefficients(SWS_CS_DEFAULT), 1,
-        0, 1 << 16, 1 << 16);
-    uint8_t *planes[4] = {work->pixels};
-    int strides[4] = {(int)stride};
-    int rows = sws_scale(work->scaler, (const uint8_t *const *)frame->data, frame->linesize, 0, frame->height, planes, strides);
+    struct SwsContext *scaler = make_scaler(frame, (int)width, (int)height, is_planar ? AV_PIX_FMT_YUV420P : AV_PIX_FMT_RGB24);
+    if (!scaler) return status_no_memory;
+    uint8_t *planes[4] = {work->pixels, work->pixels + luma, work->pixels + luma + chroma};
+    int strides[4] = {stride, stride / 2, stride / 2};
+    int rows = sws_scale(scaler, (const uint8_t *const *)frame->data, frame->linesize, 0, frame->height, planes, strides);
+    sws_freeContext(scaler);
     if (rows != height) return status_not_decoded;
     work->picture.count = 0;
+    if (is_planar) return encode_jpeg_planes(&work->picture, planes, strides, (uint32_t)width, (uint32_t)height, request->quality);
     return request->format == 1
-        ? encode_jpeg(&work->picture, work->pixels, stride, (uint32_t)width, (uint32_t)height, request->quality)
-        : encode_png(&work->picture, work->pixels, stride, (uint32_t)width, (uint32_t)height);
+        ? encode_jpeg(&work->picture, work->pixels, (size_t)stride, (uint32_t)width, (uint32_t)height, request->quality)
+        : encode_png(&work->picture, work->pixels, (size_t)stride, (uint32_t)width, (uint32_t)height);
 }
 
 /// Takes the frames that the decoder has; they come in the order of their times. Returns false where nobody takes answers any more.
@@ -141,7 +173,6 @@ bool decode(const request_t *request, bool (*answer)(enum status status, const u
     avcodec_free_context(&decoder);
     av_packet_free(&packet);
     av_frame_free(&frame);
-    sws_freeContext(work.scaler);
     av_free(work.pixels);
     free(work.picture.bytes);
     return is_heard;

@@ -32,7 +32,10 @@ static void jpeg_failed(j_common_ptr info) { longjmp(((jpeg_errors_t *)info->err
 
 static void jpeg_silent(j_common_ptr info) { (void)info; }
 
-enum status encode_jpeg(buffer_t *out, const uint8_t *pixels, size_t stride, uint32_t width, uint32_t height, int quality) {
+/// Writes all rows of a picture that has begun.
+typedef void (*write_rows_t)(struct jpeg_compress_struct *info, const void *pixels);
+
+static enum status encode(buffer_t *out, J_COLOR_SPACE space, write_rows_t write_rows, const void *pixels, uint32_t width, uint32_t height, int quality) {
     struct jpeg_compress_struct info;
     jpeg_errors_t errors;
     unsigned char *volatile bytes = NULL;
@@ -47,20 +50,71 @@ enum status encode_jpeg(buffer_t *out, const uint8_t *pixels, size_t stride, uin
         info.image_width = width;
         info.image_height = height;
         info.input_components = 3;
-        info.in_color_space = JCS_RGB;
+        info.in_color_space = space;
         jpeg_set_defaults(&info);
+        info.raw_data_in = space == JCS_YCbCr;
         jpeg_set_quality(&info, quality, TRUE);
         jpeg_start_compress(&info, TRUE);
-        while (info.next_scanline < height) {
-            JSAMPROW row = (JSAMPROW)(pixels + stride * info.next_scanline);
-            jpeg_write_scanlines(&info, &row, 1);
-        }
+        write_rows(&info, pixels);
         jpeg_finish_compress(&info);
         if (buffer_append(out, bytes, size)) status = status_picture;
     }
     jpeg_destroy_compress(&info);
     free(bytes);
     return status;
+}
+
+typedef struct {
+    const uint8_t *pixels;
+    size_t stride;
+} rows_t;
+
+static void write_pixels(struct jpeg_compress_struct *info, const void *pixels) {
+    const rows_t *rows = pixels;
+    while (info->next_scanline < info->image_height) {
+        JSAMPROW row = (JSAMPROW)(rows->pixels + rows->stride * info->next_scanline);
+        jpeg_write_scanlines(info, &row, 1);
+    }
+}
+
+enum status encode_jpeg(buffer_t *out, const uint8_t *pixels, size_t stride, uint32_t width, uint32_t height, int quality) {
+    rows_t rows = {pixels, stride};
+    return encode(out, JCS_RGB, write_pixels, &rows, width, height, quality);
+}
+
+typedef struct {
+    uint8_t *const *planes;
+    const int *strides;
+} planes_t;
+
+/// Sixteen rows of luma at a time and eight of each chroma, as the blocks of JPEG lie; what is behind the last row is as that.
+static void write_planes(struct jpeg_compress_struct *info, const void *pixels) {
+    const planes_t *from = pixels;
+    JSAMPROW rows[3][16];
+    JSAMPARRAY planes[3] = {rows[0], rows[1], rows[2]};
+    while (info->next_scanline < info->image_height) {
+        for (int plane = 0; plane < 3; plane++) {
+            uint32_t shift = plane > 0, last = ((info->image_height + shift) >> shift) - 1;
+            for (uint32_t row = 0; row < 16U >> shift; row++) {
+                uint32_t at = (info->next_scanline >> shift) + row;
+                rows[plane][row] = from->planes[plane] + (size_t)from->strides[plane] * (at < last ? at : last);
+            }
+        }
+        jpeg_write_raw_data(info, planes, 16);
+    }
+}
+
+enum status encode_jpeg_planes(buffer_t *out, uint8_t *const planes[3], const int strides[3], uint32_t width, uint32_t height, int quality) {
+    // Blocks go on behind the last column: with what is in it.
+    for (int plane = 0; plane < 3; plane++) {
+        uint32_t shift = plane > 0, columns = (width + shift) >> shift, most = ((width + 15) & ~15U) >> shift;
+        for (uint32_t row = 0; row < (height + shift) >> shift; row++) {
+            uint8_t *begin = planes[plane] + (size_t)strides[plane] * row;
+            memset(begin + columns, begin[columns - 1], most - columns);
+        }
+    }
+    planes_t from = {planes, strides};
+    return encode(out, JCS_YCbCr, write_planes, &from, width, height, quality);
 }
 
 // MARK: PNG

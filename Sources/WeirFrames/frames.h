@@ -52,6 +52,9 @@ bool decode(const request_t *request, bool (*answer)(enum status status, const u
 
 /// Writes rows of red, green and blue as a JPEG, or as a PNG.
 enum status encode_jpeg(buffer_t *out, const uint8_t *pixels, size_t stride, uint32_t width, uint32_t height, int quality);
+/// The same of planes as JPEG has them: of all 256 values, by the matrix of BT.601, chroma once for four pixels. Rows are a multiple of 16
+/// bytes, of chroma of 8.
+enum status encode_jpeg_planes(buffer_t *out, uint8_t *const planes[3], const int strides[3], uint32_t width, uint32_t height, int quality);
 enum status encode_png(buffer_t *out, const uint8_t *pixels, size_t stride, uint32_t width, uint32_t height);
 
 /// Gives up what only a program that opens files, starts others or uses the network needs. Returns false where that is not possible.
