@@ -145,6 +145,21 @@ def test_sizes_and_qualities(server, stream, start, films):
     assert len(one(format="JPEG", FormatConfig={"JPEGQuality": "80"})) == usual
 
 
+@pytest.mark.parametrize("range", ["tv", "pc"])
+@pytest.mark.parametrize("matrix", ["smpte170m", "bt709"])
+def test_colours(server, stream, start, range, matrix):
+    """Of the source there are two ranges of values and several matrices; of JPEG there is one, up to its last row and column."""
+    colour = (0xC0, 0x40, 0x20)
+    film = ffmpeg(
+        "-f", "lavfi", "-i", f"color=0x{bytes(colour).hex()}:size=320x240:rate=25,scale=out_range={range}:out_color_matrix={matrix},format=yuv420p", "-t", "1",
+        "-c:v", "libx264", "-color_range", range, "-colorspace", matrix, "-f", "matroska", "pipe:")
+    send(server, stream, film, start)
+    for members in ({"format": "PNG"}, {"format": "JPEG"}, {"format": "JPEG", "WidthPixels": 83, "HeightPixels": 61}):
+        picture, = contents(images(server, stream, start, start, **members))
+        shown = pixels(picture)
+        assert all(abs(a - b) <= 4 for a, b in zip(shown, colour * (len(shown) // 3))), (members, shown[:3], shown[-3:])
+
+
 def test_pages_and_gaps(server, stream, start, films):
     """Pages of 25 whatever is asked for, each moment once; where nothing was sent there is no media."""
     send(server, stream, films["h264"], start)

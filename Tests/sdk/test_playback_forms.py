@@ -212,8 +212,10 @@ def test_every_form_has_the_frames_that_were_sent(server, stream, films, kind):
         assert decoded(transport) == [each for name, _ in CASES[kind] for each in decoded(films[name])]
         if is_one:
             check_times(tracks[0][0], films[kind])
-    files = dash_files(dash(server, stream, PlaybackMode="ON_DEMAND", DASHFragmentSelector=selector()))
+    manifest = dash(server, stream, PlaybackMode="ON_DEMAND", DASHFragmentSelector=selector())
+    files = dash_files(manifest)
     assert [frames(file)[0] for file in files] == sent
+    assert kind != "G.711" or 'codecs="alaw"' in text(manifest)
     _, whole = clip(server, stream, end=time.time() + 60)
     assert frames(whole) == sent
     if is_one:

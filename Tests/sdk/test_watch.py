@@ -34,13 +34,13 @@ BUFFERED = "(b => Array.from({ length: b.length }, (_, i) => [b.start(i), b.end(
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory):
-    """Films of one colour each with a tone, a fragment a second."""
+    """Films of one colour each with a tone, a fragment a second, of the last one four."""
     folder = tmp_path_factory.mktemp("films")
     found = {}
-    for colour, seconds in (("red", 4), ("blue", 4), ("lime", 24)):
+    for colour, seconds, key in (("red", 4, 24), ("blue", 4, 24), ("lime", 24, 6)):
         found[colour] = folder / f"{colour}.mkv"
         subprocess.run([*FFMPEG, "-f", "lavfi", "-i", f"color={colour}:s=160x96:r=24:d={seconds}", "-f", "lavfi", "-i", f"sine=440:r=48000:d={seconds}",
-                        "-c:v", "libx264", "-preset", "veryfast", "-g", "24", "-keyint_min", "24", "-pix_fmt", "yuv420p", "-c:a", "aac", str(found[colour])],
+                        "-c:v", "libx264", "-preset", "veryfast", "-g", str(key), "-keyint_min", str(key), "-pix_fmt", "yuv420p", "-c:a", "aac", str(found[colour])],
                        check=True, timeout=60)
     return found
 
@@ -104,7 +104,7 @@ def test_live_and_stored_in_a_browser(sqlite_deployments, stream, films, tmp_pat
     put(server, name, films["red"], begun)
     put(server, name, films["blue"], begun + 20)
     with start(server, "put", "--stream", name, films["lime"], "--realtime") as producer:
-        eventually(lambda: len(listed(server, name)) > 9)
+        eventually(lambda: len(listed(server, name)) > 15)
         url = link(server, name)
         assert url.startswith(server.endpoint + "/watch#live=")
         with chromium(tmp_path) as browser:
@@ -112,8 +112,8 @@ def test_live_and_stored_in_a_browser(sqlite_deployments, stream, films, tmp_pat
             until(lambda: browser(COLOUR) == "green", "what is live is shown")
             until(lambda: browser("document.getElementById('live').getAttribute('aria-pressed')") == "true", "it is told to be live")
             until(lambda: text(browser, "stored").endswith("3 pieces, 2 gaps"), lambda: text(browser, "stored"))
-            # Fifteen fragments, one after the other.
-            until(lambda: browser(BUFFERED) and browser(f"{BUFFERED}.at(-1)[1] - {BUFFERED}[0][0]") >= 15, lambda: browser(BUFFERED))
+            # Sixty fragments and more, one after the other.
+            until(lambda: browser(BUFFERED) and browser(f"{BUFFERED}.at(-1)[1] - {BUFFERED}[0][0]") >= 15.5, lambda: browser(BUFFERED))
             found = browser(BUFFERED)
             assert len(found) == 1, found
             # The timeline shows what is stored, and in between nothing.
