@@ -40,8 +40,8 @@ struct MediaFixture {
             var configuration = FragmentStore.Configuration(directory: folder, instanceID: "test")
             configuration.reserve = 0
             configuration.accountQuota = quota
-            let clock: @Sendable () -> Int64 = isOneClock ? { database.clock.now } : systemTime
-            let fragments = FragmentStore(store: store, configuration: configuration, logger: logger, clock: clock)
+            let clock: @Sendable () -> Int64 = { isOneClock ? database.clock.now : systemTime() }
+            let fragments = FragmentStore(store: store, configuration: configuration, clock: clock, logger: logger)
             try await fragments.open()
             let plane = MediaPlane(
                 store: fragments, settings: settings, masterKey: try #require(MasterKey(Array(0..<32))),

@@ -30,55 +30,6 @@ struct PlaybackSession: Sendable, Hashable {
     /// Seconds: of EXT-X-TARGETDURATION.
     var target: Int64 = 1
 
-    /// As the token holds it. No part holds a space.
-    var text: String {
-        [
-            "1", form.rawValue, stream.account, stream.region, stream.name, "\(stream.creationTime ?? 0)", "\(created)", "\(expires)",
-            mode.rawValue, source.rawValue, "\(range.lowerBound)", "\(range.upperBound)", discontinuity.rawValue, showsTimes ? "1" : "0",
-            showsNumbers ? "1" : "0", "\(capacity)", "\(first)", "\(base)", "\(audioOrigin)", "\(frame)", "\(target)",
-        ].joined(separator: " ")
-    }
-
-    /// - Parameter text: What `text` of a session was; nil for anything else.
-    init?(_ text: String) {
-        let parts = text.split(separator: " ").map(String.init)
-        guard parts.count == 21, parts[0] == "1", let form = Form(rawValue: parts[1]),
-            let mode = MediaFormats.PlaybackMode(rawValue: parts[8]), let source = TimestampSource(rawValue: parts[9]),
-            let discontinuity = MediaFormats.DiscontinuityMode(rawValue: parts[12])
-        else { return nil }
-        let numbers = ([5, 6, 7, 10, 11] + Array(15...20)).compactMap { Int64(parts[$0]) }
-        guard numbers.count == 11, numbers[3] <= numbers[4] else { return nil }
-        self.init(
-            form: form,
-            stream: ResourceKey(.stream, account: parts[2], region: parts[3], name: parts[4], creationTime: numbers[0]),
-            created: numbers[1], expires: numbers[2], mode: mode, source: source, range: numbers[3]...numbers[4],
-            discontinuity: discontinuity, showsTimes: parts[13] == "1", showsNumbers: parts[14] == "1", capacity: Int(numbers[5]),
-            first: numbers[6], base: numbers[7], audioOrigin: numbers[8], frame: numbers[9], target: numbers[10])
-    }
-
-    init(
-        form: Form, stream: ResourceKey, created: Int64, expires: Int64, mode: MediaFormats.PlaybackMode, source: TimestampSource,
-        range: ClosedRange<Int64>, discontinuity: MediaFormats.DiscontinuityMode, showsTimes: Bool, showsNumbers: Bool, capacity: Int,
-        first: Int64 = 0, base: Int64 = 0, audioOrigin: Int64 = 0, frame: Int64 = 0, target: Int64 = 1
-    ) {
-        self.form = form
-        self.stream = stream
-        self.created = created
-        self.expires = expires
-        self.mode = mode
-        self.source = source
-        self.range = range
-        self.discontinuity = discontinuity
-        self.showsTimes = showsTimes
-        self.showsNumbers = showsNumbers
-        self.capacity = capacity
-        self.first = first
-        self.base = base
-        self.audioOrigin = audioOrigin
-        self.frame = frame
-        self.target = target
-    }
-
     /// When a fragment starts, by the session's clock.
     func start(of record: FragmentRecord) -> Int64 { source == .server ? record.serverTime : record.producerTime }
 
@@ -108,4 +59,32 @@ struct PlaybackSession: Sendable, Hashable {
 
     /// How long a fragment plays, its last frame included, in milliseconds.
     func duration(of record: FragmentRecord) -> Int64 { record.length + frame }
+}
+
+extension PlaybackSession {
+    /// As the token holds it. No part holds a space.
+    var text: String {
+        [
+            "1", form.rawValue, stream.account, stream.region, stream.name, "\(stream.creationTime ?? 0)", "\(created)", "\(expires)",
+            mode.rawValue, source.rawValue, "\(range.lowerBound)", "\(range.upperBound)", discontinuity.rawValue, showsTimes ? "1" : "0",
+            showsNumbers ? "1" : "0", "\(capacity)", "\(first)", "\(base)", "\(audioOrigin)", "\(frame)", "\(target)",
+        ].joined(separator: " ")
+    }
+
+    /// - Parameter text: What `text` of a session was; nil for anything else.
+    init?(_ text: String) {
+        let parts = text.split(separator: " ").map(String.init)
+        guard parts.count == 21, parts[0] == "1", let form = Form(rawValue: parts[1]),
+            let mode = MediaFormats.PlaybackMode(rawValue: parts[8]), let source = TimestampSource(rawValue: parts[9]),
+            let discontinuity = MediaFormats.DiscontinuityMode(rawValue: parts[12])
+        else { return nil }
+        let numbers = ([5, 6, 7, 10, 11] + Array(15...20)).compactMap { Int64(parts[$0]) }
+        guard numbers.count == 11, numbers[3] <= numbers[4] else { return nil }
+        self.init(
+            form: form,
+            stream: ResourceKey(.stream, account: parts[2], region: parts[3], name: parts[4], creationTime: numbers[0]),
+            created: numbers[1], expires: numbers[2], mode: mode, source: source, range: numbers[3]...numbers[4],
+            discontinuity: discontinuity, showsTimes: parts[13] == "1", showsNumbers: parts[14] == "1", capacity: Int(numbers[5]),
+            first: numbers[6], base: numbers[7], audioOrigin: numbers[8], frame: numbers[9], target: numbers[10])
+    }
 }
