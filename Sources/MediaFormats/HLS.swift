@@ -30,7 +30,7 @@ public struct HLS: Sendable {
         if container == .fragmentedMP4, tracks.video != nil, let audio = tracks.audio {
             let address = media(ofTrack: audio.number)
             lines.append(
-                #"#EXT-X-MEDIA:AUTOSELECT=YES,FORCED=NO,TYPE=AUDIO,URI="\#(address)",GROUP-ID="audio",DEFAULT=NO,NAME="audio""#)
+                #"#EXT-X-MEDIA:AUTOSELECT=YES,TYPE=AUDIO,URI="\#(address)",GROUP-ID="audio",DEFAULT=NO,NAME="audio""#)
             attributes.append(#"AUDIO="audio""#)
         }
         lines.append("#EXT-X-STREAM-INF:" + attributes.joined(separator: ","))

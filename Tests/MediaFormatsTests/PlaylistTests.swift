@@ -73,7 +73,7 @@ import Testing
             HLS(container: .fragmentedMP4, token: "T~").master(tracks, bandwidth: 329_640) == """
                 #EXTM3U
                 #EXT-X-VERSION:1
-                #EXT-X-MEDIA:AUTOSELECT=YES,FORCED=NO,TYPE=AUDIO,URI="getHLSMediaPlaylist.m3u8?SessionToken=T~&TrackNumber=2",\
+                #EXT-X-MEDIA:AUTOSELECT=YES,TYPE=AUDIO,URI="getHLSMediaPlaylist.m3u8?SessionToken=T~&TrackNumber=2",\
                 GROUP-ID="audio",DEFAULT=NO,NAME="audio"
                 #EXT-X-STREAM-INF:CODECS="avc1.64001e,mp4a.40.2",RESOLUTION=640x360,FRAME-RATE=30.000,BANDWIDTH=329640,AUDIO="audio"
                 getHLSMediaPlaylist.m3u8?SessionToken=T~&TrackNumber=1

