@@ -94,7 +94,9 @@ package struct ClusterReader: Sendable {
         let bytes = bytes
         while let event = parser.next(in: bytes.span.extracting(new..<bytes.count)) {
             switch event {
-            case .fragmentStart(let found): timecode = found.timecode
+            case .fragmentStart(let found):
+                guard timecode == nil else { throw Violation(offset: found.offset, reason: .unexpectedElement) }
+                timecode = found.timecode
             case .block(let block): blocks.append(block)
             case .violation(let violation): throw violation
             case .header, .bytes, .tags, .fragmentEnd, .end: continue
