@@ -47,11 +47,11 @@ extension SignalingPlane {
             }
             var access = Access(.signaling, role == .master ? "ConnectAsMaster" : "ConnectAsViewer")
             let key = Result { () throws(OperationError) in try channel(arn, caller, &access) }
-            let client = role == .master ? "" : input.query("X-Amz-ClientId")
+            let client = input.query("X-Amz-ClientId")
             let offersProtocol = input.head.headers.contains(name: "sec-websocket-protocol")
             return RequestedCall(access) { [self] () throws(OperationError) in
                 let key = try key.get()
-                let client = try checked(client)
+                let client = role == .master ? "" : try viewer(client)
                 return RoutedCall(
                     resourceName: key.name,
                     answer: .socket { [self] () async throws(OperationError) in
@@ -76,11 +76,12 @@ extension SignalingPlane {
         return ResourceKey(.channel, account: caller.account, region: caller.region, name: name, creationTime: creationTime)
     }
 
-    private func checked(_ client: String?) throws(OperationError) -> String {
+    /// What a viewer is called: never nothing, which is the master's name.
+    private func viewer(_ client: String?) throws(OperationError) -> String {
         guard let client else {
             throw OperationError(.invalidArgument, "X-Amz-ClientId is required in the query of a viewer: an id of its own in the channel.")
         }
-        guard client.isEmpty || client.isClientID && !client.uppercased().hasPrefix("AWS_") else {
+        guard client.isClientID, !client.uppercased().hasPrefix("AWS_") else {
             throw OperationError(
                 .invalidArgument,
                 "X-Amz-ClientId must be 1 to 256 of [a-zA-Z0-9_.-], and not begin with AWS_, which the service keeps for itself.")

@@ -52,19 +52,25 @@ struct ClientMessage: Sendable, Equatable {
     /// Nil for what is no JSON object.
     init?(_ text: ByteBuffer) {
         guard let object = text.withUnsafeReadableBytes({ Self.object($0) }) else { return nil }
-        var members: [String: String] = [:]
+        var action: String?
+        var recipient: String?
+        var payload: String?
+        var correlationID: String?
         for member in object.members {
             guard case .string(let value) = member.value else { continue }
-            let name = member.key.lowercased()
-            if Self.names.contains(name), members[name] == nil { members[name] = value }
+            switch member.key.lowercased() {
+            case "action": action = action ?? value
+            case "recipientclientid": recipient = recipient ?? value
+            case "messagepayload": payload = payload ?? value
+            case "correlationid": correlationID = correlationID ?? value
+            default: continue
+            }
         }
-        kind = members["action"].flatMap(MessageKind.init)
-        recipient = members["recipientclientid"] ?? ""
-        payload = members["messagepayload"] ?? ""
-        correlationID = members["correlationid"].flatMap { $0.isClientID ? $0 : nil }
+        kind = action.flatMap(MessageKind.init)
+        self.recipient = recipient ?? ""
+        self.payload = payload ?? ""
+        self.correlationID = correlationID.flatMap { $0.isClientID ? $0 : nil }
     }
-
-    private static let names: Set = ["action", "recipientclientid", "messagepayload", "correlationid"]
 
     private static func object(_ bytes: UnsafeRawBufferPointer) -> JSONObject? {
         do throws(JSONError) {
@@ -82,27 +88,39 @@ extension String {
 
     /// The same bytes in padded standard base64, and how many they are; nil where it is neither standard nor URL-safe base64, or has nothing in it.
     var standardBase64: (text: String, decodedCount: Int)? {
-        var digits: [UInt8] = []
-        digits.reserveCapacity(utf8.count + 2)
-        var padding = 0
-        for byte in utf8 {
+        var text = self
+        guard let (digits, padding, isStandard) = text.withUTF8(Self.base64) else { return nil }
+        let missing = (4 - digits % 4) % 4
+        guard digits > 0, missing < 3, padding == 0 || padding == missing else { return nil }
+        if !isStandard {
+            let digits = text.utf8.map { digit in
+                switch digit {
+                case UInt8(ascii: "-"): UInt8(ascii: "+")
+                case UInt8(ascii: "_"): UInt8(ascii: "/")
+                default: digit
+                }
+            }
+            text = String(decoding: digits, as: UTF8.self)
+        }
+        if padding < missing { text += String(repeating: "=", count: missing) }
+        return (text, digits * 3 / 4)
+    }
+
+    /// How many digits of either kind of base64 there are, and how much padding behind them; nil where there is anything else.
+    private static func base64(_ bytes: UnsafeBufferPointer<UInt8>) -> (digits: Int, padding: Int, isStandard: Bool)? {
+        var end = bytes.endIndex
+        while end > 0, bytes[end - 1] == UInt8(ascii: "=") { end -= 1 }
+        var isStandard = true
+        for byte in bytes[..<end] {
             switch byte {
-            case UInt8(ascii: "="): padding += 1
             case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
                 UInt8(ascii: "+"), UInt8(ascii: "/"):
-                guard padding == 0 else { return nil }
-                digits.append(byte)
-            case UInt8(ascii: "-"), UInt8(ascii: "_"):
-                guard padding == 0 else { return nil }
-                digits.append(byte == UInt8(ascii: "-") ? UInt8(ascii: "+") : UInt8(ascii: "/"))
+                continue
+            case UInt8(ascii: "-"), UInt8(ascii: "_"): isStandard = false
             default: return nil
             }
         }
-        let missing = (4 - digits.count % 4) % 4
-        guard !digits.isEmpty, missing < 3, padding == 0 || padding == missing else { return nil }
-        let count = digits.count * 3 / 4
-        digits += repeatElement(UInt8(ascii: "="), count: missing)
-        return (String(decoding: digits, as: UTF8.self), count)
+        return (end, bytes.count - end, isStandard)
     }
 }
 

@@ -268,7 +268,7 @@ def test_the_same_viewer_again(peers, arn):
 def test_refusals_say_why(peers, server, client, arn, new_channel):
     def refused(**how):
         how = {"arn": arn, "client": None, "path": "/master"} | how
-        answer = refusal(lambda: Peer(server, presigned(server, **how)))
+        answer = refusal(lambda: Peer(server, presigned(server, **how), how.get("host")))
         return answer.status, answer.type, answer.message
 
     stranger = server.key("--account", "999988887777")
@@ -284,6 +284,9 @@ def test_refusals_say_why(peers, server, client, arn, new_channel):
     assert refused(arn="")[:2] == (400, "InvalidArgumentException")
     for client_id in (None, "not an id", "a" * 257, "AWS_me", "aws_me"):
         assert refused(path="/viewer", client=client_id)[:2] == (400, "InvalidArgumentException"), client_id
+    # Whoever may be a viewer alone does not become the master so.
+    for path, host in (("/viewer", None), ("/", "v-1234.example.com")):
+        assert refused(path=path, host=host, **{"X-Amz-ClientId": ""})[:2] == (400, "InvalidArgumentException")
     assert refused(expires=604_801)[:2] == (403, "IncompleteSignatureException")
     gone = new_channel()
     call(client, "DeleteSignalingChannel", ChannelARN=gone["ChannelARN"])
