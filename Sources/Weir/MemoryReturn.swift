@@ -3,7 +3,8 @@ import Glibc
 import ServiceLifecycle
 
 /// Gives memory that nobody uses any more back to the system: what a flood of requests took would else stay with the process, whose allocator
-/// keeps free pages between those that are in use. Half of 86 MiB after a flood of bodies, in six milliseconds.
+/// keeps free pages between those that are in use. Half of 86 MiB after a flood of bodies, in six milliseconds. Once after the start it also gives
+/// back what of the program's file only the start needed, its tables for the loader and most of its code: 20 of 45 MiB.
 struct MemoryReturn: Service {
     /// How much more than after the last time makes it worth the calls, in bytes.
     private static let growth = 16 << 20
@@ -19,6 +20,8 @@ struct MemoryReturn: Service {
 
     func run() async {
         await cancelWhenGracefulShutdown {
+            guard (try? await Task.sleep(for: .seconds(1))) != nil else { return }
+            weir_unmap_program()
             var settled = Self.residentBytes()
             while (try? await Task.sleep(for: .seconds(5))) != nil {
                 guard Self.residentBytes() > settled + Self.growth else { continue }

@@ -42,10 +42,10 @@ def metric(server, name):
     return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)[1])
 
 
-def memory(server):
-    """MiB in use."""
+def memory(server, kind="VmRSS"):
+    """MiB in use; of files with RssFile."""
     with open(f"/proc/{server.process.pid}/status") as status:
-        return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1]) / 1024
+        return int(re.search(rf"{kind}:\s+(\d+)", status.read())[1]) / 1024
 
 
 @pytest.fixture
@@ -284,3 +284,17 @@ def test_old_suites_are_refused(sqlite_deployments, tmp_path, kind, refused, tak
         suite(refused)
     assert suite(taken)[0] == taken
     assert suite()[1] == "TLSv1.3"
+
+
+def test_what_of_the_program_only_the_start_needed_is_given_back(sqlite_deployments):
+    server = sqlite_deployments.server()
+    seen = []
+
+    def is_given_back():
+        seen.append(memory(server, "RssFile"))
+        return seen[-1] < max(seen) * 0.8
+
+    until(is_given_back, "a fifth of the pages of files is no longer in memory")
+    # They are there again where they are wanted.
+    with server.sender() as sender:
+        assert sender.call("/listStreams").status == 200
