@@ -27,17 +27,20 @@ struct Exchange: Sendable {
     var isWrittenDown = false
     var error: OperationError?
     /// What a device has proved by TLS that it is, in DER, where devices are listened for.
-    var certificate: [UInt8]?
+    let certificate: [UInt8]?
     /// Whether it is asked for by operators' tools, again and again: it gets no line in the log.
     var isOperatorPage = false
 
-    init(head: HTTPRequestHead, requestID: String, start: Double, routes: Routes<RoutedOperation>, peer: Peer) {
+    init(
+        head: HTTPRequestHead, requestID: String, start: Double, routes: Routes<RoutedOperation>, peer: Peer, certificate: [UInt8]? = nil
+    ) {
         self.head = head
         self.requestID = requestID
         self.start = start
         // A client that asks for the head of an answer has the body left out.
         match = routes.match(method: head.method == .HEAD ? "GET" : head.method.rawValue, path: head.routePath)
         self.peer = peer
+        self.certificate = certificate
     }
 
     /// What method and path name, if anything.
@@ -75,8 +78,9 @@ extension HTTPRequestHead {
     /// The path with one slash at its start: an endpoint that ends in a slash makes two.
     var routePath: Substring {
         let path = path
-        guard path.hasPrefix("//") else { return path }
-        return path[path.utf8.index(before: path.utf8.firstIndex { $0 != UInt8(ascii: "/") } ?? path.endIndex)...]
+        let afterSlashes = path.utf8.firstIndex { $0 != UInt8(ascii: "/") } ?? path.endIndex
+        guard path.utf8.distance(from: path.startIndex, to: afterSlashes) > 1 else { return path }
+        return path[path.utf8.index(before: afterSlashes)...]
     }
 
     /// What follows the question mark, as it was sent; nil where there is none.

@@ -29,7 +29,7 @@ extension Gateway {
 
     /// What two readers of the same request could take for two different requests.
     private func refuseAmbiguity(_ head: HTTPRequestHead) throws(OperationError) {
-        let hosts = head.headers["host"].count
+        let hosts = head.headers.count { $0.name.isHeaderName("host") }
         guard hosts == 1 || hosts == 0 && head.version.minor == 0 else {
             throw OperationError(.malformedHTTPRequest, "The request needs one Host header, and has \(hosts).")
         }

@@ -21,6 +21,8 @@ public struct Access: Sendable {
         case new(kind: String, name: String)
         /// A role, by its ARN, of whatever account.
         case role(String)
+
+        var isRole: Bool { if case .role = self { true } else { false } }
     }
 
     /// Whose operations there are.
@@ -78,7 +80,8 @@ public struct Authorizer: Sendable {
     /// only where a policy of the caller asks for tags or the time of creation.
     public func authorize(_ caller: Caller, _ access: Access) async throws(OperationError) {
         try requireReach(of: caller, access)
-        if access.isFree { return }
+        // Without policies all that is left to ask is the trust of roles.
+        if access.isFree || caller.principal.reach.policies == nil && !access.resources.contains(where: \.isRole) { return }
         // Whose thing it is was looked at above. No policy is about things.
         let resources = access.resources.filter { if case .thing = $0 { false } else { true } }
         let operations = [access.operation] + (access.tags.isEmpty ? [] : access.taggingOperation.map { [$0] } ?? [])

@@ -25,6 +25,8 @@ struct Connection: Sendable {
 
     /// Sends an answer of bytes, the last thing that a call does.
     func send(_ reply: Reply, _ exchange: Exchange) {
+        // Almost every answer goes this way: it is not put into a closure.
+        guard !loop.inEventLoop else { return handler.value.send(reply, exchange) }
         onLoop { $0.send(reply, exchange) }
     }
 

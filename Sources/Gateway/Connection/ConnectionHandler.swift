@@ -274,12 +274,12 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func startCall() {
         guard let head, let connection else { return }
-        var exchange = Exchange(head: head, requestID: RequestID.next(), start: start, routes: gateway.routes, peer: peer)
-        if peer.isDevice { exchange.certificate = try? context?.pipeline.syncOperations.nioSSL_peerCertificate()?.toDERBytes() }
-        requestID = exchange.requestID
+        requestID = RequestID.next()
+        let certificate = peer.isDevice ? try? context?.pipeline.syncOperations.nioSSL_peerCertificate()?.toDERBytes() : nil
+        let exchange = Exchange(
+            head: head, requestID: requestID, start: start, routes: gateway.routes, peer: peer, certificate: certificate)
         gateway.metrics.requestsInFlight.increment()
-        let (gateway, begun) = (gateway, exchange)
-        let call = Task.immediate(executorPreference: turns.executor) { await gateway.respond(begun, connection) }
+        let call = Task.immediate(executorPreference: turns.executor) { [gateway] in await gateway.respond(exchange, connection) }
         // A call that did not wait is over already.
         if self.head != nil, machine.isAnswering { self.call = call }
         if machine.waitsForNobody { perform(.cancelCall) }

@@ -27,6 +27,8 @@ struct ParsedSignature: Sendable {
     let region: String
     /// When the request was signed. Its day is the day of the credential scope.
     let time: SignatureTime
+    /// The text of `time`, as it was sent and is signed.
+    let date: String
     /// The names of the signed headers: lower case, ascending, each once, `host` among them.
     let signedHeaders: [String]
     /// The session token, signed or not; nil when there is none or it is empty.
@@ -53,7 +55,7 @@ struct ParsedSignature: Sendable {
             fields = try Fields(authorization: authorization, of: request)
         }
 
-        let credential = fields.credential.split(separator: UInt8(ascii: "/"), maxSplits: 5, omittingEmptySubsequences: false)
+        let credential = fields.credential.parts(between: UInt8(ascii: "/"), atMost: 6)
         guard credential.count == 5 else {
             throw .incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.")
         }
@@ -70,18 +72,19 @@ struct ParsedSignature: Sendable {
         accessKeyID = String(decoding: credential[0], as: UTF8.self)
         region = String(decoding: credential[2], as: UTF8.self)
         self.time = time
+        date = fields.date
         self.signedHeaders = signedHeaders
         sessionToken = fields.sessionToken
         signature = Self.bytes(ofHexadecimal: fields.signature)
     }
 
     private static func names(of list: ArraySlice<UInt8>) throws(SignatureError) -> [String] {
-        let parts = list.split(separator: UInt8(ascii: ";"), maxSplits: maximumSignedHeaders, omittingEmptySubsequences: false)
+        let parts = list.parts(between: UInt8(ascii: ";"), atMost: maximumSignedHeaders + 1)
         guard parts.count <= maximumSignedHeaders else {
             throw .incomplete("SignedHeaders must name at most \(maximumSignedHeaders) headers.")
         }
         for (index, part) in parts.enumerated() {
-            guard (1...128).contains(part.count), part.allSatisfy(\.isLowercaseHeaderNameByte),
+            guard (1...128).contains(part.count), part.allSatisfy({ $0.isLowercaseHeaderNameByte }),
                 index == 0 || parts[index - 1].lexicographicallyPrecedes(part)
             else {
                 throw .incomplete("SignedHeaders must be names of headers in lower case and ascending order, separated by semicolons.")
@@ -96,17 +99,17 @@ struct ParsedSignature: Sendable {
 
     private static func check(scope: [ArraySlice<UInt8>], service: String, date: String) throws(SignatureError) {
         var faults: [String] = []
-        if !(1...32).contains(scope[2].count) || !scope[2].allSatisfy(\.isRegionByte) {
+        if !(1...32).contains(scope[2].count) || !scope[2].allSatisfy({ $0.isRegionByte }) {
             faults.append("Credential should be scoped to a valid region.")
         }
-        if !scope[3].elementsEqual(service.utf8) {
+        if !scope[3].spells(service) {
             faults.append("Credential should be scoped to correct service: '\(service)'.")
         }
-        if !scope[4].elementsEqual("aws4_request".utf8) {
+        if !scope[4].spells("aws4_request") {
             faults.append("Credential should be scoped with a valid terminator: 'aws4_request'.")
         }
         let day = date.prefix(8)
-        if !scope[1].elementsEqual(day.utf8) {
+        if !scope[1].spells(String(day)) {
             faults.append(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '\(day)', from '\(date)'.")
         }
@@ -114,23 +117,12 @@ struct ParsedSignature: Sendable {
     }
 
     private static func bytes(ofHexadecimal digits: ArraySlice<UInt8>) -> [UInt8] {
+        let digits = digits.span
         guard digits.count == 64 else { return [] }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(32)
-        var high: UInt8?
-        for digit in digits {
-            let value: UInt8
-            switch digit {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = digit - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = digit - UInt8(ascii: "a") + 10
-            default: return []
-            }
-            if let first = high {
-                bytes.append(first << 4 | value)
-                high = nil
-            } else {
-                high = value
-            }
+        var bytes = [UInt8](repeating: 0, count: 32)
+        for index in bytes.indices {
+            guard let high = digits[2 * index].hexadecimalValue, let low = digits[2 * index + 1].hexadecimalValue else { return [] }
+            bytes[index] = high << 4 | low
         }
         return bytes
     }
@@ -147,37 +139,36 @@ private struct Fields {
 
     /// Parts are separated by commas or spaces or both. A part that the scheme does not define is ignored.
     init(authorization: String, of request: SignedRequest) throws(SignatureError) {
-        var parts = Array(authorization.utf8).split { $0 == UInt8(ascii: ",") || $0.isHeaderSpace }[...]
-        guard let algorithm = parts.popFirst(), algorithm.starts(with: "AWS4-".utf8) else { throw .missing }
-        guard algorithm.elementsEqual(algorithmName.utf8) else { throw .unsupportedAlgorithm }
+        var words = Words(Array(authorization.utf8))
+        guard let algorithm = words.next(), algorithm.starts(with: "AWS4-".utf8) else { throw .missing }
+        guard algorithm.spells(algorithmName) else { throw .unsupportedAlgorithm }
 
         var (credential, signedHeaders, signature): (ArraySlice<UInt8>, ArraySlice<UInt8>, ArraySlice<UInt8>) = ([], [], [])
         func keep(_ value: ArraySlice<UInt8>, in slot: inout ArraySlice<UInt8>, _ name: String) throws(SignatureError) {
             guard slot.isEmpty else { throw .incomplete("Authorization header has more than one '\(name)' parameter.") }
             slot = value
         }
-        for part in parts {
+        while let part = words.next() {
             guard let equals = part.firstIndex(of: UInt8(ascii: "=")) else {
                 throw .incomplete("Authorization header has a part that is not a valid key=value pair (missing equal-sign).")
             }
             let name = part[..<equals]
             let value = part[(equals + 1)...]
-            if name.elementsEqual("Credential".utf8) {
+            if name.spells("Credential") {
                 try keep(value, in: &credential, "Credential")
-            } else if name.elementsEqual("SignedHeaders".utf8) {
+            } else if name.spells("SignedHeaders") {
                 try keep(value, in: &signedHeaders, "SignedHeaders")
-            } else if name.elementsEqual("Signature".utf8) {
+            } else if name.spells("Signature") {
                 try keep(value, in: &signature, "Signature")
             }
         }
 
         let date = request.value(of: "x-amz-date") ?? request.value(of: "date") ?? ""
-        var faults = [("Credential", credential), ("Signature", signature), ("SignedHeaders", signedHeaders)]
-            .filter { $0.1.isEmpty }
-            .map { "Authorization header requires '\($0.0)' parameter." }
-        if date.isEmpty {
-            faults.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
-        }
+        var faults: [String] = []
+        if credential.isEmpty { faults.append("Authorization header requires 'Credential' parameter.") }
+        if signature.isEmpty { faults.append("Authorization header requires 'Signature' parameter.") }
+        if signedHeaders.isEmpty { faults.append("Authorization header requires 'SignedHeaders' parameter.") }
+        if date.isEmpty { faults.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.") }
         guard faults.isEmpty else { throw .incomplete(faults.joined(separator: " ")) }
         self.credential = credential
         self.signedHeaders = signedHeaders
@@ -205,7 +196,7 @@ private struct Fields {
         .filter { $0.1.isEmpty }
         .map { "AWS query-string parameters must include 'X-Amz-\($0.0)'. " }
         guard faults.isEmpty else { throw .incomplete(faults.joined() + "Re-examine the query-string parameters.") }
-        guard algorithm.elementsEqual(algorithmName.utf8) else { throw .unsupportedAlgorithm }
+        guard algorithm.spells(algorithmName) else { throw .unsupportedAlgorithm }
         self.date = String(decoding: date, as: UTF8.self)
 
         let expires = try value("X-Amz-Expires")
@@ -243,4 +234,57 @@ extension UInt8 {
     fileprivate var isLowercaseHeaderNameByte: Bool {
         isRegionByte || "!#$%&'*+.^_`|~".utf8.contains(self)
     }
+
+    /// What the byte is worth as a lower-case hexadecimal digit; nil where it is none.
+    fileprivate var hexadecimalValue: UInt8? {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+        default: nil
+        }
+    }
+}
+
+// Each request passes through these, and those of the library for any sequence cost it several times as much.
+
+extension ArraySlice<UInt8> {
+    /// Whether these are the bytes of a text.
+    fileprivate func spells(_ text: String) -> Bool {
+        let (left, right) = (span, text.utf8.span)
+        guard left.count == right.count else { return false }
+        for index in 0..<left.count where left[index] != right[index] { return false }
+        return true
+    }
+
+    /// What stands between separators, empty parts too; the last of as many as there may be has the rest.
+    fileprivate func parts(between separator: UInt8, atMost limit: Int) -> [ArraySlice<UInt8>] {
+        var parts: [ArraySlice<UInt8>] = []
+        parts.reserveCapacity(8)
+        var start = startIndex
+        for index in indices where self[index] == separator && parts.count + 1 < limit {
+            parts.append(self[start..<index])
+            start = index + 1
+        }
+        parts.append(self[start...])
+        return parts
+    }
+}
+
+/// The words of a header, between commas or spaces or both.
+private struct Words {
+    private let bytes: [UInt8]
+    private var position = 0
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    mutating func next() -> ArraySlice<UInt8>? {
+        while position < bytes.count, isSeparator(bytes[position]) { position += 1 }
+        let start = position
+        while position < bytes.count, !isSeparator(bytes[position]) { position += 1 }
+        return start < position ? bytes[start..<position] : nil
+    }
+
+    private func isSeparator(_ byte: UInt8) -> Bool { byte == UInt8(ascii: ",") || byte.isHeaderSpace }
 }

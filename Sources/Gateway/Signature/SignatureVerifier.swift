@@ -146,10 +146,9 @@ struct SignatureVerifier: Sendable {
         var text: [UInt8] = []
         text.reserveCapacity(256)
         text.append(contentsOf: "AWS4-HMAC-SHA256\n".utf8)
-        let time = parsed.time.description
-        text.append(contentsOf: time.utf8)
+        text.append(contentsOf: parsed.date.utf8)
         text.append(UInt8(ascii: "\n"))
-        text.append(contentsOf: time.utf8.prefix(8))
+        text.append(contentsOf: parsed.date.utf8.prefix(8))
         text.append(UInt8(ascii: "/"))
         text.append(contentsOf: parsed.region.utf8)
         text.append(UInt8(ascii: "/"))
@@ -177,10 +176,13 @@ extension [UInt8] {
     /// Appends two lower-case digits for each byte of a digest.
     fileprivate mutating func append(hexadecimal digest: SHA256.Digest) {
         func digit(_ value: UInt8) -> UInt8 { value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value }
+        let first = count
+        append(contentsOf: repeatElement(0, count: 2 * SHA256.byteCount))
+        var digits = mutableSpan
         digest.withUnsafeBytes { bytes in
-            for byte in bytes {
-                append(digit(byte >> 4))
-                append(digit(byte & 15))
+            for (index, byte) in bytes.enumerated() {
+                digits[first + 2 * index] = digit(byte >> 4)
+                digits[first + 2 * index + 1] = digit(byte & 15)
             }
         }
     }
