@@ -260,9 +260,12 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
                 turns.ask(self)
             }
         case .shutDownOutput:
+            flush()
             context?.close(mode: .output, promise: nil)
             read()
-        case .close: context?.close(promise: nil)
+        case .close:
+            flush()
+            context?.close(promise: nil)
         }
     }
 
@@ -497,8 +500,12 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
             buffer.writeBytes(reply.body)
             bytesOut = reply.body.count
         }
-        writeAndFlush(buffer)
+        context.write(wrapOutboundOut(buffer), promise: nil)
+        turns.send(self)
     }
+
+    /// Sends what was written.
+    func flush() { context?.flush() }
 
     /// A large answer goes out as fast as the client reads it.
     private func writeRest() {
