@@ -20,9 +20,12 @@ struct MemoryReturn: Service {
 
     func run() async {
         await cancelWhenGracefulShutdown {
-            guard (try? await Task.sleep(for: .seconds(1))) != nil else { return }
-            weir_unmap_program()
             var settled = Self.residentBytes()
+            guard (try? await Task.sleep(for: .seconds(1))) != nil else { return }
+            let before = Self.residentBytes()
+            weir_unmap_program()
+            // What clients have sent meanwhile is none of it.
+            settled -= before - Self.residentBytes()
             while (try? await Task.sleep(for: .seconds(5))) != nil {
                 guard Self.residentBytes() > settled + Self.growth else { continue }
                 malloc_trim(0)
