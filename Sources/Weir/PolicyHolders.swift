@@ -22,11 +22,9 @@ enum RoleKind: PolicyHolderKind {
     static func holder(_ name: String) -> PolicyHolder { .role(name) }
 }
 
-struct AttachPolicy<Kind: PolicyHolderKind>: AsyncParsableCommand {
+struct AttachPolicy<Kind: PolicyHolderKind>: StoreCommand {
     static var configuration: CommandConfiguration {
-        CommandConfiguration(
-            commandName: "attach", abstract: "Attach a policy to a \(Kind.noun), in effect on every instance within five seconds.",
-            discussion: ConfigurationFlags.discussion)
+        .store("attach", "Attach a policy to a \(Kind.noun), in effect on every instance within five seconds.")
     }
 
     @Argument(help: "Its name.")
@@ -38,21 +36,17 @@ struct AttachPolicy<Kind: PolicyHolderKind>: AsyncParsableCommand {
     @OptionGroup(title: "Configuration")
     var flags: ConfigurationFlags
 
-    func run() async throws {
-        try await Deployment.open(flags) { deployment, configuration in
-            let (store, account, holder) = (deployment.store, configuration.account, Kind.holder(name))
-            try await ReadyMadePolicy.provide(policy, account: account, store)
-            try await store.attach(policy: policy, to: holder, account: account).require(holder, account: account, policy: policy)
-            print("Attached \(policy) to \(name).")
-        }
+    func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
+        let (account, holder) = (configuration.account, Kind.holder(name))
+        try await ReadyMadePolicy.provide(policy, account: account, store)
+        try await store.attach(policy: policy, to: holder, account: account).require(holder, account: account, policy: policy)
+        return "Attached \(policy) to \(name)."
     }
 }
 
-struct DetachPolicy<Kind: PolicyHolderKind>: AsyncParsableCommand {
+struct DetachPolicy<Kind: PolicyHolderKind>: StoreCommand {
     static var configuration: CommandConfiguration {
-        CommandConfiguration(
-            commandName: "detach", abstract: "Take a policy from a \(Kind.noun), in effect on every instance within five seconds.",
-            discussion: ConfigurationFlags.discussion)
+        .store("detach", "Take a policy from a \(Kind.noun), in effect on every instance within five seconds.")
     }
 
     @Argument(help: "Its name.")
@@ -64,22 +58,18 @@ struct DetachPolicy<Kind: PolicyHolderKind>: AsyncParsableCommand {
     @OptionGroup(title: "Configuration")
     var flags: ConfigurationFlags
 
-    func run() async throws {
-        try await Deployment.open(flags) { deployment, configuration in
-            let (account, holder) = (configuration.account, Kind.holder(name))
-            guard try await deployment.store.detach(policy: policy, from: holder, account: account) == .done else {
-                throw ValidationError("The policy \(policy) is not attached to a \(Kind.noun) \(name) of the account \(account).")
-            }
-            print("Took \(policy) from \(name).")
+    func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
+        let (account, holder) = (configuration.account, Kind.holder(name))
+        guard try await store.detach(policy: policy, from: holder, account: account) == .done else {
+            throw ValidationError("The policy \(policy) is not attached to a \(Kind.noun) \(name) of the account \(account).")
         }
+        return "Took \(policy) from \(name)."
     }
 }
 
-struct DeleteHolder<Kind: PolicyHolderKind>: AsyncParsableCommand {
+struct DeleteHolder<Kind: PolicyHolderKind>: StoreCommand {
     static var configuration: CommandConfiguration {
-        CommandConfiguration(
-            commandName: "delete", abstract: "Remove a \(Kind.noun) with \(Kind.belongings) within five seconds.",
-            discussion: ConfigurationFlags.discussion)
+        .store("delete", "Remove a \(Kind.noun) with \(Kind.belongings) within five seconds.")
     }
 
     @Argument(help: "Its name.")
@@ -88,14 +78,12 @@ struct DeleteHolder<Kind: PolicyHolderKind>: AsyncParsableCommand {
     @OptionGroup(title: "Configuration")
     var flags: ConfigurationFlags
 
-    func run() async throws {
-        try await Deployment.open(flags) { deployment, configuration in
-            let (account, holder) = (configuration.account, Kind.holder(name))
-            guard try await deployment.store.remove(holder, account: account) == .done else {
-                throw ValidationError("The account \(account) has no \(Kind.noun) \(name).")
-            }
-            print("Removed \(name).")
+    func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
+        let (account, holder) = (configuration.account, Kind.holder(name))
+        guard try await store.remove(holder, account: account) == .done else {
+            throw ValidationError("The account \(account) has no \(Kind.noun) \(name).")
         }
+        return "Removed \(name)."
     }
 }
 

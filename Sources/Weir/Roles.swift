@@ -14,10 +14,8 @@ struct Roles: AsyncParsableCommand {
             DeleteHolder<RoleKind>.self, RevokeSessions.self, Alias.self, RemoveAlias.self,
         ])
 
-    struct Create: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "create", abstract: "Make a role: who takes it on may do what its policies allow.",
-            discussion: ConfigurationFlags.discussion)
+    struct Create: StoreCommand {
+        static let configuration = CommandConfiguration.store("create", "Make a role: who takes it on may do what its policies allow.")
 
         @Argument(help: "1 to 64 letters, digits and the characters +=,.@_-")
         var name: String
@@ -46,48 +44,40 @@ struct Roles: AsyncParsableCommand {
             guard (3600...43200).contains(seconds) else { throw ValidationError("--longest-session: must be from 1h to 12h") }
         }
 
-        func run() async throws {
+        func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
             let document = try Roles.trust(trust)
             let tags = try attached.records()
-            try await Deployment.open(flags) { deployment, configuration in
-                let (store, account) = (deployment.store, configuration.account)
-                try await attached.provide(account: account, store)
-                try await store.addRole(
-                    account: account, name: name, id: AccessKeys.newRoleID(), trust: document, longestSession: seconds, tags: tags,
-                    policies: attached.policies
-                ).require(.role(name), account: account)
-                print("Made arn:\(Partition.of(configuration.region)):iam::\(account):role/\(name).")
-            }
+            let account = configuration.account
+            try await attached.provide(account: account, store)
+            try await store.addRole(
+                account: account, name: name, id: AccessKeys.newRoleID(), trust: document, longestSession: seconds, tags: tags,
+                policies: attached.policies
+            ).require(.role(name), account: account)
+            return "Made arn:\(Partition.of(configuration.region)):iam::\(account):role/\(name)."
         }
     }
 
-    struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "list", abstract: "List the roles of all accounts, with their policies.", discussion: ConfigurationFlags.discussion
-        )
+    struct List: StoreCommand {
+        static let configuration = CommandConfiguration.store("list", "List the roles of all accounts, with their policies.")
 
         @OptionGroup(title: "Configuration")
         var flags: ConfigurationFlags
 
-        func run() async throws {
-            try await Deployment.open(flags) { deployment, _ in
-                let aliases = try await deployment.store.roleAliases()
-                let rows = try await deployment.store.roles().map { role in
-                    [
-                        role.account, role.name, role.policies.joined(separator: ","),
-                        aliases.filter { $0.account == role.account && $0.role == role.name }.map(\.name).joined(separator: ","),
-                        "\(role.longestSession) s", Date(milliseconds: role.createdAt).formatted(.iso8601),
-                    ]
-                }
-                print(TextTable(["ACCOUNT", "ROLE", "POLICIES", "ALIASES", "LONGEST SESSION", "CREATED"], rows).text)
+        func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
+            let aliases = try await store.roleAliases()
+            let rows = try await store.roles().map { role in
+                [
+                    role.account, role.name, role.policies.joined(separator: ","),
+                    aliases.filter { $0.account == role.account && $0.role == role.name }.map(\.name).joined(separator: ","),
+                    "\(role.longestSession) s", Date(milliseconds: role.createdAt).formatted(.iso8601),
+                ]
             }
+            return TextTable(["ACCOUNT", "ROLE", "POLICIES", "ALIASES", "LONGEST SESSION", "CREATED"], rows).text
         }
     }
 
-    struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "show", abstract: "Print who may take a role on, and what is attached to it.",
-            discussion: ConfigurationFlags.discussion)
+    struct Show: StoreCommand {
+        static let configuration = CommandConfiguration.store("show", "Print who may take a role on, and what is attached to it.")
 
         @Argument(help: "The role.")
         var name: String
@@ -95,29 +85,24 @@ struct Roles: AsyncParsableCommand {
         @OptionGroup(title: "Configuration")
         var flags: ConfigurationFlags
 
-        func run() async throws {
-            try await Deployment.open(flags) { deployment, configuration in
-                let (store, account) = (deployment.store, configuration.account)
-                guard let role = try await store.role(account: account, name: name) else {
-                    throw ValidationError("The account \(account) has no role \(name).")
-                }
-                let tags = try await store.grants(of: .role(name), account: account).tags
-                print("ARN: arn:\(Partition.of(configuration.region)):iam::\(account):role/\(name)")
-                print("Policies: \(role.policies.joined(separator: ", "))")
-                print("Tags: \(tags.map { "\($0.key)=\($0.value)" }.joined(separator: ", "))")
-                print("Longest session: \(role.longestSession) s")
-                if let revokedAt = role.revokedAt {
-                    print("Sessions are refused that began by \(Date(milliseconds: revokedAt).formatted(.iso8601))")
-                }
-                print("Trust:\n\(role.trust)")
+        func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
+            let account = configuration.account
+            guard let role = try await store.role(account: account, name: name) else {
+                throw ValidationError("The account \(account) has no role \(name).")
             }
+            let tags = try await store.grants(of: .role(name), account: account).tags
+            let revoked = role.revokedAt.map { ["Sessions are refused that began by \(Date(milliseconds: $0).formatted(.iso8601))"] } ?? []
+            return
+                ([
+                    "ARN: arn:\(Partition.of(configuration.region)):iam::\(account):role/\(name)",
+                    "Policies: \(role.policies.joined(separator: ", "))",
+                    "Tags: \(tags.map { "\($0.key)=\($0.value)" }.joined(separator: ", "))", "Longest session: \(role.longestSession) s",
+                ] + revoked + ["Trust:\n\(role.trust)"]).joined(separator: "\n")
         }
     }
 
-    struct Trust: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "trust", abstract: "Change who may take a role on. What was made from it before stays.",
-            discussion: ConfigurationFlags.discussion)
+    struct Trust: StoreCommand {
+        static let configuration = CommandConfiguration.store("trust", "Change who may take a role on. What was made from it before stays.")
 
         @Argument(help: "The role.")
         var name: String
@@ -128,21 +113,17 @@ struct Roles: AsyncParsableCommand {
         @OptionGroup(title: "Configuration")
         var flags: ConfigurationFlags
 
-        func run() async throws {
+        func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
             let document = try Roles.trust(file)
-            try await Deployment.open(flags) { deployment, configuration in
-                let account = configuration.account
-                try await deployment.store.setTrust(document, account: account, role: name).require(.role(name), account: account)
-                print("Changed the trust of \(name).")
-            }
+            let account = configuration.account
+            try await store.setTrust(document, account: account, role: name).require(.role(name), account: account)
+            return "Changed the trust of \(name)."
         }
     }
 
-    struct RevokeSessions: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "revoke-sessions",
-            abstract: "Have credentials that were made from a role up to now be refused, on every instance within five seconds.",
-            discussion: ConfigurationFlags.discussion)
+    struct RevokeSessions: StoreCommand {
+        static let configuration = CommandConfiguration.store(
+            "revoke-sessions", "Have credentials that were made from a role up to now be refused, on every instance within five seconds.")
 
         @Argument(help: "The role.")
         var name: String
@@ -150,19 +131,15 @@ struct Roles: AsyncParsableCommand {
         @OptionGroup(title: "Configuration")
         var flags: ConfigurationFlags
 
-        func run() async throws {
-            try await Deployment.open(flags) { deployment, configuration in
-                let account = configuration.account
-                try await deployment.store.revokeSessions(account: account, role: name).require(.role(name), account: account)
-                print("The sessions of \(name) are refused.")
-            }
+        func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
+            let account = configuration.account
+            try await store.revokeSessions(account: account, role: name).require(.role(name), account: account)
+            return "The sessions of \(name) are refused."
         }
     }
 
-    struct Alias: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "alias", abstract: "Give a role a name by which devices ask for its credentials.",
-            discussion: ConfigurationFlags.discussion)
+    struct Alias: StoreCommand {
+        static let configuration = CommandConfiguration.store("alias", "Give a role a name by which devices ask for its credentials.")
 
         @Argument(help: "The role.")
         var role: String
@@ -185,22 +162,19 @@ struct Roles: AsyncParsableCommand {
             guard (900...43200).contains(seconds) else { throw ValidationError("--lifetime: must be from 15m to 12h") }
         }
 
-        func run() async throws {
-            try await Deployment.open(flags) { deployment, configuration in
-                let (store, account) = (deployment.store, configuration.account)
-                switch try await store.addRoleAlias(account: account, name: name, role: role, lifetime: seconds) {
-                case .done: print("\(name) leads to \(role).")
-                case .nameInUse: throw ValidationError("The account \(account) has an alias \(name) already.")
-                case .notFound, .attached, .tooManyPolicies: throw ValidationError("The account \(account) has no role \(role).")
-                }
+        func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
+            let account = configuration.account
+            switch try await store.addRoleAlias(account: account, name: name, role: role, lifetime: seconds) {
+            case .done: return "\(name) leads to \(role)."
+            case .nameInUse: throw ValidationError("The account \(account) has an alias \(name) already.")
+            case .notFound, .attached, .tooManyPolicies: throw ValidationError("The account \(account) has no role \(role).")
             }
         }
     }
 
-    struct RemoveAlias: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "remove-alias", abstract: "Remove a name by which devices ask for credentials; the role stays.",
-            discussion: ConfigurationFlags.discussion)
+    struct RemoveAlias: StoreCommand {
+        static let configuration = CommandConfiguration.store(
+            "remove-alias", "Remove a name by which devices ask for credentials; the role stays.")
 
         @Argument(help: "The alias.")
         var name: String
@@ -208,13 +182,11 @@ struct Roles: AsyncParsableCommand {
         @OptionGroup(title: "Configuration")
         var flags: ConfigurationFlags
 
-        func run() async throws {
-            try await Deployment.open(flags) { deployment, configuration in
-                guard try await deployment.store.removeRoleAlias(account: configuration.account, name: name) == .done else {
-                    throw ValidationError("The account \(configuration.account) has no alias \(name).")
-                }
-                print("Removed \(name).")
+        func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
+            guard try await store.removeRoleAlias(account: configuration.account, name: name) == .done else {
+                throw ValidationError("The account \(configuration.account) has no alias \(name).")
             }
+            return "Removed \(name)."
         }
     }
 

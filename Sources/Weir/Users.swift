@@ -5,21 +5,19 @@ import Settings
 import Store
 
 /// Lists the accounts that there are: an account is there once it has a key.
-struct Accounts: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "accounts", abstract: "List the accounts, with how many users, active keys, roles and policies each has.",
-        discussion: "An account is there once it has a key: weir keys create --account DIGITS.\n\n" + ConfigurationFlags.discussion)
+struct Accounts: StoreCommand {
+    static let configuration = CommandConfiguration.store(
+        "accounts", "List the accounts, with how many users, active keys, roles and policies each has.",
+        discussion: "An account is there once it has a key: weir keys create --account DIGITS.\n\n")
 
     @OptionGroup(title: "Configuration")
     var flags: ConfigurationFlags
 
-    func run() async throws {
-        try await Deployment.open(flags) { deployment, _ in
-            let rows = try await deployment.store.accounts().map {
-                [$0.account, "\($0.users)", "\($0.activeKeys)", "\($0.roles)", "\($0.policies)"]
-            }
-            print(TextTable(["ACCOUNT", "USERS", "ACTIVE KEYS", "ROLES", "POLICIES"], rows).text)
+    func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
+        let rows = try await store.accounts().map {
+            [$0.account, "\($0.users)", "\($0.activeKeys)", "\($0.roles)", "\($0.policies)"]
         }
+        return TextTable(["ACCOUNT", "USERS", "ACTIVE KEYS", "ROLES", "POLICIES"], rows).text
     }
 }
 
@@ -31,10 +29,10 @@ struct Users: AsyncParsableCommand {
             Create.self, List.self, AttachPolicy<UserKind>.self, DetachPolicy<UserKind>.self, DeleteHolder<UserKind>.self,
         ])
 
-    struct Create: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "create", abstract: "Make a user, who may do what its policies allow.",
-            discussion: "weir keys create --user NAME makes a key for it.\n\n" + ConfigurationFlags.discussion)
+    struct Create: StoreCommand {
+        static let configuration = CommandConfiguration.store(
+            "create", "Make a user, who may do what its policies allow.", discussion: "weir keys create --user NAME makes a key for it.\n\n"
+        )
 
         @Argument(help: "1 to 64 letters, digits and the characters +=,.@_-")
         var name: String
@@ -51,36 +49,30 @@ struct Users: AsyncParsableCommand {
             }
         }
 
-        func run() async throws {
+        func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
             let tags = try attached.records()
-            try await Deployment.open(flags) { deployment, configuration in
-                let (store, account) = (deployment.store, configuration.account)
-                try await attached.provide(account: account, store)
-                try await store.addUser(account: account, name: name, tags: tags, policies: attached.policies)
-                    .require(.user(name), account: account)
-                print("Made \(name).")
-            }
+            let account = configuration.account
+            try await attached.provide(account: account, store)
+            try await store.addUser(account: account, name: name, tags: tags, policies: attached.policies)
+                .require(.user(name), account: account)
+            return "Made \(name)."
         }
     }
 
-    struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "list", abstract: "List the users of all accounts, with their policies.", discussion: ConfigurationFlags.discussion
-        )
+    struct List: StoreCommand {
+        static let configuration = CommandConfiguration.store("list", "List the users of all accounts, with their policies.")
 
         @OptionGroup(title: "Configuration")
         var flags: ConfigurationFlags
 
-        func run() async throws {
-            try await Deployment.open(flags) { deployment, _ in
-                let rows = try await deployment.store.users().map { user in
-                    [
-                        user.account, user.name, user.policies.joined(separator: ","), "\(user.activeKeys)",
-                        Date(timeIntervalSince1970: Double(user.createdAt) / 1000).formatted(.iso8601),
-                    ]
-                }
-                print(TextTable(["ACCOUNT", "USER", "POLICIES", "ACTIVE KEYS", "CREATED"], rows).text)
+        func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
+            let rows = try await store.users().map { user in
+                [
+                    user.account, user.name, user.policies.joined(separator: ","), "\(user.activeKeys)",
+                    Date(timeIntervalSince1970: Double(user.createdAt) / 1000).formatted(.iso8601),
+                ]
             }
+            return TextTable(["ACCOUNT", "USER", "POLICIES", "ACTIVE KEYS", "CREATED"], rows).text
         }
     }
 }
