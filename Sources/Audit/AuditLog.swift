@@ -66,7 +66,8 @@ public final class AuditLog: Service {
         var waiting: [Waiting] = []
         /// How many of them the file has.
         var inFile = 0
-        var isWriting = false
+        /// What writes, while something waits that can be written: one task at a time.
+        var writing: Task<Void, Never>?
         var isBroken = false
         var lost = 0
         /// Of what is written.
@@ -145,17 +146,12 @@ public final class AuditLog: Service {
     /// been made.
     public func record(_ entry: AuditEntry) async throws(OperationError) {
         let isWritten = await withCheckedContinuation { continuation in
-            let begins = state.withLock { state -> Bool? in
-                guard append(entry, continuation, &state) else { return nil }
-                guard !state.isWriting, !state.isBroken else { return false }
-                state.isWriting = true
+            let hasRoom = state.withLock { state in
+                guard append(entry, continuation, &state) else { return false }
+                if !state.isBroken { beginWriting(&state) }
                 return true
             }
-            switch begins {
-            case nil: continuation.resume(returning: false)
-            case true?: Task { await writeWhatWaits() }
-            case false?: break
-            }
+            if !hasRoom { continuation.resume(returning: false) }
         }
         guard isWritten || !settings.refuses else {
             throw OperationError(
@@ -201,13 +197,18 @@ public final class AuditLog: Service {
         return true
     }
 
-    /// Writes until nothing waits, or until that fails. One task does so at a time: the one that has set `isWriting`.
+    /// Has what waits be written, unless that is being done. Whoever stops the log waits for it.
+    private func beginWriting(_ state: inout State) {
+        if state.writing == nil { state.writing = Task { await writeWhatWaits() } }
+    }
+
+    /// Writes until nothing waits, or until that fails.
     private func writeWhatWaits() async {
         while true {
             let (batch, skip) = state.withLock { state -> ([Waiting], Int) in
                 // Statements of a batch have a limit; so has the memory of a line.
                 let batch = Array(state.waiting.prefix(500))
-                if batch.isEmpty { state.isWriting = false }
+                if batch.isEmpty { state.writing = nil }
                 return (batch, state.inFile)
             }
             guard let last = batch.last else { return }
@@ -237,7 +238,7 @@ public final class AuditLog: Service {
     /// Lets everybody go who waits for a record; the records themselves go on waiting.
     private func fail(_ error: any Error) {
         let (released, isNew) = state.withLock { state -> ([CheckedContinuation<Bool, Never>], Bool) in
-            defer { (state.isBroken, state.isWriting) = (true, false) }
+            defer { (state.isBroken, state.writing) = (true, nil) }
             let go = state.waiting.compactMap(\.continuation)
             for index in state.waiting.indices { state.waiting[index].continuation = nil }
             return (go, !state.isBroken)
@@ -287,7 +288,7 @@ public final class AuditLog: Service {
     /// What is done once a second, and at the end.
     func tick(isEnd: Bool = false) async {
         let now = Int64(Date().timeIntervalSince1970 * 1000)
-        let begins = state.withLock { state in
+        let writing = state.withLock { state in
             if state.sample.leftOut > 0 {
                 let entry = AuditEntry(
                     identity: AuditEntry.own, time: now, eventName: "RefusedRequestsLeftOut", isReadOnly: true,
@@ -299,11 +300,10 @@ public final class AuditLog: Service {
                     identity: AuditEntry.own, time: now, eventName: "RecordsLost", isReadOnly: true, additional: [("records", state.lost)])
                 if append(entry, nil, &state) { state.lost = 0 }
             }
-            guard !state.isWriting, !state.waiting.isEmpty else { return false }
-            state.isWriting = true
-            return true
+            if !state.waiting.isEmpty { beginWriting(&state) }
+            return state.writing
         }
-        if begins { await writeWhatWaits() }
+        await writing?.value
         await tellNewest(isEnd: isEnd)
     }
 

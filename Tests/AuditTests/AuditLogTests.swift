@@ -95,6 +95,32 @@ import Testing
         }
     }
 
+    @Test(arguments: [Engine.sqlite, .postgres]) func `who stops the log waits for what is being written`(engine: Engine) async throws {
+        try await with(engine) { place in
+            let gate = Gate()
+            let faults = FaultInjectingDatabase(place.database.database)
+            let log = try await AuditLog(
+                place.settings(inTable: true), instance: "a", key: Self.key, store: Store(faults), registry: Registry(), logger: Self.quiet)
+            faults.inject(.hold(gate))
+            let record = entry("CreateStream")
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try await log.record(record) }
+                try await eventually("the record is on its way to the table") { gate.arrived == 1 }
+                tasks.addTask { await log.tick(isEnd: true) }
+                // Were it not waited for, the end of the chain would be told to the database now.
+                let writes = faults.writes.count
+                for _ in 0..<100 { await Task.yield() }
+                #expect(faults.writes.count == writes)
+                gate.open()
+                try await tasks.waitForAll()
+            }
+            #expect(try await place.verified().faults == [])
+            #expect(try await place.verifiedTable().records == 1)
+            #expect(try await place.verifiedTable().faults == [])
+            #expect(try await place.verified().anchors.map(\.sequence) == [1])
+        }
+    }
+
     @Test func `many at once are all written, in one chain`() async throws {
         try await with { place in
             let log = try await place.log("a", place.settings(inTable: true))
