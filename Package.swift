@@ -186,7 +186,10 @@ let package = Package(
         tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),
         tests(
             "ControlPlaneTests",
-            ["Contract", "ControlPlane", "Identity", "Planes", "Policies", "SQL", "Store", "TestSupport", nioHTTP1]),
+            [
+                "Contract", "ControlPlane", "FragmentStore", "Identity", "MediaFormats", "MediaPlane", "Planes", "Policies", "SQL",
+                "SignalingPlane", "Store", "TestSupport", "TokenPlane", logging, nioHTTP1,
+            ]),
         tests("IdentityTests", ["Contract", "Identity", "Policies", "SQL", "Store", "TestSupport"]),
         tests("DevicesTests", ["Devices", "Identity", "SQL", "Store", "TestSupport", nioSSL]),
         tests("PoliciesTests", ["Contract", "Policies"]),

@@ -46,7 +46,7 @@ public struct Access: Sendable {
     public var taggingOperation: String?
     /// What else policies may ask of the request, by keys in lower case, such as `sts:externalid`.
     public var context: [String: String] = [:]
-    /// Whether anybody who has a key may, whatever policies say.
+    /// Whether anybody may who has a key, or the token of a session, whatever policies say.
     public var isFree = false
 
     public init(_ api: API, _ operation: String) { self.init(.video(api), operation) }
@@ -158,7 +158,8 @@ func requireReach(of caller: Caller, _ access: Access) throws(OperationError) {
         case (.tokens, .thing): access.isFree
         case (.tokens, .session): false
         case (.video(.edgeAgent), .thing): true
-        case (.video(.archivedMedia), .session): true
+        // What a player asks for by the token of its session, and nothing else of the session's account.
+        case (.video(.archivedMedia), .session): access.isFree
         case (.video(let api), .account), (.video(let api), .user), (.video(let api), .role): api != .edgeAgent
         case (.video, .thing), (.video, .session): false
         }

@@ -20,6 +20,13 @@ public struct TokenPlane: Sendable {
         self.keys = keys
     }
 
+    /// What a form may ask for.
+    enum Action: String, CaseIterable {
+        case callerIdentity = "GetCallerIdentity"
+        case sessionToken = "GetSessionToken"
+        case assumeRole = "AssumeRole"
+    }
+
     /// One route: the form says which operation it is.
     public var operations: [RoutedOperation] {
         [
@@ -29,15 +36,15 @@ public struct TokenPlane: Sendable {
                 guard form["Version"] == QueryForm.version else {
                     throw OperationError(.unknownOperation, "Version must be \(QueryForm.version).")
                 }
-                switch form["Action"] {
-                case "GetCallerIdentity": return try callerIdentity(form, caller)
-                case "GetSessionToken": return try sessionToken(form, caller)
-                case "AssumeRole": return try assumeRole(form, caller)
-                case let other:
+                let name = form["Action"] ?? ""
+                switch Action(rawValue: name) {
+                case .callerIdentity: return try callerIdentity(form, caller)
+                case .sessionToken: return try sessionToken(form, caller)
+                case .assumeRole: return try assumeRole(form, caller)
+                case nil:
                     throw OperationError(
                         .unknownOperation,
-                        "Could not find operation \((other ?? "").prefix(64)): there are GetCallerIdentity, GetSessionToken and AssumeRole."
-                    )
+                        "Could not find operation \(name.prefix(64)): there are GetCallerIdentity, GetSessionToken and AssumeRole.")
                 }
             }
         ]
@@ -45,7 +52,7 @@ public struct TokenPlane: Sendable {
 
     private func callerIdentity(_ form: QueryForm, _ caller: Caller) throws(OperationError) -> RequestedCall {
         try form.require(only: [])
-        var access = Access(.tokens, "GetCallerIdentity")
+        var access = Access(.tokens, Action.callerIdentity.rawValue)
         access.isFree = true
         return call(access, caller) { () throws(OperationError) in
             let identity = caller.identity
@@ -56,7 +63,7 @@ public struct TokenPlane: Sendable {
     private func sessionToken(_ form: QueryForm, _ caller: Caller) throws(OperationError) -> RequestedCall {
         try form.require(only: ["DurationSeconds"])
         let lifetime = try form.seconds("DurationSeconds", 900...129_600) ?? 43_200
-        var access = Access(.tokens, "GetSessionToken")
+        var access = Access(.tokens, Action.sessionToken.rawValue)
         switch caller.principal.reach {
         // What a user may do goes with the session.
         case .account, .user: access.isFree = true
@@ -92,7 +99,7 @@ public struct TokenPlane: Sendable {
                 throw OperationError(.invalidArgument, "Policy: \(error)")
             }
         }
-        var access = Access(.tokens, "AssumeRole")
+        var access = Access(.tokens, Action.assumeRole.rawValue)
         access.resources = [.role(arn)]
         access.tags = tags.map { MapEntry(key: $0.key, value: $0.value) }
         access.taggingOperation = "TagSession"

@@ -8,6 +8,8 @@ import TestSupport
 import Testing
 
 @testable import ControlPlane
+@testable import SignalingPlane
+@testable import TokenPlane
 
 /// Every operation by everybody whom policies limit: what they allow is done, and nothing else.
 @Suite struct PolicyMatrixTests {
@@ -58,16 +60,19 @@ import Testing
 
     fileprivate static let everything = statement(#""Action":"*","Resource":"*""#)
 
-    private static func denial(_ operation: String, _ resource: String, _ holder: Holder = .user) -> String {
-        "User: \(holder.arn) is not authorized to perform: kinesisvideo:\(operation) on resource: \(resource)"
+    private static func denial(_ action: String, _ resource: String, _ holder: Holder = .user) -> String {
+        "User: \(holder.arn) is not authorized to perform: \(action) on resource: \(resource)"
     }
 
     /// Why a call is refused before it is made; nil where it may be made.
     private static func refusal(
-        _ sample: SampleCall, _ plane: Plane, _ reach: Principal.Reach, body: String, account: String = Fixture.account
+        _ call: MatrixCall, _ plane: Plane, _ reach: Principal.Reach, _ request: MatrixCall.Request, account: String = Fixture.account
     ) async throws -> String? {
+        let caller = Caller.test(account: account, reach: reach)
         do {
-            _ = try await plane.ready(sample.operation, body, .test(account: account, reach: reach))
+            let requested = try plane.requested(call, request, caller)
+            try await Authorizer(store: plane.store).authorize(caller, requested.access)
+            _ = try requested.checked()
             return nil
         } catch let error as OperationError {
             #expect(error.code == .accessDenied, "\(error.publicMessage)")
@@ -75,42 +80,113 @@ import Testing
         }
     }
 
-    private static func access(_ sample: SampleCall, _ plane: Plane, body: String) throws -> Access {
-        try Array(body.utf8).withUnsafeBytes { try plane.control.prepare(sample.operation, $0, .test()).access }
+    /// The same of an operation of the control plane, by its body.
+    private static func refusal(
+        _ sample: SampleCall, _ plane: Plane, _ reach: Principal.Reach, body: String
+    ) async throws -> String? {
+        let call = try #require(MatrixCall.all.first { $0.id == sample.operation })
+        return try await refusal(call, plane, reach, MatrixCall.Request(uri: call.route.path, headers: [], body: body))
     }
 
     /// How a call names a resource, and a pattern for the ARN of it.
     private static func named(_ resource: Access.Resource) -> (name: String, pattern: String)? {
         switch resource {
-        case .arn(let arn): (arn, arn)
+        case .arn(let arn), .role(let arn): (arn, arn)
         case .own(let kind, let name), .new(let kind, let name):
             (name, "arn:aws:kinesisvideo:\(Fixture.region):\(Fixture.account):\(kind)/\(name)/*")
-        case .thing, .role: nil
+        case .thing: nil
         }
     }
 
-    @Test(arguments: SampleCall.all, Engine.allCases)
-    func `what policies allow is done, and nothing else`(_ sample: SampleCall, _ engine: Engine) async throws {
+    /// A plane that offers an operation of which there is no row here is a plane of which nobody knows who may call it.
+    @Test func `each operation has a row, under the action that its plane asks for`() async throws {
+        try await Plane.with { plane in
+            let offered = try plane.everyOperation()
+            for operation in offered { #expect(MatrixCall.all.contains { $0.route == operation.route }, "\(operation.route)") }
+            #expect(Set(MatrixCall.all.map(\.route)) == Set(offered.map(\.route)))
+            #expect(Set(MatrixCall.all.compactMap(\.id)) == Set(OperationID.allCases))
+            #expect(Set(offered.compactMap(\.id)) == Set(OperationID.allCases))
+            #expect(
+                Set(MatrixCall.all.filter { !$0.isOfVideo }.map(\.operation)) == Set(TokenPlane.Action.allCases.map(\.rawValue)))
+            for route in ConnectRoute.allCases {
+                let actions = Set(MatrixCall.all.filter { $0.route == .get(route.rawValue) }.map(\.operation))
+                let wanted: Set<String> =
+                    switch route {
+                    case .any: ["ConnectAsMaster", "ConnectAsViewer"]
+                    case .master: ["ConnectAsMaster"]
+                    case .viewer: ["ConnectAsViewer"]
+                    }
+                #expect(actions == wanted)
+            }
+        }
+        for call in MatrixCall.all {
+            try await Plane.with { plane in
+                let access = try plane.requested(call, try await call.prepare(plane)).access
+                #expect(access.operation == call.operation, "\(call.testDescription)")
+                switch access.service {
+                case .video(let api):
+                    #expect(call.isOfVideo && api == call.id?.api ?? (call.kind == .player ? .archivedMedia : .signaling))
+                case .tokens: #expect(!call.isOfVideo)
+                }
+            }
+        }
+    }
+
+    /// Nobody's policies have a say here: a column for each principal, a row for each operation.
+    @Test(arguments: MatrixCall.all) func `each kind of key reaches the operations that it is for`(_ call: MatrixCall) async throws {
+        try await Plane.with { plane in
+            let request = try await call.prepare(plane)
+            // By account, nobody, user, role, agent, agent of another thing, playback session.
+            let wanted: [Bool] =
+                switch call.kind {
+                case .policies: [true, true, false, false, false, false, false]
+                case .agent: [false, true, false, false, true, false, false]
+                case .everybody: [true, true, true, true, true, true, false]
+                case .player: [true, true, true, true, false, false, true]
+                case .session: [true, false, true, false, false, false, false]
+                }
+            let reaches: [Principal.Reach] = [
+                .account, .anything, try Holder.user.reach([]), try Holder.role.reach([]), .thing(Fixture.hub), .thing(Fixture.hub + "2"),
+                .session,
+            ]
+            for (reach, isAllowed) in zip(reaches, wanted) {
+                #expect(try await (Self.refusal(call, plane, reach, request) == nil) == isAllowed, "\(reach)")
+            }
+        }
+    }
+
+    @Test(arguments: MatrixCall.all, Engine.allCases)
+    func `what policies allow is done, and nothing else`(_ call: MatrixCall, _ engine: Engine) async throws {
         try await Plane.with(engine) { plane in
-            let body = try await sample.prepare(plane)
-            let access = try Self.access(sample, plane, body: body)
-            let resources = access.resources.compactMap(Self.named)
-            let (operation, first) = (sample.operation.rawValue, resources.first?.name ?? "*")
-            let action = #""Action":"kinesisvideo:\#(operation)""#
+            let request = try await call.prepare(plane)
+            let resources = try plane.requested(call, request).access.resources.compactMap(Self.named)
+            let first = resources.first?.name ?? "*"
+            let action = #""Action":"\#(call.action)""#
             for holder in Holder.allCases {
                 func refusal(_ documents: String...) async throws -> String? {
-                    try await Self.refusal(sample, plane, try holder.reach(documents), body: body)
+                    try await Self.refusal(call, plane, try holder.reach(documents), request)
                 }
-                guard sample.operation.api == .controlPlane else {
-                    #expect(try await refusal(Self.everything) == Self.denial(operation, "*", holder))
+                let denied = Self.denial(call.action, first, holder)
+                let denial = Self.statement(action + #","Resource":"*""#, effect: "Deny")
+                switch call.kind {
+                case .policies: break
+                case .agent:
+                    #expect(try await refusal(Self.everything) == Self.denial(call.action, "*", holder))
+                    continue
+                case .everybody, .player:
+                    #expect(try await refusal(denial) == nil)
+                    continue
+                case .session:
+                    #expect(try await refusal(denial) == (holder == .user ? nil : denied))
+                    let refusal = try await refusal(Self.everything)
+                    #expect(refusal == (holder == .user ? nil : "Cannot call GetSessionToken with session credentials"))
                     continue
                 }
-                let denied = Self.denial(operation, first, holder)
                 #expect(try await refusal() == denied)
                 #expect(try await refusal(Self.everything) == nil)
                 #expect(try await refusal(Self.statement(action + #","Resource":"*""#)) == nil)
                 #expect(try await refusal(Self.statement("\"Not" + action.dropFirst() + #","Resource":"*""#)) == denied)
-                #expect(try await refusal(Self.everything, Self.statement(action + #","Resource":"*""#, effect: "Deny")) == denied)
+                #expect(try await refusal(Self.everything, denial) == denied)
 
                 // Resources that are named: each must be allowed, and one is not another.
                 let patterns = resources.map { "\"\($0.pattern)\"" }.joined(separator: ",")
@@ -121,72 +197,68 @@ import Testing
                     #expect(try await refusal(Self.statement(action + ",\"NotResource\":[\(patterns)]")) == denied)
                     for resource in resources {
                         let without = Self.statement(action + ",\"NotResource\":\"\(resource.pattern)\"")
-                        #expect(try await refusal(without) == Self.denial(operation, resource.name, holder))
+                        #expect(try await refusal(without) == Self.denial(call.action, resource.name, holder))
                     }
                 }
             }
-            #expect(plane.callCount == 0, "nothing was to be read for these policies")
-            guard sample.operation.api == .controlPlane else { return }
-            _ = try await plane.call(sample.operation, body, .test(reach: try Self.user([Self.statement(action + #","Resource":"*""#)])))
+            #expect(plane.callCount == 0 || call.operation == "AssumeRole", "nothing was to be read for these policies")
+            guard let id = call.id, id.api == .controlPlane else { return }
+            _ = try await plane.call(id, request.body, .test(reach: try Self.user([Self.statement(action + #","Resource":"*""#)])))
         }
     }
 
-    @Test(arguments: SampleCall.all.filter { $0.operation.api == .controlPlane }, Engine.allCases)
-    func `tags of what is there are read where a policy asks for them`(_ sample: SampleCall, _ engine: Engine) async throws {
+    @Test(arguments: MatrixCall.all.filter { $0.kind == .policies && $0.isOfVideo }, Engine.allCases)
+    func `tags of what is there are read where a policy asks for them`(_ call: MatrixCall, _ engine: Engine) async throws {
         try await Plane.with(engine) { plane in
-            let body = try await sample.prepare(plane)
-            let access = try Self.access(sample, plane, body: body)
-            let action = #""Action":"kinesisvideo:\#(sample.operation.rawValue)","Resource":"*""#
+            let request = try await call.prepare(plane)
+            let resources = try plane.requested(call, request).access.resources
+            let action = #""Action":"\#(call.action)","Resource":"*""#
             let condition = Self.statement(action + #","Condition":{"StringEquals":{"aws:ResourceTag/Site":"${aws:PrincipalTag/site}"}}"#)
-            func refusal(_ holder: Holder, _ body: String) async throws -> String? {
-                try await Self.refusal(
-                    sample, plane, try holder.reach([condition], tags: [TagRecord(key: "site", value: "north")]), body: body)
+            func refusal(_ holder: Holder, _ request: MatrixCall.Request) async throws -> String? {
+                try await Self.refusal(call, plane, try holder.reach([condition], tags: [TagRecord(key: "site", value: "north")]), request)
             }
             func denied(_ holder: Holder) -> String {
-                Self.denial(sample.operation.rawValue, access.resources.compactMap(Self.named).first?.name ?? "*", holder)
+                Self.denial(call.action, resources.compactMap(Self.named).first?.name ?? "*", holder)
             }
-            for holder in Holder.allCases { #expect(try await refusal(holder, body) == denied(holder)) }
+            for holder in Holder.allCases { #expect(try await refusal(holder, request) == denied(holder)) }
             for (value, isAllowed) in [("south", false), ("north", true)] {
                 for (kind, name) in [(ResourceKind.stream, "gate"), (.channel, "door")] {
                     _ = try await plane.store.setTags(
                         .named(name, kind: kind), [TagRecord(key: "site", value: value)], .fresh("TagResource"))
                 }
-                let isThere = access.resources.contains { if case .new = $0 { false } else { Self.named($0) != nil } }
+                let isThere = resources.contains { if case .new = $0 { false } else { Self.named($0) != nil } }
                 for holder in Holder.allCases {
-                    #expect(try await refusal(holder, body) == (isAllowed && isThere ? nil : denied(holder)), "\(value) \(holder)")
+                    #expect(try await refusal(holder, request) == (isAllowed && isThere ? nil : denied(holder)), "\(value) \(holder)")
                 }
             }
             // What is not there is refused like what has no such tag.
-            let absent = body.replacing("gate", with: "lost").replacing("door", with: "lost")
             for holder in Holder.allCases {
                 #expect(
-                    try await refusal(holder, absent)
+                    try await refusal(holder, request.aboutAbsent)
                         == denied(holder).replacing("gate", with: "lost").replacing("door", with: "lost"))
             }
         }
     }
 
     /// Whether what is named is there makes no difference.
-    @Test(arguments: SampleCall.all, Engine.allCases)
-    func `nobody reaches another account, whatever its policies say`(_ sample: SampleCall, _ engine: Engine) async throws {
+    @Test(arguments: MatrixCall.all, Engine.allCases)
+    func `nobody reaches another account, whatever its policies say`(_ call: MatrixCall, _ engine: Engine) async throws {
         try await Plane.with(engine) { plane in
-            let there = try await sample.prepare(plane)
-            let absent = there.replacing("gate", with: "lost").replacing("door", with: "lost")
-            let isControl = sample.operation.api == .controlPlane
-            let reaches: [Principal.Reach] =
-                isControl
-                ? [.account] + (try Holder.allCases.map { try $0.reach([Self.everything]) }) : [.thing(Fixture.hub)]
-            let foreign = try Self.access(sample, plane, body: there).resources.contains { resource in
+            let there = try await call.prepare(plane)
+            let foreign = try plane.requested(call, there).access.resources.contains { resource in
                 switch resource {
                 case .arn, .thing: true
                 case .own, .new, .role: false
                 }
             }
             guard foreign else { return }
+            let reaches: [Principal.Reach] =
+                call.kind == .agent
+                ? [.anything, .thing(Fixture.hub)] : [.account, .anything] + (try Holder.allCases.map { try $0.reach([Self.everything]) })
             for reach in reaches {
                 var refusals: [String] = []
-                for body in [there, absent] {
-                    let refusal = try await Self.refusal(sample, plane, reach, body: body, account: Self.otherAccount)
+                for request in [there, there.aboutAbsent] {
+                    let refusal = try await Self.refusal(call, plane, reach, request, account: Self.otherAccount)
                     refusals.append(
                         try #require(refusal, "\(reach)").replacing("lost", with: "*").replacing("gate", with: "*").replacing(
                             "door", with: "*"))
@@ -194,6 +266,66 @@ import Testing
                 #expect(refusals[0] == refusals[1])
             }
             #expect(plane.callCount == 0, "nothing was to be read of another account")
+        }
+    }
+
+    /// Who trusts whom: by account, or by name. Roles of another account need a word of both.
+    @Test(arguments: Engine.allCases) func `a role is taken on where its trust and the caller's policies say so`(_ engine: Engine)
+        async throws
+    {
+        try await Plane.with(engine) { plane in
+            let call = try #require(MatrixCall.all.first { $0.operation == "AssumeRole" })
+            let request = try await call.prepare(plane)
+            let allow = Self.statement(#""Action":"sts:AssumeRole","Resource":"*""#)
+            let deny = Self.statement(#""Action":"sts:AssumeRole","Resource":"*""#, effect: "Deny")
+            let (root, ada) = ("arn:aws:iam::\(Fixture.account):root", "arn:aws:iam::\(Fixture.account):user/ada")
+            // The account of the role, whom it trusts, and whether ada may without a policy, with one, and with a denial; then a key of the account.
+            for (account, trusted, wanted) in [
+                (Fixture.account, root, [false, true, false, true]), (Fixture.account, ada, [true, true, false, false]),
+                (Fixture.account, "arn:aws:iam::\(Self.otherAccount):root", [false, false, false, false]),
+                (Self.otherAccount, root, [false, true, false, true]), (Self.otherAccount, ada, [false, true, false, false]),
+                (Self.otherAccount, "arn:aws:iam::\(Self.otherAccount):root", [false, false, false, false]),
+            ] {
+                let name = "role-\(UInt32.random(in: 0 ... .max))"
+                #expect(
+                    try await plane.store.addRole(
+                        account: account, name: name, id: "AROA\(name)", trust: MatrixCall.trust(in: trusted), longestSession: 3600)
+                        == .done)
+                let arn = "arn:aws:iam::\(account):role/\(name)"
+                var asked = request
+                asked.body = request.body.replacing(MatrixCall.role, with: arn)
+                for (reach, isAllowed) in zip([try Self.user([]), try Self.user([allow]), try Self.user([allow, deny]), .account], wanted) {
+                    #expect(
+                        try await (Self.refusal(call, plane, reach, asked) == nil) == isAllowed, "\(account) \(trusted) \(reach)")
+                }
+                // What limits a session limits what its role is trusted with.
+                let session = Principal.Reach.role(
+                    RoleSession(
+                        role: "watch", roleID: "AROAEXAMPLE", name: "ada", policies: PolicySet([try Policy("p", allow)]),
+                        limit: PolicySet([])))
+                #expect(try await Self.refusal(call, plane, session, asked) == Self.denial("sts:AssumeRole", arn, .role))
+            }
+            // Within an account trust by name needs no policy of the caller, but nothing lifts a session's limit.
+            let byRole = MatrixCall.trust(in: "arn:aws:iam::\(Fixture.account):role/watch")
+            #expect(
+                try await plane.store.addRole(
+                    account: Fixture.account, name: "named", id: "AROANAMED", trust: byRole, longestSession: 3600) == .done)
+            var named = request
+            named.body = request.body.replacing("role/guard", with: "role/named")
+            #expect(try await Self.refusal(call, plane, Holder.role.reach([]), named) == nil)
+            #expect(try await Self.refusal(call, plane, Holder.role.reach([deny]), named) != nil)
+            #expect(try await Self.refusal(call, plane, Holder.session.reach([]), named) != nil)
+            #expect(try await Self.refusal(call, plane, Holder.session.reach([allow]), named) == nil)
+            // What is not there is refused alike, and so is what cannot be read.
+            var absent = request
+            absent.body = request.body.replacing("role/guard", with: "role/absent")
+            #expect(
+                try await Self.refusal(call, plane, Self.user([allow]), absent)
+                    == Self.denial("sts:AssumeRole", MatrixCall.role.replacing("guard", with: "absent")))
+            // Tags of a session need the right to set them, of the same role.
+            var tagged = request
+            tagged.body += "&Tags.member.1.Key=site&Tags.member.1.Value=north"
+            #expect(try await Self.refusal(call, plane, Self.user([allow]), tagged) == Self.denial("sts:TagSession", MatrixCall.role))
         }
     }
 
@@ -212,8 +344,8 @@ import Testing
                     Self.statement("\"Action\":[\(actions)],\"Resource\":\"arn:aws:kinesisvideo:*:*:\(kind)/new/*\"" + condition)
                 }
                 let (create, tag) = ("\"kinesisvideo:\(operation.rawValue)\"", "\"kinesisvideo:\(tagging)\"")
-                #expect(try await refusal(allows(create)) == Self.denial(tagging, "new"))
-                #expect(try await refusal(allows(tag)) == Self.denial(operation.rawValue, "new"))
+                #expect(try await refusal(allows(create)) == Self.denial("kinesisvideo:\(tagging)", "new"))
+                #expect(try await refusal(allows(tag)) == Self.denial("kinesisvideo:\(operation.rawValue)", "new"))
                 #expect(try await refusal(allows("\(create),\(tag)")) == nil)
                 #expect(try await refusal(allows(create), body: sample.body) == nil)
                 // The tags that the request sets.
@@ -251,11 +383,13 @@ import Testing
             let sample = try #require(SampleCall.all.first { $0.operation == .describeStream })
             #expect(
                 try await Self.refusal(sample, plane, Self.user([Self.everything, deny]), body: byName)
-                    == Self.denial("DescribeStream", "gate"))
+                    == Self.denial("kinesisvideo:DescribeStream", "gate"))
             let allow = Self.statement("\"Action\":\"*\",\"Resource\":\"\(stream.arn)\"")
             #expect(try await Self.refusal(sample, plane, Self.user([allow]), body: byName) == nil)
             let other = Self.statement("\"Action\":\"*\",\"Resource\":\"\(stream.arn)0\"")
-            #expect(try await Self.refusal(sample, plane, Self.user([other]), body: byName) == Self.denial("DescribeStream", "gate"))
+            #expect(
+                try await Self.refusal(sample, plane, Self.user([other]), body: byName)
+                    == Self.denial("kinesisvideo:DescribeStream", "gate"))
             #expect(try await Self.refusal(sample, plane, Self.user([Self.everything, other]), body: byName) == nil)
         }
     }

@@ -62,7 +62,9 @@ extension MediaPlane {
             let number = input.query("FragmentNumber")
             let sequence = input.query("SequenceNumber").flatMap { Int64($0) }
             let time = input.query("Time").flatMap { Int64($0) }
-            let call = RequestedCall(Access(.archivedMedia, name)) { () throws(OperationError) in
+            var access = Access(.archivedMedia, name)
+            access.isFree = true
+            let call = RequestedCall(access) { () throws(OperationError) in
                 RoutedCall(
                     resourceName: session.stream.name,
                     answer: .stream { writer in
