@@ -5,7 +5,7 @@ import FoundationEssentials
 public struct AuditEntry: Sendable {
     /// Who calls.
     public struct Identity: Sendable {
-        /// `IAMUser`, `AssumedRole`, `Root` or `Unknown`.
+        /// `IAMUser`, `AssumedRole`, `AWSService`, `Root` or `Unknown`.
         public var type: String
         public var principalID: String
         public var arn: String
@@ -14,10 +14,12 @@ public struct AuditEntry: Sendable {
         public var userName: String?
         /// The ARN of the role that was taken on.
         public var role: String?
+        /// The service that calls for somebody, such as `credentials.iot.amazonaws.com`.
+        public var invokedBy: String?
 
         public init(
             type: String, principalID: String = "", arn: String = "", account: String = "", keyID: String = "", userName: String? = nil,
-            role: String? = nil
+            role: String? = nil, invokedBy: String? = nil
         ) {
             self.type = type
             self.principalID = principalID
@@ -26,6 +28,7 @@ public struct AuditEntry: Sendable {
             self.keyID = keyID
             self.userName = userName
             self.role = role
+            self.invokedBy = invokedBy
         }
     }
 
@@ -138,7 +141,7 @@ public struct AuditEntry: Sendable {
         json.member("type", identity.type)
         for (name, value) in [
             ("principalId", identity.principalID), ("arn", identity.arn), ("accountId", identity.account), ("accessKeyId", identity.keyID),
-            ("userName", identity.userName ?? ""),
+            ("userName", identity.userName ?? ""), ("invokedBy", identity.invokedBy ?? ""),
         ] where !value.isEmpty { json.member(name, value) }
         if let role = identity.role {
             json.key("sessionContext")

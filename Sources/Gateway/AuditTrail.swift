@@ -36,11 +36,44 @@ extension Gateway {
         guard isDenied || isChange else { return }
         let isSampled = exchange.caller == nil || error.code == .throttling || error.code == .clientLimitExceeded
         guard !isSampled || audit.samples(now: clock.now()) else { return }
-        var entry = entry(exchange, operation)
-        entry.errorCode = error.code.rawValue
-        entry.errorMessage = String(error.publicMessage.unicodeScalars.prefix(1024))
         // The refusal is the answer, whether or not it is written down; what is lost is counted.
-        try? await audit.record(entry)
+        try? await audit.record(entry(exchange, operation).refused(error))
+    }
+
+    /// Writes down what a device got, before it leaves. Throws where that cannot be done and must be.
+    func writeDown(_ exchange: inout Exchange, _ grant: DeviceGrant) async throws(OperationError) {
+        guard let audit else { return }
+        exchange.isWrittenDown = true
+        var entry = deviceEntry(exchange)
+        entry.resources = [grant.role]
+        entry.responseElements = .object(
+            JSONObject([
+                (
+                    "credentials",
+                    .object(JSONObject([("accessKeyId", .string(grant.keyID)), ("expiration", .string(grant.expiration))]))
+                )
+            ]))
+        try await audit.record(entry)
+    }
+
+    /// Writes down what a device was refused. Of those that nobody knows, and of those that ask too often, some get a record each second.
+    func writeDown(_ exchange: Exchange, refusalOfDevice error: OperationError) async {
+        guard let audit, !exchange.isWrittenDown else { return }
+        guard exchange.device != nil && error.code != .throttling || audit.samples(now: clock.now()) else { return }
+        try? await audit.record(deviceEntry(exchange).refused(error))
+    }
+
+    /// The record of a device that asks for credentials, in the form of those of services that assume a role for somebody.
+    private func deviceEntry(_ exchange: Exchange) -> AuditEntry {
+        var entry = entry(exchange, nil)
+        let device = exchange.device
+        entry.identity = AuditEntry.Identity(
+            type: "AWSService",
+            principalID: device?.certificateID ?? exchange.certificate.map { DeviceCredentials.id(ofCertificate: $0) } ?? "",
+            arn: device.map { "arn:aws:iot::\($0.account):thing/\($0.thing)" } ?? "", account: device?.account ?? "",
+            userName: device?.thing, invokedBy: DeviceCredentials.service)
+        (entry.eventSource, entry.eventName) = ("sts.amazonaws.com", "AssumeRoleWithCertificate")
+        return entry
     }
 
     /// A writer that writes the call down before its answer begins.
@@ -165,6 +198,15 @@ extension Caller {
         case .session, .anything:
             AuditEntry.Identity(type: "Unknown", arn: arn, account: account, keyID: keyID)
         }
+    }
+}
+
+extension AuditEntry {
+    fileprivate func refused(_ error: OperationError) -> AuditEntry {
+        var entry = self
+        entry.errorCode = error.code.rawValue
+        entry.errorMessage = String(error.publicMessage.unicodeScalars.prefix(1024))
+        return entry
     }
 }
 

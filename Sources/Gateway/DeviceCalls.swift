@@ -15,9 +15,12 @@ extension Gateway {
     func deviceReply(_ exchange: inout Exchange) async -> Reply {
         var reply: Reply
         do throws(OperationError) {
-            reply = Reply(status: 200, body: try await deviceCredentials(&exchange))
+            let grant = try await deviceCredentials(&exchange)
+            try await writeDown(&exchange, grant)
+            reply = Reply(status: 200, body: grant.document)
         } catch {
             exchange.error = error
+            await writeDown(exchange, refusalOfDevice: error)
             var writer = JSONWriter()
             writer.beginObject()
             writer.key("message")
@@ -29,24 +32,31 @@ extension Gateway {
         return reply.with([("x-amzn-RequestId", exchange.requestID)])
     }
 
-    private func deviceCredentials(_ exchange: inout Exchange) async throws(OperationError) -> [UInt8] {
+    private func deviceCredentials(_ exchange: inout Exchange) async throws(OperationError) -> DeviceGrant {
         let head = exchange.head
         guard !exchange.peer.isForOperators else {
             throw OperationError(.serviceUnavailable, "This server has as many connections as it takes. Try again.")
         }
+        let (alias, thing) = (Self.alias(of: head.routePath), head.headers.first(name: "x-amzn-iot-thingname"))
+        exchange.parameters = .object(
+            JSONObject(
+                [("roleAlias", alias), ("thingName", thing)].compactMap { name, text in
+                    text.map { (name, .string(String($0.unicodeScalars.prefix(128)))) }
+                }))
         guard let devices, let certificate = exchange.certificate else {
             throw OperationError(.accessDenied, "Certificate is invalid on this endpoint")
         }
         try throttle.admit(device: DeviceCredentials.id(ofCertificate: certificate), rate: Self.rate, now: clock.monotonicSeconds())
         let device = try await devices.device(certificate: certificate)
+        exchange.device = device
         exchange.caller = Caller(
             principal: Principal(account: device.account, keyID: device.serial, reach: .session), region: "", requestID: exchange.requestID,
             invocation: nil, origin: nil)
         exchange.resourceName = device.thing
-        guard head.method == .GET, let alias = Self.alias(of: head.routePath) else {
+        guard head.method == .GET, let alias else {
             throw OperationError(.resourceNotFound, "There is nothing here but GET /role-aliases/NAME/credentials.")
         }
-        return try await devices.credentials(of: device, alias: alias, thing: head.headers.first(name: "x-amzn-iot-thingname"))
+        return try await devices.credentials(of: device, alias: alias, thing: thing)
     }
 
     /// NAME in `/role-aliases/NAME/credentials`, where it is one that an alias can have; nil for any other path.

@@ -28,6 +28,8 @@ struct Exchange: Sendable {
     var error: OperationError?
     /// What a device has proved by TLS that it is, in DER, where devices are listened for.
     let certificate: [UInt8]?
+    /// Whose certificate that is, where it is one that counts.
+    var device: Device?
     /// Whether it is asked for by operators' tools, again and again: it gets no line in the log.
     var isOperatorPage = false
 

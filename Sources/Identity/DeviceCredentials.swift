@@ -14,6 +14,37 @@ public struct Device: Sendable {
     public let serial: String
 }
 
+/// What a device gets.
+public struct DeviceGrant: Sendable {
+    /// The ARN of the role that it has taken on.
+    public let role: String
+    /// The id of the access key, which is no secret.
+    public let keyID: String
+    /// When the credentials end, in ISO 8601.
+    public let expiration: String
+    /// The document that the provider of AWS IoT answers.
+    public let document: [UInt8]
+
+    init(_ made: TemporaryCredentials, of role: RoleRecord) {
+        self.role = "arn:aws:iam::\(role.account):role/\(role.name)"
+        keyID = made.id
+        expiration = Date(timeIntervalSince1970: Double(made.expiresAt / 1000)).formatted(.iso8601)
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key("credentials")
+        writer.beginObject()
+        for (key, value) in [
+            ("accessKeyId", made.id), ("secretAccessKey", made.secret), ("sessionToken", made.token), ("expiration", expiration),
+        ] {
+            writer.key(key)
+            writer.string(value)
+        }
+        writer.endObject()
+        writer.endObject()
+        document = writer.bytes
+    }
+}
+
 /// Tells devices by their certificates, and gives them credentials of the roles that trust them.
 ///
 /// AWS IoT Core developer guide, "Authorizing direct calls to AWS services using AWS IoT Core credential provider".
@@ -27,6 +58,9 @@ public struct DeviceCredentials: Sendable {
         self.store = store
         self.keys = keys
     }
+
+    /// What roles name that trust devices.
+    public static let service = "credentials.iot.amazonaws.com"
 
     /// What a certificate in DER is known by.
     public static func id(ofCertificate der: [UInt8]) -> String {
@@ -45,9 +79,8 @@ public struct DeviceCredentials: Sendable {
         return Device(account: record.account, thing: record.thing, certificateID: id, serial: record.serial)
     }
 
-    /// Credentials of the role that an alias of the device's account leads to, as the document that the provider of AWS IoT answers; refusals are in
-    /// its words. `thing` is what the device calls itself, where it does.
-    public func credentials(of device: Device, alias: String, thing: String?) async throws(OperationError) -> [UInt8] {
+    /// Credentials of the role that an alias of the device's account leads to; refusals are in the words of the provider of AWS IoT. `thing` is what the device calls itself, where it does.
+    public func credentials(of device: Device, alias: String, thing: String?) async throws(OperationError) -> DeviceGrant {
         guard thing == nil || thing == device.thing else { throw OperationError(.accessDenied, "Invalid thing name passed") }
         let account = device.account
         let found = try await read { () async throws(Store.Failure) in try await store.roleAlias(account: account, name: alias) }
@@ -56,31 +89,14 @@ public struct DeviceCredentials: Sendable {
         let context = ["credentials-iot:thingname": device.thing, Self.certificateKey: device.certificateID]
         guard let role,
             let made = try keys.credentials(
-                of: role, for: "credentials.iot.amazonaws.com",
+                of: role, for: Self.service,
                 SessionTerms(lifetime: found.lifetime, name: device.thing, context: context))
         else { throw OperationError(.validation, "Unable to assume the role, or the role to assume does not exist") }
         guard found.lifetime <= role.longestSession else {
             throw OperationError(
                 .validation, "The requested CredentialDurationSeconds exceeds the MaxSessionDuration set for the role")
         }
-        return Self.document(made)
-    }
-
-    private static func document(_ made: TemporaryCredentials) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.key("credentials")
-        writer.beginObject()
-        let expiration = Date(timeIntervalSince1970: Double(made.expiresAt / 1000)).formatted(.iso8601)
-        for (key, value) in [
-            ("accessKeyId", made.id), ("secretAccessKey", made.secret), ("sessionToken", made.token), ("expiration", expiration),
-        ] {
-            writer.key(key)
-            writer.string(value)
-        }
-        writer.endObject()
-        writer.endObject()
-        return writer.bytes
+        return DeviceGrant(made, of: role)
     }
 
     private func read<Record>(_ body: () async throws(Store.Failure) -> Record?) async throws(OperationError) -> Record? {

@@ -198,6 +198,39 @@ def handshake_fails(fleet, pair):
     return True
 
 
+def test_what_devices_get_and_are_refused_is_in_the_audit_log(deployments, tls, tmp_path):
+    fleet = Fleet(deployments, tls, tmp_path, "--audit", "both")
+    fleet.weir("things", "create", "door")
+    pair = fleet.certify("door")
+    _, given = fleet.credentials(pair, thing="door")
+    fleet.refused(pair, thing="gate")
+    fleet.refused(pair, alias="absent")
+    fleet.weir("things", "revoke", pair[2])
+    fleet.refused(pair, thing="door")
+    for sink in ("file", "table"):
+        asked = fleet.weir("audit", "query", "--event", "AssumeRoleWithCertificate", "--audit", sink)
+        records = [json.loads(line) for line in asked.splitlines()]
+        assert [record.get("errorMessage") for record in records] == [None, "Invalid thing name passed", "Role alias does not exist", INVALID[2]]
+        for record in records:
+            identity = record["userIdentity"]
+            assert (record["eventSource"], record["eventType"], record["readOnly"]) == ("sts.amazonaws.com", "AwsServiceEvent", True)
+            assert (identity["type"], identity["invokedBy"]) == ("AWSService", "credentials.iot.amazonaws.com")
+            assert record["sourceIPAddress"] == "127.0.0.1" and record["requestID"]
+            # Of the last one nothing is known but the certificate.
+            assert len(identity["principalId"]) == 64 and identity["principalId"] == records[0]["userIdentity"]["principalId"]
+        for record in records[:3]:
+            assert (record["userIdentity"]["accountId"], record["userIdentity"]["userName"], record["recipientAccountId"]) == (ACCOUNT, "door", ACCOUNT)
+        assert "accountId" not in records[3]["userIdentity"] and records[3]["errorCode"] == "AccessDeniedException"
+        assert [record["requestParameters"] for record in records[:3]] == [
+            {"roleAlias": "camera", "thingName": "door"}, {"roleAlias": "camera", "thingName": "gate"}, {"roleAlias": "absent"}]
+        assert records[0]["responseElements"] == {"credentials": {"accessKeyId": given["accessKeyId"], "expiration": given["expiration"]}}
+        assert records[0]["resources"] == [{"ARN": f"arn:aws:iam::{ACCOUNT}:role/cameras"}]
+        assert [record["responseElements"] for record in records[1:]] == [None] * 3
+        assert given["secretAccessKey"] not in asked and given["sessionToken"] not in asked
+    assert "0 faults" in fleet.weir("audit", "verify", "--audit", "both")
+    assert fleet.weir("audit", "query", "--principal", "thing/door", "--audit", "table").count("AssumeRoleWithCertificate") == 3
+
+
 def test_who_has_no_certificate_of_the_deployment_is_not_heard(fleet, tls, tmp_path):
     fleet.weir("things", "create", "door")
     assert handshake_fails(fleet, None)
