@@ -21,6 +21,8 @@ public final class Gateway: Sendable {
     let devices: DeviceCredentials?
     let verifier = SignatureVerifier()
     let tokenVerifier = SignatureVerifier(service: "sts")
+    /// What signatures by keys that nobody has are compared with.
+    let nobodysSecret = AccessKey.random(account: "").secret
     let failedSignatures: FailedSignatures
     let throttle: Throttle
     let metrics: Metrics
@@ -31,9 +33,11 @@ public final class Gateway: Sendable {
     /// Tells of signatures that failed, at the level debug; nil to nobody.
     let logger: Logger?
     /// Shared by the addresses of clients, since nobody knows yet who sends.
-    let bodyBudget: BodyBudget
+    let bodyBudget: Budget
     /// Shared by accounts.
-    let replyBudget: BodyBudget
+    let replyBudget: Budget
+    /// Shared by accounts.
+    let callBudget: Budget
     let longAnswers: LongAnswers
     let clock: GatewayClock
     /// Of each event loop.
@@ -53,8 +57,9 @@ public final class Gateway: Sendable {
         self.devices = devices
         self.configuration = configuration
         failedSignatures = FailedSignatures(limit: configuration.failedSignatures)
-        bodyBudget = BodyBudget(bytes: configuration.largeBodies)
-        replyBudget = BodyBudget(bytes: configuration.largeReplies)
+        bodyBudget = Budget(configuration.largeBodies)
+        replyBudget = Budget(configuration.largeReplies)
+        callBudget = Budget(configuration.callsAtOnce)
         longAnswers = LongAnswers(limit: configuration.longAnswers)
         self.throttle = throttle
         self.metrics = metrics
@@ -81,6 +86,10 @@ public final class Gateway: Sendable {
         if let preflight = preflight(exchange) { return .reply(preflight) }
         let caller = try await authenticate(&exchange, body)
         let operation = try operation(of: exchange)
+        // Who waits for something to happen keeps nobody from being served.
+        let takesPlace = !operation.waits
+        guard !takesPlace || callBudget.take(1, for: caller.account) else { throw tooManyCalls }
+        defer { if takesPlace { callBudget.giveBack(1, for: caller.account) } }
         if operation.changes { keepParameters(of: operation, body, in: &exchange) }
         let requested = if let bearer = exchange.bearer { bearer.call } else { try body.prepare(operation, exchange.head, caller) }
         exchange.access = requested.access
@@ -219,6 +228,10 @@ public final class Gateway: Sendable {
         var reply = reply
         reply.isReserved = true
         return reply
+    }
+
+    private var tooManyCalls: OperationError {
+        OperationError(.serviceUnavailable, "Too many calls of this account are being answered at once. Try again.")
     }
 
     private var tooManyLargeReplies: OperationError {

@@ -26,6 +26,8 @@ public struct GatewayConfiguration: Sendable {
     public var largeBodies: Int
     /// How many bytes of large answers are held at one time, in all. Of these an account gets at most half.
     public var largeReplies: Int
+    /// How many calls are answered at one time, in all, those that wait for the database included. Of these an account gets at most half.
+    public var callsAtOnce: Int
     /// How many long answers are made at one time.
     public var longAnswers: Int
     /// How many signatures that failed an address may have sent before it is refused.
@@ -49,7 +51,7 @@ public struct GatewayConfiguration: Sendable {
     public init(
         authentication: Authentication, corsOrigins: [String] = [], playbackOrigins: [String] = ["*"], isTLS: Bool = false,
         serves: Set<API> = Set(API.allCases), bodyLimit: Int = 1 << 20, largeBodies: Int = 64 << 20, largeReplies: Int = 64 << 20,
-        longAnswers: Int = 4, failedSignatures: Int = 1000, limits: Limits = Limits()
+        callsAtOnce: Int = 2048, longAnswers: Int = 4, failedSignatures: Int = 1000, limits: Limits = Limits()
     ) {
         self.authentication = authentication
         self.corsOrigins = corsOrigins
@@ -59,6 +61,7 @@ public struct GatewayConfiguration: Sendable {
         self.bodyLimit = bodyLimit
         self.largeBodies = largeBodies
         self.largeReplies = largeReplies
+        self.callsAtOnce = callsAtOnce
         self.longAnswers = longAnswers
         self.failedSignatures = failedSignatures
         self.limits = limits

@@ -14,7 +14,7 @@ extension PostgresDatabase {
         /// How long a statement may wait for a lock; zero for no limit.
         public var lockTimeout: Duration = .seconds(1)
         /// How many requests may wait for a connection; one more is refused as `overloaded`.
-        public var queueLimit = 1024
+        public var queueLimit = 4096
         /// How long a request may wait for a connection before it fails as `unavailable`.
         public var queueDeadline: Duration = .seconds(2)
         /// How long after the last connection was lost requests still wait for one, each for up to the deadline, so that a restart or a

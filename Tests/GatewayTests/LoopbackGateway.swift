@@ -30,6 +30,8 @@ struct LoopbackGateway: Sendable {
     let log: Lines
     /// What the streams have done.
     let streams: Streams
+    /// What the calls `/held` and `/waiting` wait for.
+    let gate: Gate
     let auditFile: String?
     private let stop: @Sendable () async -> Void
 
@@ -69,6 +71,7 @@ struct LoopbackGateway: Sendable {
         var largeBodies = 64 << 20
         var largeReplies = 64 << 20
         var longAnswers = 4
+        var callsAtOnce = 2048
         var failedSignatures = 1000
         var limits = GatewayConfiguration.Limits()
         var isTLS = false
@@ -95,7 +98,7 @@ struct LoopbackGateway: Sendable {
                     streamQuota: .max, channelQuota: { _ in .max }, minimumDurations: MinimumDurations(),
                     edgeTimeout: ServiceRules.documentedEdgeTimeout, endpoints: AdvertisedEndpoints()),
                 masterKey: masterKey, committed: { _ in })
-            let (log, streams) = (Lines(), Streams())
+            let (log, streams, gate) = (Lines(), Streams(), Gate())
             let accessLog = AccessLog(write: log.add)
             var audit: AuditLog?
             if let file = setup.auditFile {
@@ -106,14 +109,16 @@ struct LoopbackGateway: Sendable {
             }
             let gateway = Gateway(
                 operations: control.operations + [
-                    echo(streams, setup.silence), source(streams), failing(streams), large, EchoSocket.operation(setup.sockets),
+                    echo(streams, setup.silence), source(streams), failing(streams), large, held(gate, waits: false),
+                    held(gate, waits: true), EchoSocket.operation(setup.sockets),
                 ], keys: keys,
                 throttle: Throttle(Throttle.Rates(profile: setup.profile, protective: setup.protective)), metrics: Metrics(),
                 accessLog: accessLog, readiness: Readiness { nil },
                 configuration: GatewayConfiguration(
                     authentication: setup.authentication ?? .none(account: Fixture.account, region: Fixture.region),
                     corsOrigins: setup.corsOrigins, isTLS: setup.isTLS, serves: setup.serves, bodyLimit: setup.bodyLimit,
-                    largeBodies: setup.largeBodies, largeReplies: setup.largeReplies, longAnswers: setup.longAnswers,
+                    largeBodies: setup.largeBodies, largeReplies: setup.largeReplies, callsAtOnce: setup.callsAtOnce,
+                    longAnswers: setup.longAnswers,
                     failedSignatures: setup.failedSignatures,
                     limits: setup.limits), audit: audit)
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
@@ -129,7 +134,7 @@ struct LoopbackGateway: Sendable {
                     try await body(
                         LoopbackGateway(
                             port: port, store: store, keys: keys, key: key, otherKey: otherKey, gateway: gateway, log: log,
-                            streams: streams, auditFile: setup.auditFile,
+                            streams: streams, gate: gate, auditFile: setup.auditFile,
                             stop: { await group.triggerGracefulShutdown() }))
                 } catch {
                     await group.triggerGracefulShutdown()
@@ -213,6 +218,19 @@ struct LoopbackGateway: Sendable {
         RoutedOperation(.post("/large"), name: "Large", id: nil, payload: .document, isMutation: false) { input, _ in
             let count = Int(String(decoding: input.body, as: UTF8.self)) ?? 0
             return call(.bytes { Array(repeating: UInt8(ascii: "l"), count: count) })
+        }
+    }
+
+    /// Answers once the gate is open.
+    private static func held(_ gate: Gate, waits: Bool) -> RoutedOperation {
+        RoutedOperation(
+            .post(waits ? "/waiting" : "/held"), name: "Held", id: nil, payload: .document, isMutation: false, waits: waits
+        ) { _, _ in
+            call(
+                .bytes { () async throws(OperationError) in
+                    await gate.pass()
+                    return []
+                })
         }
     }
 

@@ -5,9 +5,9 @@ import Testing
 @testable import Gateway
 
 /// What large bodies may take of memory, and who of it how much.
-@Suite struct BodyBudgetTests {
+@Suite struct BudgetTests {
     @Test func `a holder gets no more than it leaves to all others`() {
-        let budget = BodyBudget(bytes: 1024)
+        let budget = Budget(1024)
         #expect(!budget.take(513, for: "a"))
         #expect(budget.take(512, for: "a"))
         #expect(!budget.take(1, for: "a"))
