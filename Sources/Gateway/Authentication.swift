@@ -28,21 +28,23 @@ extension Gateway {
             }
             let isRefused = verdict(on: exchange.peer) == .refused
             guard !isRefused || keyRing.hasSigned(parsed.accessKeyID) else { throw tooManyFailures }
-            guard let key = try await keyRing.key(parsed.accessKeyID, token: parsed.sessionToken, now: clock.monotonicSeconds()) else {
-                await noteFailure(of: exchange.peer)
-                throw OperationError(.unrecognizedClient)
-            }
-            if let end = key.expiresAt, end <= clock.now() { throw OperationError(.expiredToken) }
+            let found = try await keyRing.key(parsed.accessKeyID, token: parsed.sessionToken, now: clock.monotonicSeconds())
+            if let end = found?.expiresAt, end <= clock.now() { throw OperationError(.expiredToken) }
             let signed = body ?? ByteBuffer()
+            let key: ActiveKey
             do throws(OperationError) {
-                try refusing(tellingOf: (parsed, request, body)) { () throws(SignatureError) in
+                // A key that nobody has takes as long to be refused as a wrong secret.
+                try refusing(tellingOf: found == nil ? nil : (parsed, request, body)) { () throws(SignatureError) in
                     try verifier.verify(
-                        parsed, of: request, body: signed.readableBytesSpan, secret: key.secret, now: clock.signatureTime(),
-                        payload: body == nil ? .unsignedAllowed : .exact)
+                        parsed, of: request, body: signed.readableBytesSpan, secret: found?.secret ?? nobodysSecret,
+                        now: clock.signatureTime(), payload: body == nil ? .unsignedAllowed : .exact)
+                    try parsed.requireSigned(exchange.operation?.headersOfInput ?? [], in: request)
                 }
+                guard let found else { throw OperationError(.unrecognizedClient) }
+                key = found
             } catch {
                 await noteFailure(of: exchange.peer)
-                throw isRefused ? tooManyFailures : error
+                throw isRefused ? tooManyFailures : found == nil ? OperationError(.unrecognizedClient) : error
             }
             caller = self.caller(key.principal, region: parsed.region, exchange, body)
         }

@@ -36,6 +36,9 @@ extension Gateway {
         guard head.version.minor > 0 || !head.headers.contains(name: "transfer-encoding") else {
             throw OperationError(.malformedHTTPRequest, "HTTP/1.0 knows no Transfer-Encoding.")
         }
+        guard head.query?.hasRepeatedName != true else {
+            throw OperationError(.malformedHTTPRequest, "The query has a parameter twice.")
+        }
     }
 
     var tooLarge: OperationError {
@@ -52,6 +55,16 @@ extension Gateway {
             )
         default: return
         }
+    }
+}
+
+extension Substring {
+    /// Whether this query has two parameters of one name, however they are encoded.
+    fileprivate var hasRepeatedName: Bool {
+        let names = utf8.split(separator: UInt8(ascii: "&")).map { pair in
+            pair.prefix { $0 != UInt8(ascii: "=") }.formDecoded
+        }
+        return Set(names).count < names.count
     }
 }
 

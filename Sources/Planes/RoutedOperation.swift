@@ -39,6 +39,8 @@ public final class RoutedOperation: Sendable {
     /// The API that it belongs to: an instance answers the calls of some. nil where every instance answers it.
     public let api: API?
     public let payload: Payload
+    /// The headers, by their names in lower case, that members of the input are bound to.
+    package let headersOfInput: [String]
     /// Whose protocol it is called by.
     public let service: Service
     /// Whether a call changes anything, so that one that is repeated under its invocation id is made once.
@@ -60,6 +62,8 @@ public final class RoutedOperation: Sendable {
         self.id = id
         self.api = api ?? id?.api
         self.payload = payload
+        headersOfInput =
+            id?.contract.input.members.compactMap { if case .header(let name) = $0.place { name.lowercased() } else { nil } } ?? []
         self.isMutation = isMutation
         self.service = service
         self.waits = waits

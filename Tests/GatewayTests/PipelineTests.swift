@@ -81,6 +81,31 @@ import Testing
         }
     }
 
+    /// By the codes that are computed, not by time: a key that nobody has, one that is in use, one that has not signed yet, and tokens that are none.
+    @Test func `whether a key is there makes no difference to the work for a signature that is wrong`() async throws {
+        try await LoopbackGateway.with(LoopbackGateway.Setup(authentication: .signature(regions: nil))) { server in
+            let verifier = server.gateway.verifier
+            #expect(try await server.answer(TestRequest(key: server.key)).status == 404)
+            let secret = AccessKey.random(account: Fixture.account).secret
+            func computed(_ id: String, headers: [(String, String)] = []) async throws -> Int {
+                let before = verifier.computed
+                let key = AccessKey(id: id, account: Fixture.account, secret: secret)
+                #expect(try await server.answer(TestRequest(headers: headers, key: key)).status == 403)
+                return verifier.computed - before
+            }
+            let inUse = try await computed(server.key.id)
+            // Four to derive the key of the day, and one for each host that may have been signed.
+            #expect(inUse == 6)
+            for id in [server.otherKey.id, "AKIANOBODYNOBODYNOBO", "AKIANOBODYNOBODYNOBO", "ASIANOBODYNOBODYNOBO"] {
+                #expect(try await computed(id) == inUse, "\(id)")
+            }
+            #expect(try await computed(server.key.id, headers: [("X-Amz-Security-Token", "none")]) == inUse)
+            #expect(try await computed("ASIANOBODYNOBODYNOBO", headers: [("X-Amz-Security-Token", "none")]) == inUse)
+            #expect(try await server.answer(TestRequest(key: server.key)).status == 404)
+            #expect(verifier.computed > 0)
+        }
+    }
+
     @Test func `a stream is created and described over one connection, each request with its line and count`() async throws {
         try await LoopbackGateway.with(.init(authentication: .signature(regions: nil))) { server in
             try await RawConnection.with(server.port) { connection in

@@ -148,6 +148,17 @@ struct SignatureRuleTests {
         }
     }
 
+    @Test("A header that the call acts upon must be signed")
+    func unsignedHeader() throws {
+        let added = SignedRequest.Header(name: "X-Amzn-Stream-Name", value: "gate")
+        let request = signer.request(otherHeaders: [added])
+        let parsed = try verifier.parse(request)
+        #expect(verifier.refusal(of: request, now: "20231107T044734Z") == nil)
+        try parsed.requireSigned(["x-amzn-stream-arn"], in: request)
+        try parsed.requireSigned([], in: request)
+        #expect(throws: SignatureError.self) { try parsed.requireSigned(["x-amzn-stream-arn", "x-amzn-stream-name"], in: request) }
+    }
+
     @Test("A token that was not signed is passed on")
     func unsignedToken() throws {
         let request = signer.request(otherHeaders: [.init(name: "X-Amz-Security-Token", value: "token")])

@@ -227,8 +227,8 @@ struct SignaturePublishedTests {
     func derivedKey() {
         let published = "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9"
         let bytes = stride(from: 0, to: 64, by: 2).compactMap { UInt8(published.dropFirst($0).prefix(2), radix: 16) }
-        var signing = HMAC<SHA256>.signingKey(
-            secret: SignatureTestSigner().secret, day: "20150830", region: "us-east-1", service: "iam")
+        var signing = SigningKeyCache(capacity: 1).derived(
+            from: SignatureTestSigner().secret, day: "20150830", region: "us-east-1", service: "iam")
         signing.update(data: Array("text".utf8))
         #expect(signing.finalize() == HMAC<SHA256>.authenticationCode(for: Array("text".utf8), using: SymmetricKey(data: bytes)))
     }

@@ -6,8 +6,11 @@ import os
 import random
 import re
 import socket
+import urllib.parse
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 
 import agent
 import cases
@@ -210,6 +213,83 @@ def test_both_lengths(server, sender):
         assert connection.recv(1) == b""
 
 
+# Each is put in place of `Content-Length: 2`, before a body of `{}`, and a second request follows that nobody may take for a part of the first, or the first for.
+SMUGGLED = {
+    "two lengths": (b"Content-Length: 2\r\nContent-Length: 40", b"{}"),
+    "two lengths in one": (b"Content-Length: 2, 40", b"{}"),
+    "a length with a sign": (b"Content-Length: +2", b"{}"),
+    "a length with a dash": (b"Content-Length: -2", b"{}"),
+    "a length in hexadecimal": (b"Content-Length: 0x2", b"{}"),
+    "a length with an underscore": (b"Content-Length: 0_2", b"{}"),
+    "a length that overflows": (b"Content-Length: 18446744073709551618", b"{}"),
+    "no length in a length": (b"Content-Length:", b"{}"),
+    "a space before the colon": (b"Content-Length : 2", b"{}"),
+    "a folded line": (b"X-A: a\r\n b\r\nContent-Length: 2", b"{}"),
+    "a folded length": (b"Content-Length:\r\n 2", b"{}"),
+    "a length beside chunks": (b"Content-Length: 2\r\nTransfer-Encoding: chunked", b"2\r\n{}\r\n0\r\n\r\n"),
+    "chunks beside a length": (b"Transfer-Encoding: chunked\r\nContent-Length: 2", b"2\r\n{}\r\n0\r\n\r\n"),
+    "a space before the colon of chunks": (b"Transfer-Encoding : chunked", b"2\r\n{}\r\n0\r\n\r\n"),
+    "chunks and identity": (b"Transfer-Encoding: chunked, identity", b"2\r\n{}\r\n0\r\n\r\n"),
+    "identity": (b"Transfer-Encoding: identity\r\nContent-Length: 2", b"{}"),
+    "identity alone": (b"Transfer-Encoding: identity", b"{}"),
+    "another encoding": (b"Transfer-Encoding: gzip\r\nContent-Length: 2", b"{}"),
+    "something like chunks": (b"Transfer-Encoding: xchunked\r\nContent-Length: 2", b"{}"),
+    "chunks in quotes": (b"Transfer-Encoding: \"chunked\"\r\nContent-Length: 2", b"{}"),
+    "chunks after a control character": (b"Transfer-Encoding: \x0bchunked\r\nContent-Length: 2", b"{}"),
+    "chunks twice": (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", b"2\r\n{}\r\n0\r\n\r\n"),
+    "a chunk's size with 0x": (b"Transfer-Encoding: chunked", b"0x2\r\n{}\r\n0\r\n\r\n"),
+    "a chunk's size with a sign": (b"Transfer-Encoding: chunked", b"+2\r\n{}\r\n0\r\n\r\n"),
+    "a chunk's size that overflows": (b"Transfer-Encoding: chunked", b"10000000000000002\r\n{}\r\n0\r\n\r\n"),
+    "a chunk without its end": (b"Transfer-Encoding: chunked", b"2\r\n{}0\r\n\r\n"),
+    "a chunk that is longer": (b"Transfer-Encoding: chunked", b"2\r\n{}}\r\n0\r\n\r\n"),
+    "a line of its own with a null": (b"X-A: a\x00b\r\nContent-Length: 2", b"{}"),
+    "a return in a value": (b"X-A: a\rContent-Length: 40\r\nContent-Length: 2", b"{}"),
+    "a name with a null": (b"Content-Length\x00: 40\r\nContent-Length: 2", b"{}"),
+    "a line without a colon": (b"Content-Length 40\r\nContent-Length: 2", b"{}"),
+}
+
+
+@pytest.mark.parametrize("kind", SMUGGLED)
+def test_a_request_in_another(server, sender, kind):
+    """Refused, and the connection ends with it: what follows is never read as a request."""
+    framing, body = SMUGGLED[kind]
+    raw = sender.raw("/listStreams", {})
+    assert raw.count(b"Content-Length: 2\r\n") == 1
+    head = raw.split(b"\r\n\r\n")[0].replace(b"Content-Length: 2", framing)
+    assert answers(server, head + b"\r\n\r\n" + body + sender.raw("/createStream", {"StreamName": "smuggled"})) == [400]
+    assert sender.call("/describeStream", {"StreamName": "smuggled"}).status == 404
+
+
+@pytest.mark.parametrize("kind, framing, body", [
+    ("two lengths that are one", b"Content-Length: 2\r\nContent-Length: 2", b"{}"),
+    ("extensions of chunks", b"Transfer-Encoding: chunked", b'2;a=b;c="d\te"\r\n{}\r\n0;x\r\n\r\n'),
+    ("a trailer", b"Transfer-Encoding: chunked", b"2\r\n{}\r\n0\r\nContent-Length: 40\r\nHost: evil\r\n\r\n"),
+    ("chunks in capitals", b"Transfer-Encoding: CHUNKED", b"2\r\n{}\r\n0\r\n\r\n"),
+    ("zeros before a size", b"Transfer-Encoding: chunked", b"0000002\r\n{}\r\n000\r\n\r\n"),
+    ("lines that end by a line feed", None, b"{}"),
+])
+def test_what_http_lets_be_read_in_one_way(server, sender, kind, framing, body):
+    """Refused with its connection, or read as HTTP defines it, and then what follows is the next request."""
+    raw = sender.raw("/listStreams", {})
+    head = raw.split(b"\r\n\r\n")[0]
+    head = head.replace(b"\r\n", b"\n") + b"\n\n" if framing is None else head.replace(b"Content-Length: 2", framing) + b"\r\n\r\n"
+    assert answers(server, head + body + sender.raw("/describeStream", {"StreamName": "nobody"})) in ([400], [200, 404]), kind
+
+
+def answers(server, raw):
+    """The statuses of all that comes back, until the server or silence ends it."""
+    with connect(server.port) as connection:
+        connection.sendall(raw)
+        connection.shutdown(socket.SHUT_WR)
+        received = b""
+        try:
+            while part := connection.recv(65536):
+                received += part
+        except ConnectionError:
+            pass
+    return [int(status) for status in re.findall(rb"(?:^|\}|\r\n)HTTP/1\.1 (\d+) ", received)]
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE"])
 def test_wrong_method(server, sender, method):
     raw = sender.raw("/describeStream", method=method)
@@ -227,6 +307,58 @@ def test_unknown_path(sender, path):
     answer = sender.call(path, {"StreamName": "a"})
     assert (answer.status, answer.error) == (404, "UnknownOperationException"), answer.body
     is_refusal(answer)
+
+
+@pytest.mark.parametrize("path", [
+    "/%64escribeStream", "/%64%65scribeStream", "/describe%53tream", "/describe%53%54ream", "/%2564escribeStream", "/%2fdescribeStream", "/%2FdescribeStream",
+    "/x/../describeStream", "/x/%2e%2e/describeStream", "/x/%2E%2e/describeStream", "/%252e%252e/describeStream", "/./describeStream", "/%2e/describeStream",
+    "/../describeStream", "/describeStream/.", "/describeStream/..", "/x//describeStream", "/describeStream//", "/describeStream;x=1", "/;/describeStream",
+    "/describeStream%3bx", "/describeStream%00", "/describeStream%20", "/describeStream%0a", "/describeStream%c0%ae", "/%c0%afdescribeStream",
+    "/%e0%80%afdescribeStream", "/describeStream%23", "/describeStream%3f", "/%5cdescribeStream", "/\\describeStream", "/describeStream.", "/describeStream%",
+    "/describeStream%zz", "/describeStream&x",
+])
+def test_paths_that_others_may_read_as_an_operation(sender, path):
+    """A proxy that decodes or cleans a path would let it through to what its rules forbid: it leads to nothing, though it is signed as it is sent."""
+    method, target, headers, body = sender.signed("/describeStream", {"StreamName": "nobody"})
+    assert sender.send(method, target, headers, body).status == 404 and sender.call("/describeStream", {"StreamName": "nobody"}).error == "ResourceNotFoundException"
+    for signed_as in {path, "/describeStream"}:
+        answer = sender.send(method, path, signed_raw(sender, signed_as, body), body)
+        assert answer.status in (400, 403, 404) and answer.error != "ResourceNotFoundException", (signed_as, answer.body)
+
+
+def signed_raw(sender, path, body):
+    """The headers of a request whose path is signed as it stands, by hand: clients would clean it."""
+    request = AWSRequest(method="POST", url=f"http://{sender.host}/", data=body)
+    auth = SigV4Auth(sender.credentials, sender.service, sender.region)
+    auth._normalize_url_path = lambda _: urllib.parse.quote(path, safe="/~")
+    auth.add_auth(request)
+    return {"Host": sender.host} | dict(request.headers)
+
+
+def test_targets_that_are_no_path(server, sender):
+    """A whole address, an authority, an asterisk, and a fragment."""
+    raw = sender.raw("/listStreams", {})
+    for target in (
+        f"http://{sender.host}/listStreams", "http://evil.example/listStreams", f"//{sender.host}/listStreams", "*", sender.host, "listStreams", "/listStreams#x",
+        "/listStreams#/../describeStream",
+    ):
+        answer = exchange(server.port, raw.replace(b"POST /listStreams ", f"POST {target} ".encode()))
+        assert answer.status in (400, 403, 404), (target, answer.body)
+
+
+def test_parameters_that_are_given_twice(server, sender):
+    """Of two values one reader takes the first and another the last."""
+    arn = "arn:aws:kinesisvideo:us-east-1:123456789012:channel/{}/1"
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x" * 22 + "=="}
+    for second in ("X-Amz-ChannelARN", "X-Amz-Channel%41RN"):
+        path = f"/?X-Amz-ChannelARN={arn.format('gate')}&{second}={arn.format('door')}"
+        method, target, headers, body = sender.signed(path, b"", upgrade, method="GET")
+        answer = exchange(server.port, request_bytes(method, target, headers, body), "GET")
+        assert (answer.status, answer.error) == (400, "MalformedHttpRequestException"), answer.body
+    method, target, headers, body = sender.signed("/listStreams", {}, query=True)
+    for name in ("X-Amz-Signature", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders"):
+        answer = exchange(server.port, request_bytes(method, f"{target}&{name}=x", headers, body))
+        assert answer.status in (400, 403), (name, answer.body)
 
 
 def test_an_endpoint_that_ends_in_a_slash(sender):

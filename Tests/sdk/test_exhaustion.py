@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -80,6 +81,37 @@ def test_a_flood_of_connections(sqlite_deployments, sockets, addresses):
     with connected(server, "127.0.2.1") as connection:
         assert asked(connection) == 200
     assert server.is_running
+
+
+def test_ten_thousand_idle_connections(sqlite_deployments, sockets):
+    """From a hundred addresses, as many as there may be of them: who was there before goes on, and so do the pages of operators."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert hard >= 11_000, "ten thousand connections need as many files"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        server = sqlite_deployments.server("--connections", 10_200, "--connections-per-address", 10_200)
+        before = memory(server)
+        with server.sender() as sender:
+            assert sender.call("/listStreams").status == 200
+            for number in range(10_000):
+                connection = socket.socket()
+                sockets.append(connection)
+                connection.bind((f"127.0.4.{number % 100 + 1}", 0))
+                connection.connect(("127.0.0.1", server.port))
+            until(lambda: metric(server, "weir_connections_open") >= 10_000, "all are open")
+            assert sender.call("/listStreams").status == 200
+            for page in (b"/live", b"/ready"):
+                with connected(server, "127.0.0.1") as connection:
+                    connection.sendall(b"GET " + page + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+                    assert read_response(connection, "GET").status == 200
+            assert memory(server) < before + 400
+            # And each of them is served, if it says something.
+            assert [asked(connection) for connection in sockets[::500]] == [200] * 20
+        for connection in sockets:
+            connection.close()
+        until(lambda: metric(server, "weir_connections_open") == 1, "all are closed")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_too_few_files_are_refused(sqlite_deployments):

@@ -109,6 +109,38 @@ def test_what_is_changed_after_signing(sender, change):
     refused(sender.send(method, target, headers, body), "InvalidSignatureException", MISMATCH)
 
 
+def test_a_host_that_is_changed_after_signing(server, sender):
+    """A port more or less may come from a client's library; another name may not."""
+    method, target, headers, body = sender.signed("/listStreams")
+    for host in ("localhost", f"localhost:{server.port}", "127.0.0.2", f"127.0.0.1.example:{server.port}", "127.0.0.1:1"):
+        refused(sender.send(method, target, headers | {"Host": host}, body), "InvalidSignatureException", MISMATCH)
+
+
+def test_a_header_that_is_added_after_signing(sender):
+    """One that a call acts upon must be signed; others change nothing."""
+    body = b""
+    for name, value in (
+        ("x-amzn-stream-name", "gate"), ("x-amzn-stream-arn", f"arn:aws:kinesisvideo:us-east-1:{ACCOUNT}:stream/gate/1"),
+        ("X-Amzn-Fragment-Timecode-Type", "ABSOLUTE"), ("x-amzn-producer-start-timestamp", "1"),
+    ):
+        method, target, headers, _ = sender.signed("/putMedia", body, {})
+        message = refused(sender.send(method, target, headers | {name: value}, body), "InvalidSignatureException")
+        assert f"'{name.lower()}'" in message and "SignedHeader" in message
+        # Also where there is one already that was signed.
+        method, target, headers, _ = sender.signed("/putMedia", body, {name: value})
+        raw = request_bytes(method, target, headers, body)
+        assert exchange(sender.port, raw).status in (400, 404)
+        refused(exchange(sender.port, raw.replace(b"Host:", f"{name}: other\r\nHost:".encode(), 1)), "InvalidSignatureException", MISMATCH)
+    method, target, headers, body = sender.signed("/listStreams")
+    assert sender.send(method, target, headers | {"X-Meta": "a"}, body).status == 200
+
+
+def test_a_token_that_is_added_after_signing(sender):
+    method, target, headers, body = sender.signed("/listStreams")
+    for token in ("x", "A" * 1000):
+        refused(sender.send(method, target, headers | {"X-Amz-Security-Token": token}, body), "UnrecognizedClientException", UNKNOWN)
+
+
 def test_each_digit_of_the_signature_counts(sender):
     method, target, headers, body = sender.signed("/listStreams")
     signature = headers["Authorization"].rsplit("=", 1)[1]

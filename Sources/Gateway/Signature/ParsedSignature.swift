@@ -78,6 +78,13 @@ struct ParsedSignature: Sendable {
         signature = Self.bytes(ofHexadecimal: fields.signature)
     }
 
+    /// Refuses a request with one of these headers, given in lower case, that is none of the signed ones: anybody under way could have added it.
+    func requireSigned(_ names: [String], in request: SignedRequest) throws(SignatureError) {
+        for name in names where !signedHeaders.contains(name) && request.headers.contains(where: { $0.name.isHeaderName(name) }) {
+            throw .invalid("'\(name)' is in the HTTP request, and must be named as a SignedHeader.")
+        }
+    }
+
     private static func names(of list: ArraySlice<UInt8>) throws(SignatureError) -> [String] {
         let parts = list.parts(between: UInt8(ascii: ";"), atMost: maximumSignedHeaders + 1)
         guard parts.count <= maximumSignedHeaders else {

@@ -1,5 +1,6 @@
 import Crypto
 import Locking
+import Synchronization
 
 /// The signing keys of the day, derived from secrets, for those who have signed something correctly.
 ///
@@ -39,6 +40,7 @@ final class SigningKeyCache: Sendable {
 
     private let generations = Lock(Generations())
     private let capacity: Int
+    private let codes = Atomic(0)
 
     /// - Parameter capacity: Entries per generation, at least 1.
     init(capacity: Int) {
@@ -48,6 +50,22 @@ final class SigningKeyCache: Sendable {
     /// The number of keys held, for tests.
     var count: Int {
         generations.withLock { $0.young.count + $0.old.count }
+    }
+
+    /// How many codes of HMAC were computed for signatures, for tests.
+    var computed: Int { codes.load(ordering: .relaxed) }
+
+    func note(computed count: Int) { codes.add(count, ordering: .relaxed) }
+
+    /// The key that signs a day's requests to one service in one region. It is not kept.
+    /// - Parameter day: `YYYYMMDD`.
+    func derived(from secret: String, day: String, region: String, service: String) -> SigningKey {
+        var key = SymmetricKey(data: Array("AWS4\(secret)".utf8))
+        for part in [day, region, service, "aws4_request"] {
+            key = SymmetricKey(data: HMAC<SHA256>.authenticationCode(for: Array(part.utf8), using: key))
+            note(computed: 1)
+        }
+        return HMAC<SHA256>(key: key)
     }
 
     /// The key kept for this owner, if it was derived from this secret.
@@ -63,17 +81,5 @@ final class SigningKeyCache: Sendable {
     /// Keeps a key. Only a verified signature earns its key a place, so that nobody without a secret can push others out.
     func keep(_ key: SigningKey, of owner: Owner, secret: String) {
         generations.withLock { $0.insert(Entry(secret: secret, key: key), of: owner, capacity: capacity) }
-    }
-}
-
-extension HMAC<SHA256> {
-    /// Derives the key that signs a day's requests to one service in one region.
-    /// - Parameter day: `YYYYMMDD`.
-    static func signingKey(secret: String, day: String, region: String, service: String) -> HMAC<SHA256> {
-        var key = SymmetricKey(data: Array("AWS4\(secret)".utf8))
-        for part in [day, region, service, "aws4_request"] {
-            key = SymmetricKey(data: HMAC<SHA256>.authenticationCode(for: Array(part.utf8), using: key))
-        }
-        return HMAC<SHA256>(key: key)
     }
 }
