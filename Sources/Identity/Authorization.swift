@@ -244,7 +244,7 @@ struct CallContext: PolicyContext {
         case .requestTag: access.tags.filter { $0.key.lowercased().utf8.elementsEqual(key.tag.utf8) }.map(\.value)
         case .resourceTag: resourceTags.filter { $0.key.lowercased().utf8.elementsEqual(key.tag.utf8) }.map(\.value)
         case .principalTag: caller.principal.reach.tags.filter { $0.key.lowercased().utf8.elementsEqual(key.tag.utf8) }.map(\.value)
-        case .plain: PlainKey(rawValue: key.name).map { plain($0) } ?? other(key.name)
+        case .plain: key.global.map { global($0) } ?? other(key.name)
         }
     }
 
@@ -255,7 +255,7 @@ struct CallContext: PolicyContext {
         return session.context[key].map { [$0] }
     }
 
-    private func plain(_ key: PlainKey) -> [String]? {
+    private func global(_ key: ContextKey.Global) -> [String]? {
         let circumstances = caller.circumstances
         return switch key {
         case .currentTime: [Date(timeIntervalSince1970: Double(circumstances.time / 1000)).formatted(.iso8601)]
@@ -270,20 +270,6 @@ struct CallContext: PolicyContext {
         case .username: if case .user(let user) = caller.principal.reach { [user.name] } else { nil }
         }
     }
-}
-
-/// The keys, besides those of tags, that calls have.
-enum PlainKey: String, CaseIterable {
-    case currentTime = "aws:currenttime"
-    case epochTime = "aws:epochtime"
-    case principalAccount = "aws:principalaccount"
-    case principalARN = "aws:principalarn"
-    case requestedRegion = "aws:requestedregion"
-    case secureTransport = "aws:securetransport"
-    case sourceIP = "aws:sourceip"
-    case tagKeys = "aws:tagkeys"
-    case userID = "aws:userid"
-    case username = "aws:username"
 }
 
 extension Access.Resource {

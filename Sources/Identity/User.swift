@@ -87,7 +87,7 @@ extension Policy {
         let operations = OperationID.allCases.map { "kinesisvideo:\($0.rawValue)" }
         let actions = actions(among: operations).filter { !$0.isKnown && $0.pattern.lowercased().hasPrefix("kinesisvideo:") }
             .map { "the action \($0.pattern) is none of this program's" }
-        let keys = keys.filter { $0.family == .plain && PlainKey(rawValue: $0.name) == nil && !$0.name.hasPrefix("credentials-iot:") }.map(
+        let keys = keys.filter { $0.family == .plain && $0.global == nil && !$0.name.hasPrefix("credentials-iot:") }.map(
             \.name
         ).sorted()
             .map { "no call has the key \($0)" }

@@ -21,16 +21,33 @@ public struct ContextKey: Sendable, Hashable {
         }
     }
 
+    /// The keys, besides those of tags, that calls have.
+    public enum Global: String, Sendable, CaseIterable {
+        case currentTime = "aws:currenttime"
+        case epochTime = "aws:epochtime"
+        case principalAccount = "aws:principalaccount"
+        case principalARN = "aws:principalarn"
+        case requestedRegion = "aws:requestedregion"
+        case secureTransport = "aws:securetransport"
+        case sourceIP = "aws:sourceip"
+        case tagKeys = "aws:tagkeys"
+        case userID = "aws:userid"
+        case username = "aws:username"
+    }
+
     /// In lower case: keys are compared without regard to case, those of tags too.
     public let name: String
     public let family: Family
     /// What follows the slash, in lower case; empty for a key of the family `plain`.
     public let tag: String
+    /// Which of the keys that calls have; nil where it is about tags, or none of them.
+    public let global: Global?
 
     public init(_ text: String) {
         let name = text.lowercased()
         self.name = name
         family = Family.allCases.first { name.hasPrefix($0.prefix) } ?? .plain
+        global = Global(rawValue: name)
         tag = family == .plain ? "" : String(name.dropFirst(family.prefix.count))
     }
 }

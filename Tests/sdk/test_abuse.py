@@ -353,7 +353,7 @@ def test_parameters_that_are_given_twice(server, sender):
     for second in ("X-Amz-ChannelARN", "X-Amz-Channel%41RN"):
         path = f"/?X-Amz-ChannelARN={arn.format('gate')}&{second}={arn.format('door')}"
         method, target, headers, body = sender.signed(path, b"", upgrade, method="GET")
-        answer = exchange(server.port, request_bytes(method, target, headers, body), "GET")
+        answer = exchange(server.port, request_bytes(method, target, headers, body))
         assert (answer.status, answer.error) == (400, "MalformedHttpRequestException"), answer.body
     method, target, headers, body = sender.signed("/listStreams", {}, query=True)
     for name in ("X-Amz-Signature", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders"):

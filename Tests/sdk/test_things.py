@@ -325,6 +325,18 @@ def test_roles_that_a_device_cannot_have(fleet):
     until(is_refused, "credentials of the role are refused", 10)
 
 
+def test_names_of_things(fleet):
+    """A device's name is its session's too, which has 64 characters."""
+    long = "a:_-Z" + "9" * 59
+    fleet.weir("things", "create", long)
+    credentials, _ = fleet.credentials(fleet.certify(long), thing=long)
+    with pytest.raises(ClientError, match=f"assumed-role/cameras/{long} is not authorized"):
+        fleet.client(credentials).list_streams()
+    for name in (long + "9", "", "gate 7", "gate/7", "gate.7", "é"):
+        made = fleet.run("things", "create", name)
+        assert made.returncode == 64 and "1 to 64 letters, digits and the characters :_-" in made.stderr, name
+
+
 def test_paths_and_methods_that_are_none(fleet):
     fleet.weir("things", "create", "door")
     pair = fleet.certify("door")
