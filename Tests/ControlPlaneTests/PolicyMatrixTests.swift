@@ -316,6 +316,34 @@ import Testing
             #expect(try await Self.refusal(call, plane, Holder.role.reach([deny]), named) != nil)
             #expect(try await Self.refusal(call, plane, Holder.session.reach([]), named) != nil)
             #expect(try await Self.refusal(call, plane, Holder.session.reach([allow]), named) == nil)
+            // A denial in trust, a session that is named, and what the request says of itself.
+            func trust(_ members: String, effect: String = "Allow") -> String {
+                #"{"Effect":"\#(effect)","Action":"sts:AssumeRole",\#(members)}"#
+            }
+            let byRoot = #""Principal":{"AWS":"\#(root)"}"#
+            let bySession = #""Principal":{"AWS":"arn:aws:sts::\#(Fixture.account):assumed-role/watch/ada"}"#
+            let roles = [
+                ("denied", trust(byRoot) + "," + trust(#""Principal":{"AWS":"\#(ada)"}"#, effect: "Deny")), ("session", trust(bySession)),
+                ("external", trust(byRoot + #","Condition":{"StringEquals":{"sts:ExternalId":"x1"}}"#)),
+                ("called", trust(byRoot + #","Condition":{"StringEquals":{"sts:RoleSessionName":"bob"}}"#)),
+            ]
+            for (name, statements) in roles {
+                #expect(
+                    try await plane.store.addRole(
+                        account: Fixture.account, name: name, id: "AROA\(name)",
+                        trust: #"{"Version":"2012-10-17","Statement":[\#(statements)]}"#, longestSession: 3600) == .done)
+            }
+            for (role, holder, documents, more, isAllowed) in [
+                ("denied", Holder.user, [allow], "", false), ("denied", .role, [allow], "", true), ("session", .role, [], "", true),
+                ("session", .user, [allow], "", false), ("external", .user, [allow], "", false),
+                ("external", .user, [allow], "&ExternalId=x2", false), ("external", .user, [allow], "&ExternalId=x1", true),
+                ("called", .user, [allow], "", false),
+            ] {
+                var asked = request
+                asked.body = request.body.replacing("role/guard", with: "role/\(role)") + more
+                #expect(
+                    try await (Self.refusal(call, plane, holder.reach(documents), asked) == nil) == isAllowed, "\(role) \(holder) \(more)")
+            }
             // What is not there is refused alike, and so is what cannot be read.
             var absent = request
             absent.body = request.body.replacing("role/guard", with: "role/absent")
@@ -381,16 +409,15 @@ import Testing
             let deny = Self.statement("\"Action\":\"*\",\"Resource\":\"\(stream.arn)\"", effect: "Deny")
             let byName = #"{"StreamName":"gate"}"#
             let sample = try #require(SampleCall.all.first { $0.operation == .describeStream })
-            #expect(
-                try await Self.refusal(sample, plane, Self.user([Self.everything, deny]), body: byName)
-                    == Self.denial("kinesisvideo:DescribeStream", "gate"))
             let allow = Self.statement("\"Action\":\"*\",\"Resource\":\"\(stream.arn)\"")
-            #expect(try await Self.refusal(sample, plane, Self.user([allow]), body: byName) == nil)
             let other = Self.statement("\"Action\":\"*\",\"Resource\":\"\(stream.arn)0\"")
-            #expect(
-                try await Self.refusal(sample, plane, Self.user([other]), body: byName)
-                    == Self.denial("kinesisvideo:DescribeStream", "gate"))
-            #expect(try await Self.refusal(sample, plane, Self.user([Self.everything, other]), body: byName) == nil)
+            for holder in Holder.allCases {
+                let denied = Self.denial("kinesisvideo:DescribeStream", "gate", holder)
+                #expect(try await Self.refusal(sample, plane, holder.reach([Self.everything, deny]), body: byName) == denied)
+                #expect(try await Self.refusal(sample, plane, holder.reach([allow]), body: byName) == nil)
+                #expect(try await Self.refusal(sample, plane, holder.reach([other]), body: byName) == denied)
+                #expect(try await Self.refusal(sample, plane, holder.reach([Self.everything, other]), body: byName) == nil)
+            }
         }
     }
 
@@ -422,6 +449,27 @@ import Testing
                 (#""Null":{"aws:MultiFactorAuthPresent":true}"#, true), (#""StringLike":{"aws:userid":"AIDA*"}"#, true),
             ] {
                 #expect(try await isAllowed(condition, here) == wanted, "\(condition)")
+            }
+            // Of who has taken a role on.
+            func isAllowedToRole(_ condition: String) async throws -> Bool {
+                let session = RoleSession(
+                    role: "watch", roleID: "AROAEXAMPLE", name: "ada",
+                    policies: PolicySet([try Policy("p", Self.statement(#""Action":"*","Resource":"*","Condition":{\#(condition)}"#))]),
+                    context: ["credentials-iot:thingname": "door"])
+                do throws(OperationError) {
+                    try await Authorizer(store: plane.store).authorize(.test(reach: .role(session)), Access(.controlPlane, "ListStreams"))
+                    return true
+                } catch {
+                    return false
+                }
+            }
+            for (condition, wanted) in [
+                (#""StringEquals":{"credentials-iot:ThingName":"door"}"#, true),
+                (#""StringEquals":{"credentials-iot:ThingName":"gate"}"#, false),
+                (#""ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::\#(Fixture.account):role/watch"}"#, true),
+                (#""StringEquals":{"aws:userid":"AROAEXAMPLE:ada"}"#, true), (#""Null":{"aws:username":true}"#, true),
+            ] {
+                #expect(try await isAllowedToRole(condition) == wanted, "\(condition)")
             }
             // The address of a proxy is nobody's.
             #expect(try await isAllowed(#""Null":{"aws:SourceIp":true}"#, Caller.Circumstances()))

@@ -50,7 +50,8 @@ import Testing
 
     @Test(arguments: [
         "arn:aws:kinesisvideo:eu-west-1:999988887777:stream/gate/1705489836421", "arn:aws:kinesisvideo:eu-west-1::stream/gate/1",
-        "arn:aws:kinesisvideo:eu-west-1:1111222233334:stream/gate/1", "arn:aws:kinesisvideo:111122223333", "",
+        "arn:aws:kinesisvideo:eu-west-1:1111222233334:stream/gate/1", "arn:aws:kinesisvideo:111122223333",
+        "arn:aws:kinesisvideo:eu-west-1:111122223333", "",
     ])
     func `nobody reaches another account`(_ foreign: String) {
         for (reach, operation) in [
