@@ -104,7 +104,7 @@ def test_ten_thousand_idle_connections(sqlite_deployments, sockets):
                 with connected(server, "127.0.0.1") as connection:
                     connection.sendall(b"GET " + page + b" HTTP/1.1\r\nHost: x\r\n\r\n")
                     assert read_response(connection, "GET").status == 200
-            assert memory(server) < before + 400
+            assert memory(server) < before + 150
             # And each of them is served, if it says something.
             assert [asked(connection) for connection in sockets[::500]] == [200] * 20
         for connection in sockets:
