@@ -78,6 +78,7 @@ public final class RoutedOperation: Sendable {
         id = nil
         api = nil
         payload = .document
+        headersOfInput = []
         isMutation = false
         service = .video
         waits = false
