@@ -60,5 +60,8 @@ extension Migration {
         Migration(
             version: 18, name: "audit", oldestCompatible: 10, sqlite: PackageResources.m0018_audit_sqlite_sql,
             postgres: PackageResources.m0018_audit_postgres_sql),
+        Migration(
+            version: 19, name: "destination indexes", oldestCompatible: 10, sqlite: PackageResources.m0019_destination_indexes_sqlite_sql,
+            postgres: PackageResources.m0019_destination_indexes_postgres_sql),
     ]
 }

@@ -19,8 +19,13 @@ import Testing
         let columns: [String]
         let isPrimary: Bool
         let isUnique: Bool
-        let isPartial: Bool
+        var isPartial: Bool
     }
+
+    /// Indexes of stream that leave out NULL on SQLite alone, each with its column (docs/decisions.md, The store).
+    private static let partialOnSQLite = [
+        ("stream_notification_destination", "notification_destination"), ("stream_fragment_destination", "fragment_destination"),
+    ]
 
     private struct Schema {
         var columns: [Column] = []
@@ -122,7 +127,12 @@ import Testing
         #expect(sqlite.columns.count > 40)
         #expect(sqlite.columns == postgres.columns)
         #expect(sqlite.indexes.count > 8)
-        #expect(sqlite.indexes == postgres.indexes)
+        let expected = postgres.indexes.map { index in
+            var index = index
+            if Self.partialOnSQLite.contains(where: { $0.0 == index.name }) { index.isPartial = true }
+            return index
+        }
+        #expect(sqlite.indexes == Set(expected))
         #expect(sqlite.checks.count > 5)
         #expect(sqlite.checks == postgres.checks)
     }
@@ -137,7 +147,11 @@ import Testing
                 })
         }
         #expect(scripts[0].count > 20)
-        #expect(scripts[0] == scripts[1])
+        let ofSQLite = Self.partialOnSQLite.map { name, column in
+            "CREATE INDEX \(name) ON stream (\(column)) WHERE \(column) IS NOT NULL;"
+        }
+        #expect(scripts[0].subtracting(scripts[1]) == Set(ofSQLite))
+        #expect(scripts[1].isSubset(of: scripts[0]))
     }
 
     @Test func `every text of the schema has byte order on Postgres`() async throws {
