@@ -17,7 +17,9 @@ public final class Readiness: Sendable {
     private struct Looks {
         /// What the last look found, and until when that holds; nil until the next look has ended.
         var found: (obstacle: String?, until: ContinuousClock.Instant?)?
-        var isLooking = false
+        /// The look at hand, by its number; nil where none is.
+        var current: UInt64?
+        var last: UInt64 = 0
         /// Those who wait for the look at hand.
         var asking: [CheckedContinuation<String?, Never>] = []
     }
@@ -57,14 +59,16 @@ public final class Readiness: Sendable {
     func obstacle() async -> String? {
         if isDraining { return "draining" }
         return await withCheckedContinuation { asking in
-            let (known, looks) = looks.withLock { looks -> (String??, Bool) in
-                if let found = looks.found, found.until.map({ $0 > .now }) ?? true { return (.some(found.obstacle), false) }
+            let (known, new) = looks.withLock { looks -> (String??, UInt64?) in
+                if let found = looks.found, found.until.map({ $0 > .now }) ?? true { return (.some(found.obstacle), nil) }
                 looks.asking.append(asking)
-                defer { looks.isLooking = true }
-                return (nil, !looks.isLooking)
+                guard looks.current == nil else { return (nil, nil) }
+                looks.last += 1
+                looks.current = looks.last
+                return (nil, looks.last)
             }
             if let known { asking.resume(returning: known) }
-            if looks { look() }
+            if let new { look(new) }
         }
     }
 
@@ -82,16 +86,16 @@ public final class Readiness: Sendable {
     }
 
     /// Belongs to no request: it goes on where the one that asked first has ended.
-    private func look() {
+    private func look(_ number: UInt64) {
         Task {
             await withTaskGroup { tasks in
                 tasks.addTask {
                     let obstacle = await self.check()
-                    self.tell(obstacle, until: .now + self.validity)
+                    self.tell(obstacle, until: .now + self.validity, by: number)
                 }
                 tasks.addTask {
                     guard (try? await Task.sleep(for: self.patience)) != nil else { return }
-                    self.tell("the database has not answered in time", until: nil)
+                    self.tell("the database has not answered in time", until: nil, by: number)
                 }
                 await tasks.next()
                 tasks.cancelAll()
@@ -99,10 +103,12 @@ public final class Readiness: Sendable {
         }
     }
 
-    private func tell(_ obstacle: String?, until: ContinuousClock.Instant?) {
-        let asking = looks.withLock { looks in
+    /// What a look has found, or that it takes too long; not where it has ended, in this very moment perhaps.
+    private func tell(_ obstacle: String?, until: ContinuousClock.Instant?, by number: UInt64) {
+        let asking = looks.withLock { looks -> [CheckedContinuation<String?, Never>] in
+            guard looks.current == number else { return [] }
             looks.found = (obstacle, until)
-            looks.isLooking = until == nil
+            if until != nil { looks.current = nil }
             defer { looks.asking = [] }
             return looks.asking
         }

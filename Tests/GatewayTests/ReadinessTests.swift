@@ -21,6 +21,15 @@ import Testing
         #expect(gate.arrived == 1)
     }
 
+    @Test func `a look that ends when patience does leaves nothing behind`() async throws {
+        let readiness = Readiness(patience: .milliseconds(1), validity: .zero) {
+            try? await Task.sleep(for: .microseconds(.random(in: 900...1200)))
+            return nil
+        }
+        for _ in 0..<500 { _ = await readiness.obstacle() }
+        try await eventually("it is ready") { await readiness.obstacle() == nil }
+    }
+
     @Test func `a database that does not answer is an obstacle until it does`() async throws {
         let answers = Lock(false)
         let looks = Lock(0)
