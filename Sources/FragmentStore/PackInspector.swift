@@ -85,9 +85,12 @@ public struct PackInspector: Sendable {
         var findings = Findings()
         for state in ["SEALED", "OPEN"] {
             var last: Int64 = 0
-            while let page = try? await store.packs(storeID: storeID, state: state, after: last), let end = page.last {
+            while true {
+                let page = try await store.packs(storeID: storeID, state: state, after: last)
+                guard let end = page.last else { break }
                 last = end.id
-                for pack in page {
+                // One that was reserved holds nothing that anybody was told of, and may not be there yet, or ever.
+                for pack in page where pack.state == "SEALED" || pack.committedBytes > 0 {
                     var faults: [String] = []
                     try await verify(pack, folders, &findings) { faults.append($0) }
                     // One that was removed while it was read, or sealed, is not at fault.

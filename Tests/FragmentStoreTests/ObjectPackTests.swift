@@ -41,6 +41,7 @@ import Testing
         func list(prefix: String, after key: String) async throws(BucketFailure) -> [StoredObject] {
             try await inner.list(prefix: prefix, after: key)
         }
+        func close() async {}
     }
 
     private struct Shared {
@@ -67,6 +68,37 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: path) }
         try await MediaFixture.with(engine) { fixture in
             try await body(Shared(fixture: fixture, bucket: Switched(try await FolderBucket(path))))
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `a pack that is reserved is no fault, one that is lost is, and a database that is away`(
+        _ engine: Engine
+    ) async throws {
+        try await with(engine) { shared in
+            let (fixture, bucket) = (shared.fixture, shared.bucket)
+            let key = try await fixture.stream()
+            let media = try await shared.instance("one")
+            let session = try await media.openSession(key)
+            let fragment = try await session.send(1, at: 0, 1000).stored()
+            await session.close()
+            let storeID = try #require(media.storeID)
+            #expect(try await fixture.store.reservePack(id: 77 << 20, tier: "HOT", retentionHours: 24, storeID: storeID))
+            var configuration = FragmentStore.Configuration(directory: "/other", instanceID: "")
+            configuration.objects = FragmentStore.Objects(bucket: bucket)
+            let inspector = PackInspector(store: fixture.store, configuration: configuration, files: fixture.files)
+            let sound = try await inspector.verify { Issue.record("\($0)") }
+            #expect((sound.packs, sound.fragments, sound.faults) == (1, 1, 0))
+            try await bucket.remove(shared.packs())
+            let faults = Lock<[String]>([])
+            #expect(try await inspector.verify { fault in faults.withLock { $0.append(fault) } }.faults == 1)
+            guard case .archive(let id) = fragment.place.pack else {
+                Issue.record("it is in no pack")
+                return
+            }
+            #expect(faults.withLock { $0.allSatisfy { $0.contains("\(String(id, radix: 16)).pack") } })
+            fixture.faults.inject(.failBefore(.unavailable), on: "media.packs")
+            await #expect(throws: DatabaseError.self) { try await inspector.verify { _ in } }
+            await media.close()
         }
     }
 
