@@ -61,35 +61,41 @@ package final class MediaProducer: Sendable {
     private let settings: Settings
     private let client: ClientSettings
     private let source: SourceFile
+    private let events: AsyncStream<Event>
+    private let tell: AsyncStream<Event>.Continuation
 
     /// - Parameter descriptor: Of the source; it stays open.
     package init(_ settings: Settings, _ client: ClientSettings, reading descriptor: Int32) {
         self.settings = settings
         self.client = client
         source = SourceFile(descriptor)
+        (events, tell) = AsyncStream.makeStream()
     }
 
-    /// Ends the source within two seconds, wherever it is; what was read is still stored.
-    package func stop() { source.stop() }
+    /// Ends the source within two seconds, wherever it is; what was read is still stored, unless nothing is for half a minute, or for the time after which it gives up
+    /// where that is shorter.
+    package func stop() {
+        source.stop()
+        tell.yield(.upload(.stopped))
+    }
 
-    /// Runs until all is stored, and returns how much that was.
+    /// Runs until all is stored, and returns how much that was. To be called once.
     ///
     /// - Throws: `Failure` where it is not, or not all; what was stored stays.
     package func run(_ report: @Sendable @escaping (Report) -> Void) async throws -> Progress {
         try await HTTPClientExchange.open(caFile: client.caFile, silence: nil) { exchange in
             let calls = ServiceCalls(settings.stream, client, exchange)
-            let (events, events_) = AsyncStream.makeStream(of: Event.self)
             let (permits, permit) = AsyncStream.makeStream(of: Void.self)
             return try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await self.readSource(permits, events_) }
+                group.addTask { try await self.readSource(permits) }
                 group.addTask {
                     while true {
                         try await Task.sleep(for: .seconds(1))
-                        events_.yield(.tick)
+                        self.tell.yield(.tick)
                     }
                 }
                 defer { group.cancelAll() }
-                return try await self.upload(events, events_, permit, calls, &group, report)
+                return try await self.upload(permit, calls, &group, report)
             }
         }
     }
@@ -97,12 +103,12 @@ package final class MediaProducer: Sendable {
     // MARK: Sending
 
     private func upload(
-        _ events: AsyncStream<Event>, _ tell: AsyncStream<Event>.Continuation, _ permit: AsyncStream<Void>.Continuation,
-        _ calls: ServiceCalls,
-        _ group: inout ThrowingTaskGroup<Void, any Error>, _ report: (Report) -> Void
+        _ permit: AsyncStream<Void>.Continuation, _ calls: ServiceCalls, _ group: inout ThrowingTaskGroup<Void, any Error>,
+        _ report: (Report) -> Void
     ) async throws -> Progress {
         var rules = Upload.Rules()
         rules.givingUpAfter = settings.givingUpAfter
+        rules.stopsAfter = min(rules.stopsAfter, settings.givingUpAfter ?? rules.stopsAfter)
         var upload = Upload(rules)
         var body: AsyncStream<ByteBuffer>.Continuation?
         let began = ContinuousClock.now
@@ -116,15 +122,15 @@ package final class MediaProducer: Sendable {
                 case .open:
                     let (stream, continuation) = AsyncStream.makeStream(of: ByteBuffer.self)
                     body = continuation
-                    group.addTask {
+                    group.addTask { [tell] in
                         tell.yield(.upload(.closed(await Self.session(calls, stream, tell))))
                         continuation.finish()
                     }
                 case .send(let bytes): body?.yield(ByteBuffer(bytes: bytes))
                 case .endBody: body?.finish()
-                case .reconcile(let span): group.addTask { tell.yield(.upload(.reconciled(try? await calls.stored(span)))) }
+                case .reconcile(let span): group.addTask { [tell] in tell.yield(.upload(.reconciled(try? await calls.stored(span)))) }
                 case .wait(let seconds):
-                    group.addTask {
+                    group.addTask { [tell] in
                         try await Task.sleep(for: .seconds(seconds))
                         tell.yield(.upload(.waited))
                     }
@@ -135,13 +141,15 @@ package final class MediaProducer: Sendable {
                 }
             }
             actions = []
-            switch await incoming.next() {
-            case .upload(let input):
-                let (seconds, attoseconds) = (ContinuousClock.now - began).components
-                actions = upload.take(input, at: Double(seconds) + Double(attoseconds) * 1e-18)
+            let event = await incoming.next()
+            let now = (ContinuousClock.now - began) / .seconds(1)
+            switch event {
+            case .upload(let input): actions = upload.take(input, at: now)
             case .notice(let text): report(.notice(text))
             case .sourceFault(let text): sourceFault = text
-            case .tick: report(.progress(progress(upload, began)))
+            case .tick:
+                report(.progress(progress(upload, began)))
+                actions = upload.take(.ticked, at: now)
             case nil: throw CancellationError()
             }
         }
@@ -176,7 +184,7 @@ package final class MediaProducer: Sendable {
     // MARK: The source
 
     /// Reads a fragment for each permit. Whatever ends the source, what was read of it is sent.
-    private func readSource(_ permits: AsyncStream<Void>, _ tell: AsyncStream<Event>.Continuation) async throws {
+    private func readSource(_ permits: AsyncStream<Void>) async throws {
         var reader = FragmentSource(settings)
         var ready: [Fragment] = []
         var hasEnded = false

@@ -14,6 +14,10 @@ struct Upload {
         /// The timecodes that the server has stored of those asked for; nil where it cannot be asked.
         case reconciled(Set<Int>?)
         case waited
+        /// It is to end soon: the source was asked to.
+        case stopped
+        /// Comes each second.
+        case ticked
     }
 
     enum Ending: Equatable {
@@ -43,6 +47,8 @@ struct Upload {
         var room = 128 << 20
         /// Seconds of trouble without progress after which it gives up; nil for never.
         var givingUpAfter: Double? = 300
+        /// The same once it is to end soon, whether there is trouble or the server just says nothing.
+        var stopsAfter = 30.0
         /// Refused fragments one after the other after which it gives up.
         var refusals = 5
     }
@@ -71,6 +77,8 @@ struct Upload {
     private var troubleSince: Double?
     private var trouble = ""
     private var refusalsInARow = 0
+    /// Since when nothing was stored, once it is to end soon; and how much was then.
+    private var quiet: (since: Double, stored: Int)?
 
     private(set) var stored = 0
     private(set) var storedBytes = 0
@@ -107,6 +115,8 @@ struct Upload {
             phase = .idle
             for entry in entries where entry.wasSent && found?.contains(entry.fragment.timecode) == true { settle(entry.fragment.timecode) }
         case .waited: phase = .idle
+        case .stopped: quiet = (now, stored)
+        case .ticked: actions = tick(now)
         }
         return actions + advance()
     }
@@ -185,6 +195,17 @@ struct Upload {
     }
 
     private func pow2(_ exponent: Int) -> Double { Double(1 << min(exponent, 10)) }
+
+    /// Gives up where it is to end and nothing was stored for long.
+    private mutating func tick(_ now: Double) -> [Action] {
+        guard let quiet else { return [] }
+        if stored > quiet.stored { self.quiet = (now, stored) }
+        guard stored == quiet.stored, now - quiet.since >= rules.stopsAfter, !entries.isEmpty || hasEnded else { return [] }
+        guard !entries.isEmpty else { return finish(refused == 0 ? nil : "\(refused) fragments were refused") }
+        return finish(
+            "stopped, and nothing was stored for \(Int(rules.stopsAfter)) seconds: \(entries.count) fragments are not stored"
+                + (trouble.isEmpty ? "" : "; \(trouble)"))
+    }
 
     private mutating func finish(_ failure: String?) -> [Action] {
         phase = .over

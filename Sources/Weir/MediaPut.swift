@@ -16,8 +16,8 @@ struct MediaPut: AsyncParsableCommand {
             """,
         discussion: """
             Pictures and sound are cut into fragments at key frames and sent, and each fragment is kept until the server says that it is stored. \
-            When the connection breaks, it is made again and sending goes on with what is not stored. Ctrl-C ends the source; what was read is \
-            still stored.
+            When the connection breaks, it is made again and sending goes on with what is not stored. Ctrl-C and SIGTERM end the source; what was read \
+            is still stored, unless nothing is for 30 seconds.
 
             Ends with status 0 when all of the source is stored, with 1 when something of it is not, and with 64 when the command is wrong.
 

@@ -110,6 +110,40 @@ import Testing
         #expect(waits.reduce(0, +) >= 300 && waits.dropLast().reduce(0, +) < 300)
     }
 
+    @Test func `one that is stopped waits for what is stored, and not for a server that stores nothing`() {
+        var run = Run()
+        for timecode in [1000, 2000, 3000] { run.take(.fragment(fragment(timecode))) }
+        run.take(.opened(isKept: true), .stopped, .sourceEnded)
+        _ = run.takeAsked()
+        run.now = 29
+        run.take(.acknowledged(.persisted(1000)), .ticked)
+        run.now = 58
+        run.take(.ticked)
+        #expect(run.takeAsked().isEmpty)
+        run.now = 59
+        run.take(.ticked)
+        #expect(run.takeAsked() == [.finish(failure: "stopped, and nothing was stored for 30 seconds: 2 fragments are not stored")])
+        #expect(run.upload.stored == 1)
+    }
+
+    @Test func `one that is stopped ends where all is stored and the server does not end the session`() {
+        var run = Run()
+        run.take(.fragment(fragment(1000)), .opened(isKept: true), .stopped, .sourceEnded, .acknowledged(.persisted(1000)), .ticked)
+        #expect(run.takeAsked() == [.takeMore, .takeMore, .open, .endBody])
+        run.now = 30
+        run.take(.ticked)
+        #expect(run.takeAsked() == [.finish(failure: nil)])
+    }
+
+    @Test func `one that goes on waits for as long as it takes`() {
+        var run = Run()
+        run.take(.fragment(fragment(1000)), .opened(isKept: true))
+        _ = run.takeAsked()
+        run.now = 100_000
+        run.take(.ticked)
+        #expect(run.takeAsked().isEmpty)
+    }
+
     @Test func `a refused fragment is lost and told, and the others go on`() {
         var run = Run()
         for timecode in [1000, 2000, 3000] { run.take(.fragment(fragment(timecode))) }

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -240,6 +241,22 @@ def test_a_server_that_is_killed_and_started(sqlite_deployments, clips):
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors.decode()
     check_once(server, "gate-7", clips["h264"])
+
+
+def test_one_that_is_stopped_does_not_wait_for_a_server_that_says_nothing(sqlite_deployments, clips):
+    """Within the time after which it gives up, with status 1, and the number of fragments that are not stored."""
+    server = sqlite_deployments.server()
+    server.client().create_stream(StreamName="gate-7", DataRetentionInHours=24)
+    process = start(server, "put", "--stream", "gate-7", clips["h264"], "--realtime", "--give-up", "2", stdin=subprocess.DEVNULL)
+    until(lambda: len(listed(server, "gate-7")) >= 1, "a fragment")
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    assert process.returncode == 1, errors.decode()
+    assert re.search(r"stopped, and nothing was stored for 2 seconds: \d+ fragments are not stored", errors.decode()), errors.decode()
 
 
 def test_statuses(server, stream, clips, tmp_path):
