@@ -91,7 +91,7 @@ final class Link: Sendable {
 
     /// Makes the connection, again and again. Called once when the link is made, and once each time that its connection broke.
     func dial() {
-        Task {
+        links.start { [self] in
             let start = ContinuousClock.now
             var pause = 50
             while !isOver {

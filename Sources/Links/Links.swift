@@ -73,6 +73,9 @@ public final class Links: Service {
         var senders: [String: LinkSender] = [:]
         var accepted: [ObjectIdentifier: any Channel] = [:]
         var listener: (any Channel)?
+        /// What was started and has not ended.
+        var tasks: [UInt64: Task<Void, Never>] = [:]
+        var lastTask: UInt64 = 0
         var isOver = false
     }
 
@@ -183,7 +186,7 @@ public final class Links: Service {
         guard let (host, port) = found.flatMap(Self.hostAndPort) else { return .gone }
         let greeted = loop.makePromise(of: Void.self)
         do {
-            _ = try await ClientBootstrap(group: loop)
+            let channel = try await ClientBootstrap(group: loop)
                 .connectTimeout(.seconds(2))
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelInitializer { [client] channel in
@@ -193,7 +196,12 @@ public final class Links: Service {
                     }
                 }
                 .connect(host: host, port: port).get()
-            try await greeted.futureResult.get()
+            try await withTaskCancellationHandler {
+                try await greeted.futureResult.get()
+            } onCancel: {
+                greeted.fail(CancellationError())
+                channel.close(promise: nil)
+            }
             return .connected
         } catch {
             greeted.fail(ChannelError.connectTimeout(.zero))
@@ -334,19 +342,41 @@ public final class Links: Service {
             connection.send(.end(number, isWhole: false))
             return true
         }
-        Task {
+        start {
             await receiver.serve(stream, from: instance)
             stream.cancel()
         }
         return true
     }
 
-    // MARK: The end
+    // MARK: Tasks, and the end
 
-    /// Waits until the process is asked to stop, and ends all connections.
+    /// Starts a task that has to do with other instances. It ends by itself, is cancelled by whoever started it, or when the links end, which wait for it.
+    @discardableResult
+    public func start(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
+        state.withLock { state in
+            state.lastTask += 1
+            let number = state.lastTask
+            let task = Task {
+                await body()
+                self.state.withLock { _ = $0.tasks.removeValue(forKey: number) }
+            }
+            state.tasks[number] = task
+            if state.isOver { task.cancel() }
+            return task
+        }
+    }
+
+    /// Waits until the process is asked to stop, ends all connections, and waits for what was started.
     public func run() async throws {
         try? await gracefulShutdown()
         close()
+        await ended()
+    }
+
+    /// Returns once nothing that was started runs any more. To be called after `close`.
+    func ended() async {
+        while let task = state.withLock({ $0.tasks.values.first }) { await task.value }
     }
 
     /// Ends every connection that others made, as a network does that is away for a moment.
@@ -355,13 +385,14 @@ public final class Links: Service {
     }
 
     func close() {
-        let (listener, accepted, links) = state.withLock { state in
+        let (listener, accepted, links, tasks) = state.withLock { state in
             state.isOver = true
-            return (state.listener, Array(state.accepted.values), Array(state.links.values))
+            return (state.listener, Array(state.accepted.values), Array(state.links.values), Array(state.tasks.values))
         }
         listener?.close(promise: nil)
         for link in links { link.end() }
         for channel in accepted { channel.close(promise: nil) }
+        for task in tasks { task.cancel() }
     }
 }
 

@@ -50,12 +50,12 @@ extension MediaPlane {
                 end.isDue.store(true, ordering: .relaxed)
                 live.wake(id)
             }
-            await liveLinks?.enter(live)
+            let elsewhere = await liveLinks?.enter(live)
             defer { liveLinks?.leave(live) }
             try await withThrowingTaskGroup(of: Bool.self) { tasks in
                 tasks.addTask {
                     var reader = MediaReader(self, stream, live, writer, id, end)
-                    try await reader.run(input.startSelector)
+                    try await reader.run(input.startSelector, elsewhere: elsewhere)
                     return true
                 }
                 // Nobody tells of what comes to instances that are not linked, or of time that has passed.
@@ -112,9 +112,11 @@ private struct MediaReader {
     }
 
     /// Returns when nothing was to be sent for as long as that may be, the stream is gone, or the answer is to end.
-    mutating func run(_ selector: StartSelector) async throws {
+    ///
+    /// - Parameter elsewhere: What `LiveLinks.enter` returned.
+    mutating func run(_ selector: StartSelector, elsewhere: Int64?) async throws {
         do {
-            try await seek(selector)
+            try await seek(selector, elsewhere)
             while try await sendNext() {}
         } catch let failure as MediaDocument.Failure {
             try await writer.write(failure.tags)
@@ -127,15 +129,12 @@ private struct MediaReader {
 
     // MARK: Where to begin
 
-    private mutating func seek(_ selector: StartSelector) async throws {
+    private mutating func seek(_ selector: StartSelector, _ elsewhere: Int64?) async throws {
         switch selector.startSelectorType {
         case .earliest: sequence = 0
         case .now:
-            if let open = live.openFragment {
-                sequence = open.sequence - 1
-            } else {
-                sequence = try await latestSequence()
-            }
+            let known = elsewhere ?? live.openFragment.map { $0.sequence - 1 }
+            sequence = if let known { known } else { try await latestSequence() }
         case .continuationToken: sequence = selector.continuationToken.flatMap { FragmentNumber($0) }?.sequence ?? 0
         case .fragmentNumber:
             guard let number = selector.afterFragmentNumber.flatMap({ FragmentNumber($0) }), try await isKnown(number) else {
@@ -178,10 +177,12 @@ private struct MediaReader {
 
     /// Of the newest fragment that has begun, whole or not.
     private func latestSequence() async throws -> Int64 {
+        // Before the store is asked: what begins meanwhile is the next.
+        let latest = live.latest
         let stored =
             stream.retentionHours == 0
             ? plane.store.ringFragments(of: stream, after: 0, limit: .max).last : try await plane.store.lastFragment(of: stream)
-        return max(live.latest?.sequence ?? 0, stored?.number.sequence ?? 0)
+        return max(latest?.sequence ?? 0, stored?.number.sequence ?? 0)
     }
 
     private func isKnown(_ number: FragmentNumber) async throws -> Bool {

@@ -40,17 +40,17 @@ final class ImageDestinations: Sendable {
         let parts = destination.uri.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let path = (parts.last ?? "").split(separator: "/").joined(separator: "/")
         switch parts.first {
-        case "s3": return (try bucket(path, destination), "")
+        case "s3": return (try await bucket(path, destination), "")
         case "file":
             guard let folder = stores.folder else { throw .refused("file: destinations need image-dir, which is not configured") }
             let name = "file:\(folder)"
             if let known = find(name) { return (known, path + "/") }
-            return (keep(try await FolderBucket(folder), name), path + "/")
+            return (await keep(try await FolderBucket(folder), name), path + "/")
         default: throw .refused("destinations are s3://BUCKET/PREFIX or file://FOLDER/PREFIX")
         }
     }
 
-    private func bucket(_ path: String, _ destination: ImageGenerationDestinationConfig) throws(BucketFailure) -> any Bucket {
+    private func bucket(_ path: String, _ destination: ImageGenerationDestinationConfig) async throws(BucketFailure) -> any Bucket {
         guard var settings = stores.s3 else {
             throw .refused("s3:// destinations need image-store-access-key-id, which is not configured")
         }
@@ -61,7 +61,7 @@ final class ImageDestinations: Sendable {
         settings.region = stores.region ?? destination.destinationRegion
         let name = "\(settings.region) \(bucket)/\(prefix)"
         if let known = find(name) { return known }
-        return keep(try S3Bucket(settings, bucket: bucket, prefix: prefix), name)
+        return await keep(try S3Bucket(settings, bucket: bucket, prefix: prefix), name)
     }
 
     private func find(_ name: String) -> (any Bucket)? {
@@ -72,12 +72,24 @@ final class ImageDestinations: Sendable {
         }
     }
 
-    private func keep(_ bucket: any Bucket, _ name: String) -> any Bucket {
-        buckets.withLock { buckets in
-            if buckets.count >= Self.mostBuckets { buckets.removeFirst() }
+    /// Keeps a bucket for the next image, and closes the one that was used longest ago where there are too many: what is being stored there is stored later.
+    private func keep(_ bucket: any Bucket, _ name: String) async -> any Bucket {
+        let oldest = buckets.withLock { buckets in
+            let oldest = buckets.count >= Self.mostBuckets ? buckets.removeFirst().bucket : nil
             buckets.append((name, bucket))
+            return oldest
         }
+        await oldest?.close()
         return bucket
+    }
+
+    /// Closes all buckets.
+    func close() async {
+        let all = buckets.withLock { buckets in
+            defer { buckets = [] }
+            return buckets
+        }
+        for (_, bucket) in all { await bucket.close() }
     }
 }
 

@@ -85,6 +85,7 @@ public final class ImageGeneration: Service {
                 }
             }
         }
+        await destinations.close()
     }
 
     /// Works on what is due until nothing is.

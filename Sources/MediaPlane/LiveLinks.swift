@@ -21,8 +21,9 @@ enum LiveMessage: Equatable {
     case stored(FragmentNumber)
     /// It will never be whole, or is not stored.
     case broken(FragmentNumber)
-    /// All that was on its way when the stream was opened has been told of.
-    case ready
+    /// What was on its way when the stream was opened has been told of, but for its bytes. In eight bytes: after which sequence stood what was being received then, or
+    /// was to begin next; 0 where that is not known. Version 0.2.0 sends nothing here, after all bytes.
+    case ready(present: Int64?)
 
     fileprivate enum Code: UInt8 { case began = 1, bytes, cut, whole, stored, broken, ready }
 
@@ -45,7 +46,9 @@ enum LiveMessage: Equatable {
         case .whole(let number): buffer.write(.whole, number)
         case .stored(let number): buffer.write(.stored, number)
         case .broken(let number): buffer.write(.broken, number)
-        case .ready: buffer.writeInteger(Code.ready.rawValue)
+        case .ready(let present):
+            buffer.writeInteger(Code.ready.rawValue)
+            buffer.writeInteger(present ?? 0)
         }
         buffer.setInteger(UInt32(buffer.readableBytes - 4), at: buffer.readerIndex)
         return buffer
@@ -60,7 +63,7 @@ enum LiveMessage: Equatable {
         guard var bytes = buffer.readSlice(length: Int(length)), let code = bytes.readInteger(as: UInt8.self).flatMap(Code.init) else {
             throw Malformed()
         }
-        if case .ready = code { return .ready }
+        if case .ready = code { return .ready(present: bytes.readInteger(as: Int64.self).flatMap { $0 > 0 ? $0 : nil }) }
         guard let (sequence, time, random) = bytes.readMultipleIntegers(as: (Int64, Int64, UInt32).self),
             let number = FragmentNumber(sequence: sequence, serverTime: time, random: random)
         else { throw Malformed() }
@@ -75,7 +78,7 @@ enum LiveMessage: Equatable {
         case .whole: return .whole(number)
         case .stored: return .stored(number)
         case .broken: return .broken(number)
-        case .ready: return .ready
+        case .ready: throw Malformed()
         }
     }
 
@@ -115,7 +118,7 @@ final class LiveLinks: LinkReceiver {
             var instances: [String: Bool] = [:]
             /// Whether what was on its way elsewhere has been told of, or is not to be had.
             var isReady = false
-            var waiting: [CheckedContinuation<Void, Never>] = []
+            var waiting: [CheckedContinuation<Int64?, Never>] = []
         }
 
         private let state = Lock(State())
@@ -143,28 +146,30 @@ final class LiveLinks: LinkReceiver {
         func end(_ instance: String) { state.withLock { $0.instances[instance] = nil } }
         var hasLinks: Bool { state.withLock { $0.instances.values.contains(true) } }
 
-        func becomeReady() {
+        /// What was on its way elsewhere has been told of, with what `LiveMessage.ready` says of the present, or is not to be had.
+        func becomeReady(present: Int64? = nil) {
             let waiting = state.withLock { state in
                 state.isReady = true
                 defer { state.waiting = [] }
                 return state.waiting
             }
-            for continuation in waiting { continuation.resume() }
+            for continuation in waiting { continuation.resume(returning: present) }
         }
 
-        func ready() async {
+        /// What was told of the present to those who waited for it; nil where it is known here already, or cannot be had.
+        func ready() async -> Int64? {
             await withCheckedContinuation { continuation in
                 let isReady = state.withLock { state in
                     if !state.isReady { state.waiting.append(continuation) }
                     return state.isReady
                 }
-                if isReady { continuation.resume() }
+                if isReady { continuation.resume(returning: nil) }
             }
         }
     }
 
     /// How long a reader waits to begin for what is on its way elsewhere.
-    private static let patience = Duration.milliseconds(500)
+    private let patience: Duration
     /// How often it is looked who receives a stream.
     private static let interval = Duration.milliseconds(250)
     /// For how long an instance that cannot be reached may still store what came to it as a whole.
@@ -173,8 +178,10 @@ final class LiveLinks: LinkReceiver {
     private static let silence = Duration.seconds(5)
 
     init(
-        _ links: Links, _ live: LiveStreams, receiver: @escaping @Sendable (String) async throws -> String?, _ logger: Logger
+        _ links: Links, _ live: LiveStreams, patience: Duration = .milliseconds(500),
+        receiver: @escaping @Sendable (String) async throws -> String?, _ logger: Logger
     ) {
+        self.patience = patience
         self.links = links
         self.live = live
         self.receiver = receiver
@@ -185,18 +192,18 @@ final class LiveLinks: LinkReceiver {
     // MARK: Reading
 
     /// Has what other instances receive of a stream come here too, until as many calls of `leave` were made. Returns once what is on its way is known here, or that
-    /// takes too long.
-    func enter(_ live: LiveStream) async {
+    /// takes too long: the sequence after which stood what another instance was receiving then, or was to begin next, where it has just told that.
+    func enter(_ live: LiveStream) async -> Int64? {
         let following = followings.withLock { followings in
             let following = followings[live.arn] ?? Following()
             followings[live.arn] = following
             following.enter {
                 // It keeps what it writes to for as long as it may.
-                Task { await self.live.with(live.arn) { live in await self.follow(live, following) } }
+                links.start { await self.live.with(live.arn) { live in await self.follow(live, following) } }
             }
             return following
         }
-        await following.ready()
+        return await following.ready()
     }
 
     func leave(_ live: LiveStream) {
@@ -211,7 +218,7 @@ final class LiveLinks: LinkReceiver {
     private func follow(_ live: LiveStream, _ following: Following) async {
         await withDiscardingTaskGroup { tasks in
             tasks.addTask {
-                try? await Task.sleep(for: Self.patience)
+                try? await Task.sleep(for: self.patience)
                 following.becomeReady()
             }
             // What is heard there first ends a pause.
@@ -227,7 +234,12 @@ final class LiveLinks: LinkReceiver {
                     following.becomeReady()
                     continue
                 }
-                guard found != links.instance, following.begin(found) else { continue }
+                guard found != links.instance else {
+                    // All that is on its way is known here anyway.
+                    following.becomeReady()
+                    continue
+                }
+                guard following.begin(found) else { continue }
                 tasks.addTask {
                     await self.listen(to: found, live, following)
                     following.end(found)
@@ -248,10 +260,10 @@ final class LiveLinks: LinkReceiver {
         var lost: ContinuousClock.Instant?
         while !Task.isCancelled {
             do {
-                try await receive(from: instance, live, origin) {
+                try await receive(from: instance, live, origin) { present in
                     lost = nil
                     following.heard(instance, true)
-                    following.becomeReady()
+                    following.becomeReady(present: present)
                 }
                 return
             } catch let failure as LinkFailure {
@@ -272,7 +284,7 @@ final class LiveLinks: LinkReceiver {
         }
     }
 
-    private func receive(from instance: String, _ live: LiveStream, _ origin: String, _ ready: () -> Void) async throws {
+    private func receive(from instance: String, _ live: LiveStream, _ origin: String, _ ready: (Int64?) -> Void) async throws {
         let stream = try await links.open(.media, ByteBuffer(string: live.arn), at: instance)
         defer { stream.cancel() }
         incoming.add(1, ordering: .relaxed)
@@ -295,10 +307,10 @@ final class LiveLinks: LinkReceiver {
                 case .whole(let number): live.finish(number)
                 case .stored(let number): live.stored(number)
                 case .broken(let number): live.abandon(number)
-                case .ready:
+                case .ready(let present):
                     if let named { live.lose(origin, but: named) }
                     named = nil
-                    ready()
+                    ready(present)
                 }
             }
         }
@@ -356,19 +368,19 @@ private struct LiveSender {
     mutating func run(silence: Duration) async throws {
         var last = ContinuousClock.now
         while true {
-            let (fragments, version) = live.own
+            let (fragments, present, version) = live.own
             for fragment in fragments where sent[fragment.number] == nil && (fragment.state == .open || fragment.state == .whole) {
                 try await begin(fragment)
+            }
+            if !isReady {
+                isReady = true
+                try await stream.write(LiveMessage.ready(present: present).wire)
             }
             for fragment in fragments where sent[fragment.number] != nil { try await goOn(fragment) }
             for number in sent.keys.sorted() where !fragments.contains(where: { $0.number == number }) {
                 // It was let go of before all of it was sent.
                 if sent[number]?.isDone == false { try await stream.write(LiveMessage.cut(number).wire) }
                 try await end(.stored(number), number)
-            }
-            if !isReady {
-                isReady = true
-                try await stream.write(LiveMessage.ready.wire)
             }
             if !sent.isEmpty { last = .now }
             guard .now - last < silence else { return stream.finish() }

@@ -302,15 +302,17 @@ final class LiveStream: Sendable {
         state.withLock { state in state.fragments.last { $0.state == .open && $0.start == 0 }?.number }
     }
 
-    /// What this instance receives itself, in order and without the bytes, and the version of what was looked at.
-    var own: (fragments: [LiveFragment], version: UInt64) {
+    /// What this instance receives itself, in order and without the bytes; the sequence after which stands what is being received, or is to begin next; and the
+    /// version of what was looked at.
+    var own: (fragments: [LiveFragment], present: Int64?, version: UInt64) {
         state.withLock { state in
             let fragments = state.fragments.filter { $0.origin == nil }.map { fragment in
                 var fragment = fragment
                 fragment.pieces = []
                 return fragment
             }
-            return (fragments, state.version)
+            let open = fragments.last { $0.state == .open && $0.start == 0 }
+            return (fragments, open.map { $0.number.sequence - 1 } ?? state.latest?.sequence, state.version)
         }
     }
 

@@ -20,6 +20,8 @@ public protocol Bucket: Sendable {
     func remove(_ keys: [String]) async throws(BucketFailure)
     /// At most 1,000 objects whose keys begin with `prefix`, after a key, in the order of the keys' bytes. Fewer: there are no more.
     func list(prefix: String, after key: String) async throws(BucketFailure) -> [StoredObject]
+    /// Ends its connections, and the calls that are under way. To be called by whoever made the bucket, once it is of no use any more.
+    func close() async
 }
 
 extension Bucket {

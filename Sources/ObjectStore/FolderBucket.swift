@@ -26,6 +26,9 @@ public struct FolderBucket: Bucket {
         }
     }
 
+    /// There is nothing to end.
+    public func close() async {}
+
     public func put(_ key: String, _ bytes: ByteBuffer, _ attributes: ObjectAttributes) async throws(BucketFailure) {
         try ObjectKey.require(key)
         try await blocking { () throws(BucketFailure) in
@@ -33,7 +36,7 @@ public struct FolderBucket: Bucket {
             let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
             guard file >= 0 else { throw Self.failure("open \(temporary)") }
             defer {
-                close(file)
+                Glibc.close(file)
                 unlink(temporary)
             }
             var rest = bytes
@@ -61,7 +64,7 @@ public struct FolderBucket: Bucket {
         return try await blocking { () throws(BucketFailure) in
             let file = open("\(path)/\(key)", O_RDONLY | O_CLOEXEC)
             guard file >= 0 else { throw Self.failure("open \(key)") }
-            defer { close(file) }
+            defer { Glibc.close(file) }
             var bytes = ByteBuffer()
             bytes.reserveCapacity(range.count)
             var hasFailed = false
@@ -175,7 +178,7 @@ public struct FolderBucket: Bucket {
     private static func synchronizeFolder(_ path: String) throws(BucketFailure) {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("open \(path)") }
-        defer { close(descriptor) }
+        defer { Glibc.close(descriptor) }
         guard fsync(descriptor) == 0 else { throw failure("fsync \(path)") }
     }
 

@@ -55,10 +55,8 @@ public final class S3Bucket: Bucket {
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
-    /// Ends the connections, as going out of use does a little later.
+    /// Fails only where that was done before.
     public func close() async { try? await client.shutdown() }
-
-    deinit { Task { [client] in try? await client.shutdown() } }
 
     // MARK: Calls
 

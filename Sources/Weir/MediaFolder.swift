@@ -16,8 +16,20 @@ extension ServerConfiguration {
         return configuration
     }
 
-    /// The bucket of media that all instances share; nil where there is none.
-    func mediaObjects() async throws -> FragmentStore.Objects? {
+    /// Runs `body` with the bucket of media that all instances share, and closes it afterwards; with nil where there is none, or this process has nothing to do with
+    /// media.
+    func withMediaObjects(_ body: (FragmentStore.Objects?) async throws -> Void) async throws {
+        let objects = storesMedia ? try await mediaObjects() : nil
+        do {
+            try await body(objects)
+        } catch {
+            await objects?.bucket.close()
+            throw error
+        }
+        await objects?.bucket.close()
+    }
+
+    private func mediaObjects() async throws -> FragmentStore.Objects? {
         guard let store = mediaStore else { return nil }
         var objects: FragmentStore.Objects
         switch (store.location, store.s3) {

@@ -44,7 +44,7 @@ struct MediaVerify: AsyncParsableCommand {
     func run() async throws {
         var findings: PackInspector.Findings?
         try await Deployment.open(flags) { deployment, configuration in
-            findings = try await configuration.inspector(deployment.store).verify { print($0) }
+            try await configuration.withInspector(deployment.store) { findings = try await $0.verify { print($0) } }
         }
         try findings?.tell("packs")
     }
@@ -67,17 +67,19 @@ struct MediaRebuild: AsyncParsableCommand {
     func run() async throws {
         var findings: PackInspector.Findings?
         try await Deployment.open(flags) { deployment, configuration in
-            findings = try await configuration.inspector(deployment.store).rebuild { print($0) }
+            try await configuration.withInspector(deployment.store) { findings = try await $0.rebuild { print($0) } }
         }
         try findings?.tell("packs put in")
     }
 }
 
 extension ServerConfiguration {
-    fileprivate func inspector(_ store: Store) async throws -> PackInspector {
-        var configuration = fragmentStore(instanceID: "")
-        configuration.objects = try await mediaObjects()
-        return PackInspector(store: store, configuration: configuration)
+    fileprivate func withInspector(_ store: Store, _ body: (PackInspector) async throws -> Void) async throws {
+        try await withMediaObjects { objects in
+            var configuration = fragmentStore(instanceID: "")
+            configuration.objects = objects
+            try await body(PackInspector(store: store, configuration: configuration))
+        }
     }
 }
 

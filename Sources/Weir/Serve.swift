@@ -61,14 +61,16 @@ struct Serve: AsyncParsableCommand {
             let masterKey = try await deployment.masterKey()
             let keys = AccessKeys(store: deployment.store, masterKey: masterKey)
             if configuration.isSigned { try await FirstCredentials.provide(configuration, keys, logger) }
-            try await serve(configuration, deployment, masterKey, keys, connections, metrics, logger)
+            try await configuration.withMediaObjects { objects in
+                try await serve(configuration, deployment, masterKey, keys, connections, objects, metrics, logger)
+            }
         }
         logger.notice("stopped")
     }
 
     private func serve(
         _ configuration: ServerConfiguration, _ deployment: Deployment, _ masterKey: MasterKey, _ keys: AccessKeys,
-        _ connections: ConnectionLimits, _ registry: Registry, _ logger: Logger
+        _ connections: ConnectionLimits, _ objects: FragmentStore.Objects?, _ registry: Registry, _ logger: Logger
     ) async throws {
         let store = deployment.store
         let certificates = try configuration.tls.map { try ServerCertificates($0) }
@@ -108,7 +110,7 @@ struct Serve: AsyncParsableCommand {
         let identity = own
         let audit = try await AuditLog.open(configuration, identity.id, masterKey, store, registry, logger)
         var mediaConfiguration = configuration.fragmentStore(instanceID: identity.id)
-        if configuration.storesMedia { mediaConfiguration.objects = try await configuration.mediaObjects() }
+        mediaConfiguration.objects = objects
         let media = FragmentStore(
             store: store,
             configuration: mediaConfiguration, registry: registry, eventsWait: { courier.hint() },

@@ -29,6 +29,26 @@ import Testing
         }
     }
 
+    @Test func `the end waits for what was started, and cancels it`() async throws {
+        let links = try Links(instance: "i0", keys: { [SymmetricKey(size: .bits256)] }, logger: .quiet) { _ in nil }
+        let begun = Lock(0)
+        let done = Lock(0)
+        for _ in 0..<10 {
+            links.start {
+                begun.withLock { $0 += 1 }
+                while (try? await Task.sleep(for: .seconds(3600))) != nil {}
+                for _ in 0..<1000 { await Task.yield() }
+                done.withLock { $0 += 1 }
+            }
+        }
+        await level { begun.withLock { $0 } == 10 }
+        links.close()
+        // What comes too late is cancelled from its beginning.
+        links.start { done.withLock { $0 += Task.isCancelled ? 1 : 100 } }
+        await links.ended()
+        #expect(done.withLock { $0 } == 11)
+    }
+
     @Test func `what breaks is made again, and nothing is lost or taken twice`() async throws {
         try await Network.with(2) { network in
             let receiver = Collector()

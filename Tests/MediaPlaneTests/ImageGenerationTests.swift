@@ -136,6 +136,7 @@ import Testing
         }
         let (bucket, prefix) = try await destinations.bucket(of: destination("file://../../escape"))
         await #expect(throws: BucketFailure.self) { try await bucket.put(prefix + "x.jpg", .init(string: "x")) }
+        await destinations.close()
     }
 
     @Test func `what is not configured is no destination`() async {

@@ -135,6 +135,60 @@ import Testing
         }
     }
 
+    @Test func `what is of now is what the receiving instance was at when it was asked`() async throws {
+        try await Pair.with(.sqlite) { pair in
+            let arn = try await pair.one.store.createActive("gate").arn
+            let producer = try await pair.one.produce()
+            var film = Film()
+            film.cluster(Self.start, [0, 40], size: 1000)
+            let first = film.bytes.count
+            producer.send(film.bytes)
+            _ = try await producer.line("BUFFERING")
+            let links = pair.patient(1)
+            try await pair.two.plane.live.with(arn) { live in
+                let told = try #require(await links.enter(live))
+                defer { links.leave(live) }
+                let open = try #require(live.openFragment)
+                #expect(told == open.sequence - 1)
+                // Whoever comes later finds it here.
+                #expect(await links.enter(live) == nil)
+                links.leave(live)
+                film.endOfFragment()
+                producer.send(Array(film.bytes[first...]))
+                _ = try await producer.line("PERSISTED")
+                try await eventually("it is not open any more") { live.openFragment == nil }
+            }
+            // Another time nothing is being received: the next fragment is of now, and the one before is not.
+            try await pair.two.plane.live.with(arn) { live in
+                try await eventually("it is not listened to any more") { links.incoming.load(ordering: .relaxed) == 0 }
+                let stream = try #require(try await pair.two.fragments.stream(.named("gate")))
+                let last = try #require(try await pair.two.fragments.lastFragment(of: stream))
+                #expect(await links.enter(live) == last.number.sequence)
+                links.leave(live)
+            }
+            producer.finish()
+            try await producer.over()
+        }
+    }
+
+    @Test func `who reads where it is received waits for nobody`() async throws {
+        try await Pair.with(.sqlite) { pair in
+            let arn = try await pair.one.store.createActive("gate").arn
+            let producer = try await pair.one.produce()
+            var film = Film()
+            film.cluster(Self.start, [0, 40], size: 1000)
+            producer.send(film.bytes)
+            _ = try await producer.line("BUFFERING")
+            let links = pair.patient(0)
+            await pair.one.plane.live.with(arn) { live in
+                #expect(await links.enter(live) == nil)
+                links.leave(live)
+            }
+            producer.finish()
+            try await producer.over()
+        }
+    }
+
     @Test func `what comes over a link goes on where it was, is cut, and is lost`() async throws {
         let all = LiveStreams(MediaSettings(documented: false))
         func number(_ sequence: Int64) throws -> FragmentNumber {
@@ -174,7 +228,7 @@ import Testing
         let messages: [LiveMessage] = [
             .began(number, previous: 5, producerTime: -9, header: ByteBuffer(string: "head")),
             .began(number, previous: nil, producerTime: 9, header: ByteBuffer()), .bytes(number, at: 1 << 33, ByteBuffer(string: "bytes")),
-            .cut(number), .whole(number), .stored(number), .broken(number), .ready,
+            .cut(number), .whole(number), .stored(number), .broken(number), .ready(present: 1 << 40), .ready(present: nil),
         ]
         let wire = messages.reduce(into: ByteBuffer()) { $0.writeImmutableBuffer($1.wire) }
         for size in [1, 7, 1000] {
@@ -185,6 +239,9 @@ import Testing
             }
             #expect(found == messages && unread.readableBytes == 0)
         }
+        // As version 0.2.0 sends it.
+        var bare = ByteBuffer(bytes: [0, 0, 0, 1, 7])
+        #expect(try LiveMessage.next(in: &bare) == .ready(present: nil))
         for bytes: [UInt8] in [[0, 0, 0, 0], [0, 0, 0, 1, 99], [0, 0, 0, 2, 3, 1], [255, 255, 255, 255]] {
             var buffer = ByteBuffer(bytes: bytes)
             #expect(throws: LiveMessage.Malformed.self) { try LiveMessage.next(in: &buffer) }
@@ -211,6 +268,14 @@ private struct Pair: Sendable {
 
     private final class Addresses: Sendable {
         let all = Lock<[String: String]>([:])
+    }
+
+    /// What takes the place of an instance's own, and waits for a day to learn what is on its way at the first.
+    func patient(_ number: Int) -> LiveLinks {
+        let instance = [one, two][number]
+        return LiveLinks(
+            links[number], instance.plane.live, patience: .seconds(86_400),
+            receiver: { _ in "one" }, instance.plane.logger)
     }
 
     /// Neither reaches the other any more.
