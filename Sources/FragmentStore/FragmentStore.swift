@@ -64,7 +64,7 @@ public final class FragmentStore: Service {
     /// How packs are made.
     package struct Tuning: Sendable {
         /// A round begins so long after the one before, at least, unless as many bytes wait as a round may have.
-        package var roundInterval = Duration.milliseconds(20)
+        package var roundInterval = Duration.milliseconds(10)
         package var roundBytes = 32 << 20
         package var roundFragments = 500
         /// A pack takes no further fragment beyond any of these.
@@ -301,7 +301,7 @@ public final class FragmentStore: Service {
         return new
     }
 
-    /// Finishes what waits, and gives the folders back.
+    /// Finishes what waits, and gives the folders back. The bucket stays open, for whoever made it.
     public func close() async {
         guard let opened = opened.withLock({ $0 }) else { return }
         for writer in opened.writers.values { await writer.close() }

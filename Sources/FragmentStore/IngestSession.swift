@@ -23,6 +23,8 @@ public final class IngestSession: Sendable {
         var draft: FragmentDraft?
         /// What of it waits in memory.
         var bytes = ByteBuffer()
+        /// As many bytes as the fragment before had, or a part of it: room that is taken at once is not grown into, copy by copy.
+        var expected = 0
         /// Nil before the first fragment.
         var block: SequenceBlock?
         var nextSequence: Int64 = 0
@@ -107,6 +109,7 @@ public final class IngestSession: Sendable {
             if state.bytes.readableBytes == 0 {
                 state.bytes = bytes
             } else {
+                state.bytes.reserveCapacity(state.expected)
                 state.bytes.writeImmutableBuffer(bytes)
             }
             return state.bytes.readableBytes
@@ -125,6 +128,7 @@ public final class IngestSession: Sendable {
         try check()
         let (draft, bytes, place) = state.withLock { state in
             defer { (state.draft, state.bytes) = (nil, ByteBuffer()) }
+            state.expected = state.bytes.readableBytes
             return (state.draft, state.bytes, state.lastPlace)
         }
         guard let draft else { throw failed(.internal("no fragment has begun")) }

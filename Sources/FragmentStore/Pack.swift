@@ -129,6 +129,10 @@ final class Pack: @unchecked Sendable {
             return (add(head, payload), header)
         }
 
+        /// Bytes and pieces of one call to write. A long one takes large pages for the file's cache; a virtual machine may have to get these from its host first,
+        /// and then takes ten times as long.
+        private static let (callBytes, callPieces) = (256 << 10, 1024)
+
         /// Writes everything, however many calls it takes.
         fileprivate func write(to file: any StoredFile) throws(FileFailure) {
             // The storage stays in place: both are held by `self`, and nothing is written to them meanwhile.
@@ -141,7 +145,13 @@ final class Pack: @unchecked Sendable {
             }.filter { !$0.isEmpty }[...]
             var offset = start
             while let next = rest.first {
-                var written = try file.write(Array(rest.prefix(1024)), at: offset)
+                var call: [UnsafeRawBufferPointer] = []
+                var room = Self.callBytes
+                for piece in rest.prefix(Self.callPieces) where room > 0 {
+                    call.append(UnsafeRawBufferPointer(rebasing: piece.prefix(room)))
+                    room -= min(room, piece.count)
+                }
+                var written = try file.write(call, at: offset)
                 guard written > 0 else { throw FileFailure("a write took nothing", code: 5) }
                 offset += Int64(written)
                 var first = next
