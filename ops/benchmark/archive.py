@@ -36,6 +36,104 @@ def checksum(data: bytes) -> int:
     return crc ^ 0xFFFFFFFF
 
 
+def section(stream_id: int, arn: str, start: int, extent: int) -> bytes:
+    """What the index of a pack says of the fragments of an extent, the first of which would have the sequence 1 a second after `start`."""
+    name = arn.encode()
+    parts = [struct.pack("<IIqII", 0x43455357, EXTENT, stream_id, 1, len(name)), name, bytes(32), struct.pack("<qI", 152, 8)]
+    for sequence in range(extent * EXTENT + 1, (extent + 1) * EXTENT + 1):
+        at = start + sequence * 1000
+        parts.append(struct.pack("<qqqIIIIIqI", sequence, at, at - 50, 960, 7, 0, 0, 1, 400, 250_000))
+    content = b"".join(parts)
+    return content + struct.pack("<I", checksum(content))
+
+
+class Month:
+    """Cameras of a store that is stopped: a pack for each ten minutes, with an extent of each camera, of `days` days until now; and before them those of a day that
+    has expired, which are due when that is said."""
+
+    RETENTION = 720
+    PACKS_OF_A_DAY = 144
+    SLOT = 27_000
+
+    def __init__(self, data: Path, days: int):
+        self.data, self.days = data, days
+        now = int(time.time() * 1000)
+        self.old, self.kept = now - (self.RETENTION + 26) * 3_600_000, now - days * 86_400_000
+        self.packs = (days + 1) * self.PACKS_OF_A_DAY
+        with open_database(data) as database:
+            self.streams = database.execute("SELECT id, stream_arn, name FROM media_stream ORDER BY id").fetchall()
+            database.execute(
+                f"""WITH RECURSIVE numbers(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i < {self.packs - 1})
+                INSERT INTO pack (id, store_id, tier, retention_hours, state, created_at, committed_bytes, first_server_ms, last_server_ms,
+                    check_at, freed)
+                SELECT {FIRST_PACK} + i, ?, 'HOT', {self.RETENTION}, 'SEALED', 0, {FOOTER + len(self.streams) * self.SLOT}, 0, 0,
+                    9000000000000000000, 0 FROM numbers""", ((data / "media/store").read_text(),))
+            span = EXTENT * 1000
+            first = (f"CASE WHEN i < {self.PACKS_OF_A_DAY} THEN {self.old} + i * {span} "
+                     f"ELSE {self.kept} + (i - {self.PACKS_OF_A_DAY}) * {span} END + 1000")
+            for index, (stream_id, arn, _) in enumerate(self.streams):
+                database.execute(
+                    f"""WITH RECURSIVE numbers(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i < {self.packs - 1})
+                    INSERT INTO extent (stream_id, first_sequence, last_sequence, first_server_ms, last_server_ms, min_producer_ms,
+                        max_producer_ms, producer_end_ms, fragments, bytes, gaps, gap_ms, pack_id, footer_at, footer_bytes)
+                    SELECT {stream_id}, i * {EXTENT} + 1, (i + 1) * {EXTENT}, first, first + {span - 1000}, first - 50, first + {span - 1050},
+                        first + {span - 90}, {EXTENT}, 150000000, 0, 0, {FIRST_PACK} + i, {FOOTER + index * self.SLOT},
+                        {len(section(stream_id, arn, 0, 0))} FROM (SELECT i, {first} AS first FROM numbers)""")
+            database.execute(
+                f"UPDATE media_stream SET sealed_fragments = {self.packs * EXTENT}, sealed_bytes = {self.packs * 150_000_000}")
+        for number in range(self.packs):
+            self._pack(number).parent.mkdir(parents=True, exist_ok=True)
+            self._pack(number).touch()
+
+    @property
+    def extents(self) -> int:
+        return self.packs * len(self.streams)
+
+    def _pack(self, number: int) -> Path:
+        day = datetime.fromtimestamp((FIRST_PACK + number >> 20) / 1000, timezone.utc).strftime("%Y-%m-%d")
+        return self.data / f"media/hot/r{self.RETENTION}/{day}/{FIRST_PACK + number:016x}.pack"
+
+    def pages(self, port: int, count: int) -> list[float]:
+        """How long pages of 1000 of any camera of the last day take, in milliseconds."""
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        found = []
+        for _ in range(count):
+            index = random.randrange(len(self.streams))
+            stream_id, arn, name = self.streams[index]
+            number = random.randrange(self.packs - self.PACKS_OF_A_DAY, self.packs - 2)
+            # As the sequences of kept packs are counted on from those of the expired ones.
+            start = self.kept - self.PACKS_OF_A_DAY * EXTENT * 1000
+            for pack in (number, number + 1):
+                with self._pack(pack).open("r+b") as file:
+                    file.seek(FOOTER + index * self.SLOT)
+                    file.write(section(stream_id, arn, start, pack))
+            begin = start + (number * EXTENT + random.randrange(1, 200)) * 1000
+            body = json.dumps({"StreamName": name, "MaxResults": 1000, "FragmentSelector": {
+                "FragmentSelectorType": "SERVER_TIMESTAMP",
+                "TimestampRange": {"StartTimestamp": begin / 1000, "EndTimestamp": begin / 1000 + 999}}})
+            began = time.monotonic()
+            connection.request("POST", "/listFragments", body)
+            response = connection.getresponse()
+            answer = response.read()
+            found.append((time.monotonic() - began) * 1e3)
+            assert response.status == 200 and len(json.loads(answer)["Fragments"]) == 1000, answer[:300]
+        connection.close()
+        return found
+
+    def expire(self) -> float:
+        """Says that the first day is due; answers the seconds from the first pack that is gone to the last."""
+        first = None
+        with open_database(self.data) as database:
+            database.execute("UPDATE pack SET check_at = 0 WHERE id < ?", (FIRST_PACK + self.PACKS_OF_A_DAY,))
+        while True:
+            left = sum(self._pack(number).exists() for number in range(self.PACKS_OF_A_DAY))
+            if first is None and left < self.PACKS_OF_A_DAY:
+                first = time.monotonic()
+            if left == 0:
+                return time.monotonic() - first
+            time.sleep(0.01)
+
+
 class Archive:
     """A stream of a store that is stopped, with so many fragments, the last of which is of now."""
 
@@ -66,13 +164,7 @@ class Archive:
                 (self.id,))
 
     def _section(self, extent: int) -> bytes:
-        arn = self.arn.encode()
-        parts = [struct.pack("<IIqII", 0x43455357, EXTENT, self.id, 1, len(arn)), arn, bytes(32), struct.pack("<qI", 152, 8)]
-        for sequence in range(extent * EXTENT + 1, (extent + 1) * EXTENT + 1):
-            time = self.start + sequence * 1000
-            parts.append(struct.pack("<qqqIIIIIqI", sequence, time, time - 50, 960, 7, 0, 0, 1, 400, 250_000))
-        content = b"".join(parts)
-        return content + struct.pack("<I", checksum(content))
+        return section(self.id, self.arn, self.start, extent)
 
     def pack(self, number: int) -> Path:
         day = datetime.fromtimestamp((self.first_pack + number >> 20) / 1000, timezone.utc).strftime("%Y-%m-%d")

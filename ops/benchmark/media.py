@@ -3,6 +3,7 @@ as they can; many cameras at once are played here, one fragment a second each.""
 
 import contextlib
 import json
+import os
 import resource
 import selectors
 import shutil
@@ -12,10 +13,11 @@ import statistics
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import archive
-from programs import Program, clean_environment, free_port
+from programs import Postgres, Program, clean_environment, free_port, run
 
 FRAGMENT = 250_000
 END_OF_FRAGMENT = "AWS_KINESISVIDEO_END_OF_FRAGMENT"
@@ -68,22 +70,23 @@ def body(path: Path, megabytes: int) -> int:
 
 
 class Store:
-    """A Weir that asks nobody who they are, with streams that keep their media for an hour. `certificate`: over TLS, with that and its key."""
+    """A Weir that asks nobody who they are, with streams that keep their media for an hour. `certificate`: over TLS, with that and its key. More flags, and what
+    is in its environment."""
 
-    def __init__(self, binary: Path, folder: Path, certificate: Path | None = None):
+    def __init__(self, binary: Path, folder: Path, certificate: Path | None = None, *flags: str, name: str = "media", **environment: str):
         self.port, self.encrypted = free_port(), certificate is not None
-        self.folder = folder / "media"
+        self.folder, self.environment = folder / name, environment
         tls = ["--tls-certificate", str(certificate), "--tls-key", str(certificate.with_suffix(".key"))] if certificate else []
         self.arguments = [
             str(binary), "serve", "--data-dir", str(self.folder), "--port", str(self.port), "--auth", "none", "--log-requests", "false",
-            "--media-reserve-bytes", "0", *tls]
+            "--media-reserve-bytes", "0", *tls, *flags]
         self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.port}"
         self.start()
 
     def start(self) -> float:
         """Starts it; answers the seconds until it is ready."""
         began = time.monotonic()
-        self.program = Program(self.arguments, self.folder.parent / "media.log")
+        self.program = Program(self.arguments, self.folder.with_suffix(".log"), **self.environment)
         if self.encrypted:
             curl("--retry", 30, "--retry-delay", 1, "--retry-all-errors", self.url + "/ready")
         else:
@@ -292,15 +295,15 @@ def packs(bench, weir: Path, folder: Path) -> None:
     for streams in (100, 1000):
         own = folder / "packs"
         own.mkdir()
-        run = subprocess.run(
+        measured = subprocess.run(
             [str(bench.options.media_store), str(own), str(streams), "1000", "20000", "5" if bench.options.quick else "20"],
             stdout=subprocess.PIPE, check=True, env=clean_environment())
-        found = json.loads(run.stdout)
+        found = json.loads(measured.stdout)
         bench.report.compare(f"{streams} streams, 1000 fragments a second: stored, p50 / a sync and a commit alone", 3, found["p50_to_alone"], at_most=True)
         bench.report.compare(f"{streams} streams, 1000 fragments a second: syncs a second", 100, found["syncs_per_second"], at_most=True)
-        bench.report.notes.append(f"packs alone, {streams} streams: {run.stdout.decode().strip()}")
+        bench.report.notes.append(f"packs alone, {streams} streams: {measured.stdout.decode().strip()}")
         shutil.rmtree(own)
-    bench.report.notes.append("A round begins 20 ms after the one before at the earliest, so half of that is in each median: a hundred syncs a "
+    bench.report.notes.append("A round begins 10 ms after the one before at the earliest, so half of that is in each median: a hundred syncs a "
                               "second at most, and three times a disk that syncs in less than three milliseconds, exclude one another.")
 
 
@@ -327,6 +330,28 @@ def years(bench, weir: Path, folder: Path) -> None:
     seconds = statistics.median([store.start(), (store.program.stop(), store.start())[1], (store.program.stop(), store.start())[1]])
     bench.report.compare(f"start with {extents:,} extents", 1, seconds, at_most=True, unit=" s")
     store.end()
+
+
+def month(bench, weir: Path, folder: Path) -> None:
+    """A thousand cameras whose media is kept for a month, beside a day of the same: starting, listing and expiry."""
+    count = 100 if bench.options.quick else 1000
+    found: list[tuple[float, float, float]] = []
+    for kept in (1, 30):
+        store = Store(weir, folder)
+        cameras(store, count, 0, name="kept", hours=archive.Month.RETENTION)
+        store.program.stop()
+        made = archive.Month(store.folder, kept)
+        seconds = statistics.median([store.start(), (store.program.stop(), store.start())[1], (store.program.stop(), store.start())[1]])
+        pages = statistics.median(made.pages(store.port, 40))
+        found.append((seconds, pages, made.expire()))
+        bench.report.notes.append(
+            f"{made.extents:,} extents of {count} cameras and {kept} days: start {found[-1][0]:.2f} s, a page of 1000 {found[-1][1]:.1f} ms, a day of "
+            f"{made.PACKS_OF_A_DAY} packs expires in {found[-1][2]:.2f} s; {sum(file.stat().st_size for file in store.folder.glob('weir.db*')) / 1e9:.2f} GB of index")
+        store.end()
+    (_, pages, expired), (start_month, pages_month, expired_month) = found
+    bench.report.compare(f"{count} cameras, a month: start", 1, start_month, at_most=True, unit=" s")
+    bench.report.compare(f"{count} cameras, a page of 1000 of a month / of a day", 1.3, pages_month / pages, at_most=True)
+    bench.report.compare(f"{count} cameras, a day expires out of a month / alone", 1.3, expired_month / expired, at_most=True)
 
 
 def expiry(bench, weir: Path, folder: Path) -> None:
@@ -407,9 +432,80 @@ def recorders(bench, weir: Path, folder: Path) -> None:
     bench.report.notes.append("processor s for a GB from cameras: " + ", ".join(f"{name} {cost:.2f}" for name, cost in costs.items()))
 
 
+def cluster(bench, weir: Path, folder: Path) -> None:
+    """Two instances on one Postgres and one SeaweedFS: how long a frame takes from one to the other, how long a fragment until it is told as stored, what the store
+    is asked for it, and what the database."""
+    own = folder / "cluster"
+    own.mkdir()
+    own.chmod(0o711)
+    postgres = Postgres(bench.options.postgres, own, "shared_preload_libraries=pg_stat_statements")
+    url = postgres.database("weir_media")
+    postgres.sql(url, "CREATE EXTENSION pg_stat_statements")
+    key, secret = "AKIDBENCH", "a-secret-of-the-benchmark"
+    objects = own / "objects"
+    objects.mkdir()
+    port, *ports = (free_port() for _ in range(10))
+    names = ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port.grpc", "admin.port",
+             "admin.port.grpc"]
+    Program(
+        ["weed", "mini", f"-dir={objects}", "-bucket=media", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.port={port}",
+         *(f"-{name}={number}" for name, number in zip(names, ports)), "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false",
+         "-master.telemetry=false", "-filer.localSocket=filer.sock"], own / "objects.log", AWS_ACCESS_KEY_ID=key, AWS_SECRET_ACCESS_KEY=secret)
+    master_key = own / "master.key"
+    master_key.touch(mode=0o600)
+    master_key.write_bytes(os.urandom(32))
+    shared = ["--database", url, "--master-key-file", str(master_key), "--media-store", "s3://media/weir", "--media-store-endpoint",
+              f"http://127.0.0.1:{port}"]
+    run(weir, "migrate", "--data-dir", own, *shared[:4])
+
+    def instance(name: str) -> Store:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return Store(weir, own, None, *shared, name=name, WEIR_MEDIA_STORE_ACCESS_KEY_ID=key, WEIR_MEDIA_STORE_SECRET_ACCESS_KEY=secret)
+            except RuntimeError:
+                # The store has no bucket yet.
+                if time.monotonic() > end:
+                    raise
+
+    def forget_statements() -> None:
+        while postgres.sql(url, "SELECT count(*) FROM task") != "0":
+            time.sleep(0.1)
+        postgres.sql(url, "SELECT pg_stat_statements_reset()")
+
+    report, one, two = bench.report, instance("one"), instance("two")
+    latency = follow(one, two)
+    report.compare("block sent to one instance to block at a reader of another, p50", 15, percentile(latency, 50), at_most=True, unit=" ms")
+    report.compare("block sent to one instance to block at a reader of another, p99", 80, percentile(latency, 99), at_most=True, unit=" ms")
+    seconds = 10 if bench.options.quick else 60
+    for count in (10, 100, 400):
+        # Small ones: what bytes alone ask for, a request for each 8 MiB, is left out of account.
+        before = one.metric("weir_media_sync_seconds_count")
+        latencies, sent = cameras(one, count, seconds, size=20_000, made=forget_statements)
+        assert len(latencies) == sent, f"{sent - len(latencies)} of {sent} fragments were not told as stored"
+        requests = (one.metric("weir_media_sync_seconds_count") - before) / seconds
+        report.compare(f"{count} cameras, media in S3: PUT requests a second", 4.2, requests, at_most=True)
+        report.compare(f"{count} cameras, media in S3: PERSISTED p99", 800, percentile(latencies, 99), at_most=True, unit=" ms")
+        bill = [line.split("|", 2) for line in postgres.sql(
+            url, "SELECT calls, rows, left(regexp_replace(query, '\\s+', ' ', 'g'), 60) FROM pg_stat_statements "
+            "WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY calls DESC").splitlines()]
+        statements, rows = (sum(int(line[column]) for line in bill) / sent for column in (0, 1))
+        # What is asked each second or for each session, whoever sends, is most of it where few do.
+        if count == 400:
+            report.compare(f"{count} cameras, media in S3: statements of SQL for a fragment", 2, statements, at_most=True)
+            report.compare(f"{count} cameras, media in S3: rows for a fragment", 2, rows, at_most=True)
+        report.notes.append(
+            f"{count} cameras, media in S3: p50 {percentile(latencies, 50):.0f} ms; {statements:.2f} statements and {rows:.2f} rows for a fragment: "
+            + "; ".join(f"{int(calls) / sent:.2f} {text.strip()}" for calls, _, text in bill[:5]))
+    for store in (one, two):
+        store.end()
+    postgres.stop()
+    shutil.rmtree(own)
+
+
 PARTS = {
     "transfers": transfers, "tls": encrypted, "cameras": surveillance, "sessions": sessions, "following": following, "packs": packs,
-    "years": years, "expiry": expiry, "recorders": recorders,
+    "cluster": cluster, "years": years, "month": month, "expiry": expiry, "recorders": recorders,
 }
 
 
@@ -468,10 +564,12 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-def cameras(store: Store, count: int, seconds: int, size: int = FRAGMENT, name: str = "camera") -> tuple[list[float], int]:
-    """How long after its last byte each fragment was told as stored, in milliseconds; and how many were sent."""
+def cameras(store: Store, count: int, seconds: int, size: int = FRAGMENT, name: str = "camera", hours: int = 1,
+            made: Callable[[], None] = lambda: None) -> tuple[list[float], int]:
+    """How long after its last byte each fragment was told as stored, in milliseconds; and how many were sent. `made` is called once there are the streams."""
     content = frames(size) + end_tag()
-    names = [store.stream(f"{name}-{count}-{number}") for number in range(count)]
+    names = [store.stream(f"{name}-{count}-{number}", hours) for number in range(count)]
+    made()
     start = time.monotonic() + 1
     playing = [Camera(store, name, start + number / count) for number, name in enumerate(names)]
     latencies: list[float] = []
@@ -500,14 +598,15 @@ def cameras(store: Store, count: int, seconds: int, size: int = FRAGMENT, name: 
     return latencies, sum(camera.sent for camera in playing)
 
 
-def follow(store: Store) -> list[float]:
-    """How long a frame takes from a producer to a reader, in milliseconds. Its bytes hold its number."""
+def follow(store: Store, elsewhere: Store | None = None) -> list[float]:
+    """How long a frame takes from a producer to a reader, of the same instance or of another one, in milliseconds. Its bytes hold its number."""
+    read_at = elsewhere or store
     stream = store.stream("followed")
     producer = Camera(store, stream, time.monotonic())
     producer.socket.setblocking(True)
-    reader = socket.create_connection(("127.0.0.1", store.port))
+    reader = socket.create_connection(("127.0.0.1", read_at.port))
     request = json.dumps({"StreamName": stream, "StartSelector": {"StartSelectorType": "NOW"}}).encode()
-    reader.sendall(b"POST /getMedia HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: %d\r\n\r\n%s" % (store.port, len(request), request))
+    reader.sendall(b"POST /getMedia HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: %d\r\n\r\n%s" % (read_at.port, len(request), request))
     received, latencies = b"", []
     while b"\r\n\r\n" not in received:
         received += reader.recv(65536)

@@ -35,11 +35,11 @@ def run(*arguments: str | Path, text: str | None = None) -> str:
 class Program:
     """A program that runs until it is stopped. What it prints goes to a file in the run's folder."""
 
-    def __init__(self, arguments: list[str], log: Path):
+    def __init__(self, arguments: list[str], log: Path, **environment: str):
         self.log = log
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=clean_environment(), cwd=log.parent)
+                arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=clean_environment() | environment, cwd=log.parent)
         running.append(self)
 
     def stop(self) -> None:
@@ -144,11 +144,11 @@ class Weir:
 
 
 class Postgres:
-    """A cluster of ops/postgres."""
+    """A cluster of ops/postgres, with settings of postgresql.conf."""
 
-    def __init__(self, script: Path, folder: Path):
+    def __init__(self, script: Path, folder: Path, *settings: str):
         self.script, self.folder = script, folder / "postgres"
-        self.url = run(script, "start", self.folder).strip()
+        self.url = run(script, "start", self.folder, *settings).strip()
         atexit.register(self.stop)
 
     def stop(self) -> None:
