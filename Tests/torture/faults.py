@@ -51,18 +51,18 @@ class Faults:
         self.troubles = []
 
     def run(self, seconds):
-        """Faults of every kind, in rounds of changing order, until the time is over; every kind comes at least once."""
-        end = time.monotonic() + seconds
-        is_first = True
-        while is_first or time.monotonic() < end:
+        """Faults of every kind, in rounds of changing order, until the time is over; longer where a round takes more than two minutes: every kind
+        comes once for every two minutes, at least once."""
+        end, owed = time.monotonic() + seconds, max(1, round(seconds / 120))
+        while owed > 0 or time.monotonic() < end:
             for kind in self._chance.sample(self._kinds, len(self._kinds)):
-                if time.monotonic() > end and not is_first:
+                if time.monotonic() > end and owed <= 0:
                     return
                 self.once(kind)
                 if self.troubles:
                     return
                 time.sleep(self._chance.uniform(0.5, 1.5))
-            is_first = False
+            owed -= 1
 
     def once(self, kind):
         start = time.monotonic()

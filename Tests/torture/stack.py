@@ -207,7 +207,7 @@ class Instance:
                 time.sleep(0.3)
                 self.start()
             if time.monotonic() > end:
-                raise TimeoutError(f"instance {self.number} is not ready within {deadline} s:\n{self._process.tail()}")
+                raise TimeoutError(f"instance {self.number} is not ready within {deadline} s: {why_not_ready(*self._own)}\n{self._process.tail()}")
             time.sleep(0.02)
 
     def kill(self):
@@ -266,12 +266,18 @@ class Instance:
 
 
 def is_ready(host, port):
+    return why_not_ready(host, port) is None
+
+
+def why_not_ready(host, port):
+    """What an instance says of that; None where it is ready."""
     connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", "/ready")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
+        response = connection.getresponse()
+        return None if response.status == 200 else response.read().decode().strip()
+    except (OSError, http.client.HTTPException) as error:
+        return repr(error)
     finally:
         connection.close()
 

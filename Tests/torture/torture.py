@@ -264,7 +264,7 @@ def kill(options):
 
 def main():
     parser = argparse.ArgumentParser(prog="ops/torture", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=2, help="how long faults go on (default 2); each kind comes at least once")
+    parser.add_argument("--minutes", type=float, default=2, help="how long faults go on (default 2); each kind comes once for every two minutes, even where that takes longer")
     parser.add_argument("--seed", default=None, help="what decides on calls and faults; a run that failed names its own")
     parser.add_argument("--faults", default=",".join(KINDS), help="kinds, separated by commas; default: all of " + ", ".join(KINDS))
     parser.add_argument("--with-cameras", type=int, default=4, help="cameras, each with a viewer, beside the other clients (default 4)")

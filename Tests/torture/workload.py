@@ -24,7 +24,7 @@ TAGS = ["site", "floor", "rack", "Ort/über", "e=mc2"]
 
 def flags():
     """What the instances are started with, so that quotas and time limits are met within a run."""
-    return ["--stream-quota", STREAM_QUOTA, "--channel-quota", CHANNEL_QUOTA, "--edge-timeout-seconds", EDGE_TIMEOUT]
+    return ["--stream-quota", STREAM_QUOTA, "--channel-quota", CHANNEL_QUOTA, "--edge-timeout-seconds", EDGE_TIMEOUT, "--destination-limit", 1_000_000]
 
 
 class Cell:
