@@ -22,7 +22,7 @@ enum LiveMessage: Equatable {
     /// It will never be whole, or is not stored.
     case broken(FragmentNumber)
     /// What was on its way when the stream was opened has been told of, but for its bytes. In eight bytes: after which sequence stood what was being received then, or
-    /// was to begin next; 0 where that is not known. Version 0.2.0 sends nothing here, after all bytes.
+    /// was to begin next; -1 where that is not known. Version 0.2.0 sends nothing here, after all bytes.
     case ready(present: Int64?)
 
     fileprivate enum Code: UInt8 { case began = 1, bytes, cut, whole, stored, broken, ready }
@@ -48,7 +48,7 @@ enum LiveMessage: Equatable {
         case .broken(let number): buffer.write(.broken, number)
         case .ready(let present):
             buffer.writeInteger(Code.ready.rawValue)
-            buffer.writeInteger(present ?? 0)
+            buffer.writeInteger(present ?? -1)
         }
         buffer.setInteger(UInt32(buffer.readableBytes - 4), at: buffer.readerIndex)
         return buffer
@@ -63,7 +63,7 @@ enum LiveMessage: Equatable {
         guard var bytes = buffer.readSlice(length: Int(length)), let code = bytes.readInteger(as: UInt8.self).flatMap(Code.init) else {
             throw Malformed()
         }
-        if case .ready = code { return .ready(present: bytes.readInteger(as: Int64.self).flatMap { $0 > 0 ? $0 : nil }) }
+        if case .ready = code { return .ready(present: bytes.readInteger(as: Int64.self).flatMap { $0 >= 0 ? $0 : nil }) }
         guard let (sequence, time, random) = bytes.readMultipleIntegers(as: (Int64, Int64, UInt32).self),
             let number = FragmentNumber(sequence: sequence, serverTime: time, random: random)
         else { throw Malformed() }
