@@ -225,7 +225,7 @@ let package = Package(
             path: "ops/benchmark/media-store", swiftSettings: strict),
         // WebSockets that send back what they get, for ops/bench.
         .executableTarget(
-            name: "SocketReference", dependencies: [nioCore, nioHTTP1, nioPosix, nioWebSocket], path: "ops/benchmark/sockets",
+            name: "SocketReference", dependencies: ["Locking", nioCore, nioHTTP1, nioPosix, nioWebSocket], path: "ops/benchmark/sockets",
             swiftSettings: strict),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),

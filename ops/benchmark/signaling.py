@@ -1,7 +1,11 @@
-"""Signaling: Weir's WebSockets beside NIO's own, which send back what they get (ops/benchmark/sockets). Both get the same frames from this process."""
+"""Signaling: Weir's WebSockets beside NIO's own, which send back what they get or pass it on (ops/benchmark/sockets). Both get the same frames from this
+process."""
 
 import json
+import multiprocessing
+import re
 import resource
+import selectors
 import socket
 import statistics
 import time
@@ -12,8 +16,14 @@ from urllib.parse import urlencode
 from programs import Program, free_port, run
 
 IDLE = 10_000
-# Messages in a second; a socket may send 200 candidates.
+# Messages of a socket in a second; it may send 200 candidates.
 RATE = 150
+# Viewers that send in turn, on all event loops.
+VIEWERS = 16
+# Between two instances: messages in a second, and the channels that they are spread over.
+FLOW = 2000
+CHANNELS = 16
+PAYLOAD = 1364
 
 
 def upgrade(port: int, target: str, source: str = "127.0.0.1") -> socket.socket:
@@ -51,21 +61,59 @@ def receive(reading: socket.socket) -> None:
         read += reading.recv(65536) or fail("the connection has ended")
 
 
-def latencies(sending: socket.socket, reading: socket.socket, frame: bytes, seconds: float) -> list[float]:
-    """Microseconds from one end to the other, one message after the other, fewer in a second than a socket may send."""
-    found, end = [], time.perf_counter() + seconds
-    while (start := time.perf_counter()) < end:
+def candidate(payload: bytes) -> bytes:
+    return text(b'{"action":"ICE_CANDIDATE","messagePayload":"' + payload.ljust(PAYLOAD, b"A") + b'"}')
+
+
+def median_latency(senders: list[socket.socket], reading: socket.socket | None, seconds: float) -> float:
+    """Microseconds from each sender in turn to the end where it is read, by default its own: one message after the other, as often as each sender may."""
+    frame, found, start = candidate(b""), [], time.perf_counter()
+    while (now := time.perf_counter()) < start + seconds:
+        sending = senders[len(found) % len(senders)]
         sending.sendall(frame)
-        receive(reading)
-        found.append((time.perf_counter() - start) * 1e6)
-        time.sleep(max(0, start + 1 / RATE - time.perf_counter()))
+        receive(reading or sending)
+        found.append((time.perf_counter() - now) * 1e6)
+        time.sleep(max(0, start + len(found) / (RATE * len(senders)) - time.perf_counter()))
+    return statistics.median(found)
+
+
+def read_flow(sockets: list[socket.socket], count: int, found) -> None:
+    """Reads so many messages that say when they were sent, in nanoseconds; gives back what each took, in milliseconds. A process of its own runs it."""
+    waiting, latencies, end = selectors.DefaultSelector(), [], time.monotonic() + 60
+    for each in sockets:
+        waiting.register(each, selectors.EVENT_READ)
+    rest = dict.fromkeys(sockets, b"")
+    while len(latencies) < count and time.monotonic() < end:
+        for key, _ in waiting.select(1):
+            data = rest[key.fileobj] + key.fileobj.recv(1 << 20)
+            now, read = time.perf_counter_ns(), 0
+            for sent in re.finditer(rb'"messagePayload":"(\d{20})', data):
+                latencies.append((now - int(sent[1])) / 1e6)
+                read = sent.end()
+            rest[key.fileobj] = data[read:]
+    found.send(sorted(latencies))
+
+
+def flow(senders: list[socket.socket], receivers: list[socket.socket], seconds: float) -> list[float]:
+    """Has messages flow from each sender to its receiver, evenly in time. Returns what they took in milliseconds, the quickest first."""
+    count = int(FLOW * seconds)
+    here, there = multiprocessing.Pipe()
+    reading = multiprocessing.get_context("fork").Process(target=read_flow, args=(receivers, count, there))
+    reading.start()
+    start = time.perf_counter() + 0.2
+    for number in range(count):
+        time.sleep(max(0, start + number / FLOW - time.perf_counter()))
+        senders[number % len(senders)].sendall(candidate(b"%020d" % time.perf_counter_ns()))
+    found = here.recv()
+    reading.join()
+    len(found) == count or fail(f"{count} messages were sent, {len(found)} came")
     return found
 
 
 class Signaling:
-    """A Weir, or two on one Postgres, with a channel."""
+    """A Weir, or two on one Postgres, with channels."""
 
-    def __init__(self, binary: Path, folder: Path, databases: str | None = None, instances: int = 1):
+    def __init__(self, binary: Path, folder: Path, databases: str | None = None, instances: int = 1, channels: int = 1):
         self.folder = folder / f"signaling-{instances}"
         self.folder.mkdir()
         common = ["--data-dir", str(self.folder), "--auth", "none", "--log-requests", "false", "--roles", "control,signaling,worker"]
@@ -80,16 +128,23 @@ class Signaling:
             program.wait_for(port, "/ready", {200})
             self.programs.append(program)
             self.ports.append(port)
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.ports[0]}/createSignalingChannel", json.dumps({"ChannelName": "bench"}).encode())
-        with urllib.request.urlopen(request) as answer:
-            self.arn = json.load(answer)["ChannelARN"]
+        self.arns = [self.create(f"bench-{number}") for number in range(channels)]
         time.sleep(2)
 
-    def peer(self, client: str = "", at: int = 0, source: str = "127.0.0.1") -> socket.socket:
+    def create(self, name: str) -> str:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.ports[0]}/createSignalingChannel", json.dumps({"ChannelName": name}).encode())
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)["ChannelARN"]
+
+    def peer(self, client: str = "", at: int = 0, source: str = "127.0.0.1", channel: int = 0) -> socket.socket:
         """Without signatures the account and the region are those of the server."""
-        query = {"X-Amz-ChannelARN": self.arn} | ({"X-Amz-ClientId": client} if client else {})
+        query = {"X-Amz-ChannelARN": self.arns[channel]} | ({"X-Amz-ClientId": client} if client else {})
         return upgrade(self.ports[at], f"/{'viewer' if client else 'master'}?{urlencode(query)}", source)
+
+    def statements(self) -> float:
+        """What the instances have asked the database so far."""
+        pages = [urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode() for port in self.ports]
+        return sum(float(re.search(r"^weir_database_group_size_sum (.*)$", page, re.MULTILINE)[1]) for page in pages)
 
     def stop(self) -> None:
         for program in reversed(self.programs):
@@ -113,8 +168,13 @@ def measure(bench, binary: Path, reference: Path, folder: Path) -> None:
     """Adds the lines of signaling to the report of a run."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
+    measure_one(bench, binary, reference, folder)
+    measure_two(bench, binary, folder)
+
+
+def measure_one(bench, binary: Path, reference: Path, folder: Path) -> None:
     port = free_port()
-    echo = Program([str(reference), str(port)], folder / "sockets.log")
+    bare = Program([str(reference), str(port)], folder / "sockets.log")
     end = time.monotonic() + 10
     while True:
         try:
@@ -123,24 +183,43 @@ def measure(bench, binary: Path, reference: Path, folder: Path) -> None:
         except OSError:
             time.monotonic() < end or fail("the reference does not listen")
     weir = Signaling(binary, folder)
-    payload = b"A" * 1364
-    frame = text(b'{"action":"ICE_CANDIDATE","messagePayload":"' + payload + b'"}')
-    bare, master, viewer = upgrade(port, "/"), weir.peer(), weir.peer("phone")
+    echoes, receiver = [upgrade(port, "/") for _ in range(VIEWERS)], upgrade(port, "/receiver")
+    senders = [upgrade(port, "/sender") for _ in range(VIEWERS)]
+    master, viewers = weir.peer(), [weir.peer(f"phone-{number}") for number in range(VIEWERS)]
     for _ in range(bench.rounds):
-        theirs, ours = latencies(bare, bare, frame, bench.seconds / 4), latencies(viewer, master, frame, bench.seconds / 4)
-        bench.report.compare("signaling: viewer to master, p50 / bare echo", 1.5, statistics.median(ours) / statistics.median(theirs), at_most=True)
-    theirs = idle_memory(echo, lambda number: upgrade(port, "/", f"127.0.{1 + number // 5000}.1"))
+        # Two send seldom enough that the processor has slept and forgotten meanwhile, on either side.
+        for count in (VIEWERS, 2):
+            echo, passed_on = median_latency(echoes[:count], None, bench.seconds / 4), median_latency(senders[:count], receiver, bench.seconds / 4)
+            ours = median_latency(viewers[:count], master, bench.seconds / 4)
+            line = f"signaling: viewer to master, {RATE * count} messages a second, p50"
+            bench.report.compare(f"{line} / bare echo", 1.5, ours / echo, at_most=True)
+            # An echo never leaves its event loop; this goes from socket to socket, as Weir's messages do.
+            bench.report.compare(f"{line} / bare socket to socket", 1.5, ours / passed_on, at_most=True)
+    theirs = idle_memory(bare, lambda number: upgrade(port, "/", f"127.0.{1 + number // 5000}.1"))
     ours = idle_memory(weir.programs[0], lambda number: weir.peer(f"v{number}", source=f"127.0.{1 + number // 5000}.1"))
     bench.report.compare("signaling: memory of an idle socket / bare echo", 1.5, ours / theirs, at_most=True)
-    for each in (bare, master, viewer):
+    for each in (*echoes, receiver, *senders, master, *viewers):
         each.close()
     weir.stop()
-    echo.stop()
-    several = Signaling(binary, folder, bench.cluster().database("weir_signaling"), instances=2)
-    master, viewer = several.peer(), several.peer("phone", at=1)
-    # A first message makes the link.
-    latencies(viewer, master, frame, 0.1)
-    found = sorted(latencies(viewer, master, frame, bench.seconds))
-    bench.report.compare("signaling: across instances, p50", 2, found[len(found) // 2] / 1000, at_most=True, unit=" ms")
-    bench.report.compare("signaling: across instances, p99", 20, found[len(found) * 99 // 100] / 1000, at_most=True, unit=" ms")
-    several.stop()
+    bare.stop()
+
+
+def measure_two(bench, binary: Path, folder: Path) -> None:
+    """Masters on one instance, viewers on the other."""
+    weir = Signaling(binary, folder, bench.cluster().database("weir_signaling"), instances=2, channels=CHANNELS)
+    masters = [weir.peer(channel=number) for number in range(CHANNELS)]
+    viewers = [weir.peer("phone", at=1, channel=number) for number in range(CHANNELS)]
+    # The first messages make the link.
+    flow(viewers, masters, 0.1)
+    for _ in range(bench.rounds):
+        before = weir.statements()
+        found = flow(viewers, masters, bench.seconds)
+        asked = weir.statements() - before
+        across = f"signaling: across instances, {FLOW} messages a second, "
+        bench.report.compare(across + "p50", 2, found[len(found) // 2], at_most=True, unit=" ms")
+        bench.report.compare(across + "p99", 20, found[len(found) * 99 // 100], at_most=True, unit=" ms")
+        # None is a message's own: the workers of both instances ask a few times in a second, whatever happens.
+        bench.report.compare(across + "statements each", 0.05, asked / len(found), at_most=True)
+    for each in (*masters, *viewers):
+        each.close()
+    weir.stop()
