@@ -65,7 +65,7 @@ final class SignalingChannel: Sendable {
                     peer.session, peer.presence.client, sequence: connected.sequence, waiting: connected.waiting.compactMap(Letter.init),
                     master: plane.elsewhere(connected.master))
             }
-            if let superseded = plane.elsewhere(connected.superseded) { plane.tell(.superseded, superseded) }
+            if let superseded = plane.elsewhere(connected.superseded) { await plane.supersede(superseded) }
             plane.connected[peer.role]?.increment()
             return connected
         } catch {
@@ -144,7 +144,7 @@ final class SignalingChannel: Sendable {
             state.isWorking = true
             return true
         }
-        if works { Task { await self.work() } }
+        if works { plane.hasWork(self) }
     }
 
     private func perform(_ action: ChannelMachine.Action, _ state: inout State) {
@@ -168,7 +168,7 @@ final class SignalingChannel: Sendable {
             }
             state.jobs.append(.keep(letter, recipient: recipient, origin))
         case .tell(let client, let place):
-            guard !plane.tell(.mail, place) else { return }
+            guard !plane.tellOfMail(place) else { return }
             for action in state.machine.notForwarded(client, isMessage: false) { perform(action, &state) }
         case .collect(let client, let session):
             guard let peer = state.peers[session] else {
@@ -181,7 +181,8 @@ final class SignalingChannel: Sendable {
         }
     }
 
-    private func work() async {
+    /// Does what there is to do with the database.
+    func work() async {
         while let job = next() { await perform(job) }
     }
 

@@ -1,6 +1,7 @@
 public import Links
 public import NIOCore
 import Store
+import Synchronization
 
 /// What instances tell each other about connections of the one that is told.
 enum LinkedMessage: Equatable {
@@ -80,20 +81,41 @@ extension SignalingPlane: LinkReceiver {
     func send(
         _ letter: Letter, from session: String, to place: Place, attempt: Int, answered: @escaping @Sendable (Bool) -> Void
     ) -> Bool {
-        links?.send(
+        guard let links else { return false }
+        unanswered.add(1, ordering: .relaxed)
+        let isOnItsWay = links.send(
             LinkedMessage.letter(letter, from: session, attempt: attempt).bytes(about: place.session), .signaling, to: place.instance
-        ) { answer in
+        ) { [self] answer in
             switch answer {
             case .taken: answered(true)
             case .refused, .unreachable: answered(false)
             }
-        } ?? false
+            unanswered.subtract(1, ordering: .releasing)
+        }
+        if !isOnItsWay { unanswered.subtract(1, ordering: .relaxed) }
+        return isOnItsWay
     }
 
-    /// Tells another instance something about a connection; returns whether that is on its way. Where it does not arrive the other finds out by itself.
-    @discardableResult
-    func tell(_ message: LinkedMessage, _ place: Place) -> Bool {
-        links?.send(message.bytes(about: place.session), .signaling, to: place.instance) { _ in } ?? false
+    /// Tells another instance that something is in the mailbox of a client of its; returns whether that is on its way. Where it does not arrive the other finds
+    /// out by itself.
+    func tellOfMail(_ place: Place) -> Bool {
+        links?.send(LinkedMessage.mail.bytes(about: place.session), .signaling, to: place.instance) { _ in } ?? false
+    }
+
+    /// Tells another instance that a client of its has a newer connection, and returns when it knows, so that what it is sent from then on does not go to the older
+    /// one. Returns after a second all the same: then the other finds out by itself.
+    func supersede(_ place: Place) async {
+        let (answers, came) = AsyncStream.makeStream(of: Void.self)
+        let isOnItsWay = links?.send(LinkedMessage.superseded.bytes(about: place.session), .signaling, to: place.instance) { _ in
+            came.finish()
+        }
+        guard isOnItsWay == true else { return }
+        await withTaskGroup { tasks in
+            tasks.addTask { for await _ in answers {} }
+            tasks.addTask { try? await Task.sleep(for: .seconds(1)) }
+            await tasks.next()
+            tasks.cancelAll()
+        }
     }
 
     public func take(_ message: ByteBuffer, from instance: String) -> Bool {

@@ -44,7 +44,12 @@ public final class SignalingPlane: Sendable {
     let kept: Counter
     let refused: Counter
 
+    /// Messages that other instances have been sent and not answered.
+    let unanswered = Atomic<Int>(0)
+
     private let lastSession = Atomic<UInt64>(0)
+    /// Channels that have something to do with the database.
+    private let (busy, becameBusy) = AsyncStream.makeStream(of: SignalingChannel.self)
     private let state = Lock(State())
 
     private struct State {
@@ -105,6 +110,26 @@ public final class SignalingPlane: Sendable {
             guard let users = state.channels[channel.key]?.users else { return }
             if users > 1 { state.channels[channel.key]?.users = users - 1 } else { state.channels[channel.key] = nil }
         }
+    }
+
+    /// The channel has something to do with the database, and nobody is at it.
+    func hasWork(_ channel: SignalingChannel) { becameBusy.yield(channel) }
+
+    /// Does what the channels have to do with the database, until `finish` and then what there is.
+    func work() async {
+        await withDiscardingTaskGroup { tasks in
+            for await channel in busy { tasks.addTask { await channel.work() } }
+        }
+    }
+
+    /// Called when nobody is connected any more. Lets `work` end, once other instances have answered what they were sent, or after five seconds: what they do not
+    /// take goes to the mailbox.
+    func finish() async {
+        let end = ContinuousClock.now + .seconds(5)
+        while unanswered.load(ordering: .acquiring) > 0, ContinuousClock.now < end {
+            do { try await Task.sleep(for: .milliseconds(10)) } catch { break }
+        }
+        becameBusy.finish()
     }
 
     func remember(_ peer: SignalingPeer) { state.withLock { $0.peers[peer.presence.session] = peer } }

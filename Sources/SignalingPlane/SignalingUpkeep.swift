@@ -16,20 +16,13 @@ public struct SignalingUpkeep: Service {
         self.logger = logger
     }
 
-    /// Looks about once a second until the process is asked to stop, and then takes the instance's connections out of the database.
+    /// Looks about once a second until the process is asked to stop and nobody is connected any more; then does what is left to do, and takes the
+    /// instance's connections out of the database.
     public func run() async throws {
-        await cancelWhenGracefulShutdown {
-            var looks = 0
-            while true {
-                do { try await Task.sleep(for: .milliseconds(.random(in: 900...1100))) } catch { return }
-                looks += 1
-                do throws(Store.Failure) {
-                    if hasOthers { try await plane.takeMessages() }
-                    if looks % 5 == 0 { try await plane.compare() }
-                } catch {
-                    logger.warning("signaling was not looked after", metadata: ["error": "\(error)"])
-                }
-            }
+        await withDiscardingTaskGroup { tasks in
+            tasks.addTask { await plane.work() }
+            await cancelWhenGracefulShutdown { await look() }
+            await plane.finish()
         }
         do throws(Store.Failure) {
             for (presence, _) in try await plane.store.presences(ofInstance: plane.instance)
@@ -39,6 +32,20 @@ public struct SignalingUpkeep: Service {
             try await plane.store.removePresences(ofInstance: plane.instance)
         } catch {
             logger.warning("connections stay in the database until others remove them", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func look() async {
+        var looks = 0
+        while true {
+            do { try await Task.sleep(for: .milliseconds(.random(in: 900...1100))) } catch { return }
+            looks += 1
+            do throws(Store.Failure) {
+                if hasOthers { try await plane.takeMessages() }
+                if looks % 5 == 0 { try await plane.compare() }
+            } catch {
+                logger.warning("signaling was not looked after", metadata: ["error": "\(error)"])
+            }
         }
     }
 }
