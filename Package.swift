@@ -146,30 +146,34 @@ let package = Package(
         .target(
             name: "Migrations", dependencies: ["SQL"], path: "Migrations", exclude: ["README.md"],
             resources: [.embedInCode("postgres"), .embedInCode("sqlite")], swiftSettings: strict),
-        tests("ContractTests", ["Contract"]),
+        tests("ContractTests", ["Contract", "Seeded"]),
         tests(
             "DeliveryTests",
             [
-                "Contract", "Delivery", "IPAddresses", "Locking", "SQL", "Signing", "Store", "TestSupport", crypto, lifecycle, logging,
+                "Contract", "Delivery", "IPAddresses", "Locking", "SQL", "Seeded", "Signing", "Store", "TestSupport", crypto, lifecycle,
+                logging,
                 nioCore,
                 nioPosix, nioSSL,
             ]),
         tests("EdgeAgentTests", ["Client", "Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
         tests("FilesTests", ["Files"]),
-        tests("FragmentStoreTests", ["FragmentStore", "Locking", "ObjectStore", "SQL", "Store", "TestSupport", "CPack", logging, nioCore]),
+        tests(
+            "FragmentStoreTests",
+            ["FragmentStore", "Locking", "ObjectStore", "SQL", "Seeded", "Store", "TestSupport", "CPack", logging, nioCore]),
         tests("SettingsTests", ["Contract", "ControlPlane", "Delivery", "Files", "Settings", argumentParser]),
         tests("ObjectStoreTests", ["Locking", "ObjectStore", "Signing", "TestSupport", nioCore, nioHTTP1, nioPosix]),
         tests("SigningTests", ["Contract", "Signing", crypto]),
         tests(
             "GatewayTests",
             [
-                "Audit", "Contract", "ControlPlane", "Gateway", "Identity", "Locking", "Planes", "Prometheus", "SQL", "Signing", "Store",
+                "Audit", "Contract", "ControlPlane", "Gateway", "Identity", "Locking", "Planes", "Prometheus", "SQL", "Seeded", "Signing",
+                "Store",
                 "TestSupport",
                 coreMetrics, crypto, lifecycle, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL,
             ]),
         tests("SQLiteDriverTests", ["Locking", "Prometheus", "SQL", "SQLiteDriver", "CSQLite"]),
         tests("PostgresDriverTests", ["Locking", "Prometheus", "SQL", "PostgresDriver", logging]),
-        tests("MatroskaTests", ["Matroska"]),
+        tests("MatroskaTests", ["Matroska", "Seeded"]),
         tests(
             "MediaPlaneTests",
             [
@@ -178,17 +182,17 @@ let package = Package(
                 "Policies",
                 "SQL", "Signing", "Store", "TestSupport", crypto, logging, nioCore, nioHTTP1,
             ]),
-        tests("MediaFormatsTests", ["Matroska", "MediaFormats"]),
+        tests("MediaFormatsTests", ["Matroska", "MediaFormats", "Seeded"]),
         tests("FramesTests", ["Frames", nioCore]),
-        tests("MediaClientTests", ["Client", "Contract", "Locking", "Matroska", "MediaClient", nioCore, nioHTTP1, nioPosix]),
+        tests("MediaClientTests", ["Client", "Contract", "Locking", "Matroska", "MediaClient", "Seeded", nioCore, nioHTTP1, nioPosix]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
-        tests("StoreConformanceTests", ["Migrations", "SQL", "Store", "TestSupport"]),
+        tests("StoreConformanceTests", ["Migrations", "SQL", "Seeded", "Store", "TestSupport"]),
         tests(
             "ControlPlaneTests",
             [
                 "Contract", "ControlPlane", "FragmentStore", "Identity", "MediaFormats", "MediaPlane", "Planes", "Policies", "SQL",
-                "SignalingPlane", "Store", "TestSupport", "TokenPlane", logging, nioHTTP1,
+                "Seeded", "SignalingPlane", "Store", "TestSupport", "TokenPlane", logging, nioHTTP1,
             ]),
         tests("IdentityTests", ["Contract", "Identity", "Policies", "SQL", "Store", "TestSupport"]),
         tests("DevicesTests", ["Devices", "Identity", "SQL", "Store", "TestSupport", nioSSL]),
@@ -196,7 +200,8 @@ let package = Package(
         tests(
             "SignalingPlaneTests",
             [
-                "Contract", "Identity", "Links", "Locking", "Planes", "Prometheus", "SQL", "SignalingPlane", "Store", "TestSupport",
+                "Contract", "Identity", "Links", "Locking", "Planes", "Prometheus", "SQL", "Seeded", "SignalingPlane", "Store",
+                "TestSupport",
                 logging, nioCore, nioHTTP1, nioPosix,
             ]),
         tests("LinksTests", ["Links", "Locking", collections, crypto, logging, nioCore, nioPosix, nioSSL]),
@@ -204,8 +209,10 @@ let package = Package(
             "AuditTests",
             ["Audit", "Contract", "Identity", "Locking", "Prometheus", "SQL", "Store", "TestSupport", crypto, lifecycle, logging]),
         tests("WorkersTests", ["Locking", "Prometheus", "SQL", "Store", "TestSupport", "Workers", lifecycle, logging]),
+        .target(name: "Seeded", path: "Tests/Seeded", swiftSettings: strict),
         .target(
-            name: "TestSupport", dependencies: ["Locking", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", logging],
+            name: "TestSupport",
+            dependencies: ["Locking", "Migrations", "PostgresDriver", "SQL", "SQLiteDriver", "Store", lifecycle, logging],
             path: "Tests/TestSupport", swiftSettings: strict),
         // Deliveries beside the bare HTTP client, for ops/bench: never shipped, and no part of `swift build --product weir`.
         .executableTarget(

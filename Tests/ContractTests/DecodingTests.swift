@@ -1,3 +1,4 @@
+import Seeded
 import Testing
 
 @testable import Contract
@@ -192,7 +193,7 @@ import Testing
 
     /// Any moment comes back to the millisecond: the edges, and many in between.
     @Test func timesKeptAsTextComeBack() {
-        var random = SplitMix64(seed: 7)
+        var random = SeededGenerator(seed: 7)
         var moments: [Int64] = [0, 1, -1, 999, 1_705_489_836_421, 999_999_999_999_999, -999_999_999_999_999]
         for _ in 0..<10_000 { moments.append(Int64.random(in: -999_999_999_999_999...999_999_999_999_999, using: &random)) }
         for moment in moments {

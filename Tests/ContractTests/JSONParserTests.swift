@@ -1,5 +1,6 @@
 import Contract
 import Foundation
+import Seeded
 import Testing
 
 @Suite struct JSONParserTests {
@@ -85,7 +86,7 @@ import Testing
 
     /// Random doubles, written in several ways, are read as the standard library reads them.
     @Test func doublesAreRoundedCorrectly() throws {
-        var random = SplitMix64(seed: 7)
+        var random = SeededGenerator(seed: 7)
         for _ in 0..<20_000 {
             let digits =
                 String(repeating: "9", count: Int.random(in: 0...12, using: &random))
@@ -287,7 +288,7 @@ private struct Corpus: Decodable {
 /// Makes documents that are almost those of the corpus.
 private struct Mutator {
     private let seeds: [[UInt8]]
-    private var random: SplitMix64
+    private var random: SeededGenerator
     private static let pieces: [[UInt8]] = [
         "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "\\ud83d", "\\ude00", "\\u0061", "0", "-", ".", "e", "1e400",
         "12345678901234567890",
@@ -296,7 +297,7 @@ private struct Mutator {
 
     init(seed: UInt64) throws {
         seeds = try Corpus.load().cases.map { try $0.bytes() }.filter { $0.count < 300 }
-        random = SplitMix64(seed: seed)
+        random = SeededGenerator(seed: seed)
     }
 
     mutating func mutant() -> [UInt8] {
@@ -315,21 +316,6 @@ private struct Mutator {
             }
         }
         return bytes
-    }
-}
-
-/// A generator that gives the same numbers for the same seed.
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
 

@@ -1,5 +1,6 @@
 import Contract
 import Foundation
+import Seeded
 import Testing
 
 @Suite struct JSONWriterTests {
@@ -114,7 +115,7 @@ import Testing
     /// Random values come back from this parser as they were, and from Foundation's decoder as far as it can tell them apart.
     @Test(arguments: [JSONWriter.Layout.compact, .pretty])
     func randomValuesComeBack(_ layout: JSONWriter.Layout) throws {
-        var random = SplitMix64(seed: 99)
+        var random = SeededGenerator(seed: 99)
         for _ in 0..<2_000 {
             let value = randomValue(depth: 4, &random)
             var writer = JSONWriter(layout: layout)
@@ -127,7 +128,7 @@ import Testing
 
     private func text(_ writer: JSONWriter) -> String { String(decoding: writer.bytes, as: UTF8.self) }
 
-    private func randomValue(depth: Int, _ random: inout SplitMix64) -> JSONValue {
+    private func randomValue(depth: Int, _ random: inout SeededGenerator) -> JSONValue {
         switch Int.random(in: 0..<(depth > 0 ? 7 : 5), using: &random) {
         case 0: return .null
         case 1: return .bool(.random(using: &random))
@@ -147,7 +148,7 @@ import Testing
         }
     }
 
-    private func randomString(_ random: inout SplitMix64) -> String {
+    private func randomString(_ random: inout SeededGenerator) -> String {
         let scalars: [Unicode.Scalar] = [
             "a", "Z", "0", " ", "/", "\"", "\\", "\n", "\u{0}", "\u{1F}", "\u{7F}", "é", "\u{301}", "€", "\u{2028}", "😀", "\u{10FFFF}",
         ]

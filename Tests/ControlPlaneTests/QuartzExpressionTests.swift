@@ -1,3 +1,4 @@
+import Seeded
 import Testing
 
 @testable import ControlPlane
@@ -384,7 +385,7 @@ import Testing
     }
 
     @Test func `what the grammar makes is read as what it means`() throws {
-        var generator = Generator(state: 0x5eed)
+        var generator = SeededGenerator(seed: 0x5eed)
         for _ in 0..<2000 {
             let isOfMonth = Bool.random(using: &generator)
             let made = [0...59, 0...59, 0...23, 1...31, 1...12, 1...7, 1970...2099].map { Self.list(in: $0, using: &generator) }
@@ -403,7 +404,7 @@ import Testing
     }
 
     @Test func `any text is either read and written back or refused in printable words`() {
-        var generator = Generator(state: 0xf1e1d)
+        var generator = SeededGenerator(seed: 0xf1e1d)
         let alphabet = Array("0123456789,-*?/LW# \tMONTUEFRIJANDEClw+.é\n\u{301}\u{1F600}".unicodeScalars)
         var (read, refused) = (0, 0)
         for round in 0..<6000 {
@@ -433,7 +434,7 @@ import Testing
     }
 
     /// A list of one to three parts, and the values that it stands for, counted one after the other.
-    private static func list(in range: ClosedRange<Int>, using generator: inout Generator) -> (text: String, values: Set<Int>) {
+    private static func list(in range: ClosedRange<Int>, using generator: inout SeededGenerator) -> (text: String, values: Set<Int>) {
         var parts: [String] = []
         var values: Set<Int> = []
         for _ in 0..<Int.random(in: 1...2, using: &generator) {
@@ -457,17 +458,5 @@ import Testing
             }
         }
         return (parts.joined(separator: ","), values)
-    }
-}
-
-/// The same numbers in every run.
-private struct Generator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state
     }
 }

@@ -1,3 +1,4 @@
+import Seeded
 import Store
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import Locking
 import SQL
+import Seeded
 import Store
 import Synchronization
 import TestSupport

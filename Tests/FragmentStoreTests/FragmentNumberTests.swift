@@ -1,4 +1,5 @@
 import FragmentStore
+import Seeded
 import TestSupport
 import Testing
 

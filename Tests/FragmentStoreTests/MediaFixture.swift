@@ -2,6 +2,7 @@ import Locking
 import Logging
 import NIOCore
 import SQL
+import Seeded
 import Store
 import TestSupport
 import Testing
@@ -57,10 +58,6 @@ struct MediaFixture: Sendable {
     }
 
     static let header = TrackSet(bytes: ByteBuffer(string: "a header"))
-}
-
-extension Logger {
-    static var quiet: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
 }
 
 extension IngestSession {

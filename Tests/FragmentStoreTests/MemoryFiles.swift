@@ -1,6 +1,7 @@
 import FragmentStore
 import Glibc
 import Locking
+import Seeded
 import TestSupport
 
 /// A disk in memory, between the store and nothing: it fails as a test says, and forgets what was not synced.

@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import SQL
+import Seeded
 import Store
 import TestSupport
 import Testing

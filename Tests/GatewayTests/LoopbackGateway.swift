@@ -105,7 +105,7 @@ struct LoopbackGateway: Sendable {
                 audit = try await AuditLog(
                     AuditSettings(file: file, isInTable: true), instance: "test", key: AuditKey(masterKey.derived(for: "test")),
                     store: store,
-                    registry: Registry(), logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                    registry: Registry(), logger: .quiet)
             }
             let gateway = Gateway(
                 operations: control.operations + [
@@ -125,8 +125,8 @@ struct LoopbackGateway: Sendable {
             let tls = setup.isTLS ? try NIOSSLContext(configuration: serverTLS()) : nil
             let server = GatewayServer(
                 gateway, host: "127.0.0.1", port: 0, tls: tls.map { context in { @Sendable in context } }, limits: setup.connections,
-                logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() }, group: setup.group, isListening: { port.yield($0) })
-            let group = ServiceGroup(services: [accessLog, server], logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                logger: .quiet, group: setup.group, isListening: { port.yield($0) })
+            let group = ServiceGroup(services: [accessLog, server], logger: .quiet)
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { try await group.run() }
                 guard let port = await ports.first(where: { _ in true }) else { return }

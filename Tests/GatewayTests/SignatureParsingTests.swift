@@ -1,4 +1,5 @@
 import Glibc
+import Seeded
 import Testing
 
 @testable import Gateway
@@ -208,7 +209,7 @@ struct SignatureParsingTests {
 
     @Test("Whatever is sent, it is refused with a short message that holds none of it", arguments: 0..<8)
     func fuzz(seed: UInt64) {
-        var random = SignatureTestRandom(state: seed)
+        var random = SeededGenerator(seed: seed)
         let header = "AWS4-HMAC-SHA256 \(Self.credential), \(Self.names), Signature=\(Self.digits)"
         let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=60&" + Self.parameters
         var reachedTheSignature = 0
@@ -229,7 +230,7 @@ struct SignatureParsingTests {
     }
 
     /// The text with a few bytes changed, removed, doubled or moved.
-    private func mutated(_ text: String, using random: inout SignatureTestRandom) -> String {
+    private func mutated(_ text: String, using random: inout SeededGenerator) -> String {
         var bytes = Array(text.utf8)
         let interesting = Array("=,;/ %&+\t\0\u{E9}Aa0".utf8)
         for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {

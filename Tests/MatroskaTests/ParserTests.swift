@@ -1,3 +1,4 @@
+import Seeded
 import Testing
 
 @testable import Matroska
@@ -78,7 +79,7 @@ import Testing
         let bytes = Self.streams[stream]
         let whole = Reading(bytes)
         for size in 1...16 { #expect(Reading(bytes) { size } == whole, "pieces of \(size)") }
-        var random = Seeded(state: 1)
+        var random = SeededGenerator(seed: 1)
         for _ in 0..<300 { #expect(Reading(bytes) { Int.random(in: 1...9, using: &random) } == whole) }
     }
 

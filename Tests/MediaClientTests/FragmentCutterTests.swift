@@ -1,3 +1,4 @@
+import Seeded
 import Testing
 
 @testable import Matroska
@@ -49,7 +50,7 @@ import Testing
     }
 
     @Test func `every frame of a fragment is later than all of the one before, and none is lost, whatever the interleaving`() {
-        var random = Seeded(state: 7)
+        var random = SeededGenerator(seed: 7)
         for _ in 0..<300 {
             // Groups of pictures with two that are shown before the one they follow, and sound up to two seconds early or late.
             var frames: [(SourceFrame, at: Int)] = []
@@ -109,18 +110,5 @@ import Testing
         }
         let fragments = cut(frames)
         #expect(fragments.map(\.tracks) == [[1, 2], [1, 2], [1], [1], [1], [1]])
-    }
-}
-
-/// A generator of numbers that are the same in every run: SplitMix64.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,3 +1,4 @@
+import Seeded
 import Testing
 
 @testable import MediaFormats
@@ -155,7 +156,7 @@ import Testing
 
     /// Codec private data that is cut or changed is read or refused, and whatever was read can be written.
     @Test(arguments: [TrackEntry.h264, .h265, .aac, .aLaw]) func hostileCodecPrivateData(entry: TrackEntry) {
-        var numbers = Numbers(1)
+        var numbers = SeededGenerator(seed: 1)
         func attempt(_ data: [UInt8]) {
             guard let track = try? Track(TrackEntry(number: 1, kind: entry.kind, codecID: entry.codecID, codecPrivate: data)) else {
                 return

@@ -1,4 +1,5 @@
 import Foundation
+import Seeded
 import Testing
 
 @testable import MediaFormats
@@ -20,7 +21,7 @@ import Testing
         var number = first
         while number < first + count, end.map({ .now < $0 }) ?? true {
             if number > first, number.isMultiple(of: 1_000_000) { print("input \(number): \(made)") }
-            var random = Numbers(number &* 0x9E37_79B9_7F4A_7C15)
+            var random = SeededGenerator(seed: number)
             for _ in 0..<4 { _ = random.next() }
             var input = MutatedMedia(&random)
             do throws(UnplayableMedia) {
@@ -43,7 +44,7 @@ import Testing
     /// Makes all that players take; returns whether it is whole.
     private static func check(
         _ tracks: PlayedTracks, _ input: inout MutatedMedia, _ made: inout (played: Int, refused: Int, clips: Int, streams: Int),
-        _ random: inout Numbers
+        _ random: inout SeededGenerator
     ) -> Bool {
         for track in [tracks.video, tracks.audio].compactMap({ $0 }) {
             guard Self.isWhole(FragmentedMP4.initialization(of: track)) else { return false }
@@ -99,7 +100,7 @@ private struct MutatedMedia {
 
     private(set) var entries: [TrackEntry] = []
 
-    init(_ random: inout Numbers) {
+    init(_ random: inout SeededGenerator) {
         let kind = Int.random(in: 0..<4, using: &random)
         if kind != 0, let video = Self.videos.randomElement(using: &random) { entries.append(video) }
         if kind < 2, let sound = Self.sounds.randomElement(using: &random) { entries.append(sound) }
@@ -108,12 +109,12 @@ private struct MutatedMedia {
         entries = entries.map { entry in
             TrackEntry(
                 number: entry.number, kind: entry.kind, codecID: entry.codecID,
-                codecPrivate: Self.mutated(entry.codecPrivate, &random))
+                codecPrivate: mutated(entry.codecPrivate, &random))
         }
     }
 
     /// A time in nanoseconds: a likely one, or the end of time.
-    func time(_ random: inout Numbers) -> Int64 {
+    func time(_ random: inout SeededGenerator) -> Int64 {
         switch Int.random(in: 0..<8, using: &random) {
         case 0: [.min, .max, 0, -1, 1 << 61, -(1 << 61), 1 << 53].randomElement(using: &random) ?? 0
         case 1: Int64.random(in: .min ... .max, using: &random)
@@ -121,7 +122,7 @@ private struct MutatedMedia {
         }
     }
 
-    func fragment(_ tracks: PlayedTracks, _ random: inout Numbers) -> Fragment {
+    func fragment(_ tracks: PlayedTracks, _ random: inout SeededGenerator) -> Fragment {
         var given: [GivenFrame] = []
         let isWild = Int.random(in: 0..<3, using: &random) == 0
         for place in 0..<Int.random(in: 0...12, using: &random) {
@@ -131,7 +132,7 @@ private struct MutatedMedia {
                 ? picture(
                     [0x65, 0x41, 0x26, 0x02, 0x09, 0x67].randomElement(using: &random) ?? 1, size: Int.random(in: 1...200, using: &random))
                 : (0..<Int.random(in: 1...200, using: &random)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
-            if isWild { content = Self.mutated(content, &random) }
+            if isWild { content = mutated(content, &random) }
             given.append((track: entry.number, time: Double(place * 40), content: content))
         }
         var made = MediaFormatsTests.fragment(given)
@@ -143,26 +144,5 @@ private struct MutatedMedia {
                 isKey: Bool.random(using: &random), bytes: frame.bytes)
         }
         return made
-    }
-
-    private static func mutated(_ seed: [UInt8], _ random: inout Numbers) -> [UInt8] {
-        var bytes = seed
-        for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {
-            let position = Int.random(in: 0..<bytes.count, using: &random)
-            switch Int.random(in: 0..<6, using: &random) {
-            case 0: bytes[position] = UInt8.random(in: .min ... .max, using: &random)
-            case 1: bytes[position] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-            case 2: bytes.removeSubrange(position..<min(bytes.count, position + Int.random(in: 1...20, using: &random)))
-            case 3:
-                bytes.insert(
-                    contentsOf: (0..<Int.random(in: 1...8, using: &random)).map { _ in UInt8.random(in: .min ... .max, using: &random) },
-                    at: position)
-            case 4:
-                bytes.insert(
-                    contentsOf: bytes[position..<min(bytes.count, position + Int.random(in: 1...200, using: &random))], at: position)
-            default: bytes.replaceSubrange(position..<min(bytes.count, position + 4), with: Array(repeating: 0xFF, count: 4))
-            }
-        }
-        return bytes
     }
 }

@@ -160,18 +160,6 @@ struct Box {
     }
 }
 
-/// Numbers that are the same in each run.
-struct Numbers: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ state >> 29
-    }
-}
-
 /// A whole segment of fragmented MP4.
 func segment(of samples: [Sample], in bytes: [UInt8], sequence: UInt32) -> [UInt8] {
     FragmentedMP4.beginning(of: samples, sequence: sequence) + samples.flatMap { bytes[$0.bytes] }

@@ -1,3 +1,4 @@
+import Seeded
 import Testing
 
 @testable import MediaFormats
@@ -120,7 +121,7 @@ import Testing
 
     /// Frames with whatever times and bytes are written or refused.
     @Test func hostileFrames() throws {
-        var numbers = Numbers(2)
+        var numbers = SeededGenerator(seed: 2)
         let tracks = try PlayedTracks([.h264, .aac])
         for _ in 0..<60 {
             var clip = Clip(of: tracks)

@@ -1,4 +1,5 @@
 import Contract
+import Seeded
 import Store
 import Testing
 
@@ -196,7 +197,7 @@ import Testing
     /// nothing is remembered.
     @Test(arguments: 0..<200)
     mutating func `each recipient gets what was accepted, in order`(_ seed: UInt64) {
-        var generator = Random(state: seed)
+        var generator = SeededGenerator(seed: seed)
         var mailbox: [Letter] = []
         var jobs: [Action] = []
         var masters: [UInt64] = []
@@ -259,7 +260,7 @@ import Testing
     /// connection was made is that connection's, though a newer one may be quicker to get here.
     @Test(arguments: 0..<300)
     func `over links and the mailbox each recipient gets what was accepted, in order`(_ seed: UInt64) {
-        var deployment = TwoInstances(Random(state: seed))
+        var deployment = TwoInstances(SeededGenerator(seed: seed))
         for _ in 0..<120 { deployment.step() }
         deployment.settle()
         #expect(deployment.delivered.values.flatMap(\.self).sorted() == Array(1...deployment.accepted), "seed \(seed)")
@@ -274,7 +275,7 @@ private struct TwoInstances {
     /// What each connection got.
     var delivered: [UInt64: [Int]] = [:]
     var accepted = 0
-    private var generator: Random
+    private var generator: SeededGenerator
     private var machines = [ChannelMachine(), ChannelMachine()]
     private var jobs: [[Action]] = [[], []]
     private var mailbox: [Letter] = []
@@ -291,7 +292,7 @@ private struct TwoInstances {
     private var answers: [(attempt: Int, isTaken: Bool)] = []
     private var isUp = true
 
-    init(_ generator: Random) {
+    init(_ generator: SeededGenerator) {
         self.generator = generator
         _ = machines[0].joined(1, "phone", sequence: 1, waiting: [])
     }
@@ -415,18 +416,5 @@ private struct TwoInstances {
     private mutating func poll() {
         guard let master, !mailbox.isEmpty else { return }
         run(master.instance, machines[master.instance].hasMail(master.session))
-    }
-}
-
-/// SplitMix64, so that a failing case comes back.
-private struct Random: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Prometheus
+import TestSupport
 import Testing
 
 @testable import SignalingPlane
@@ -56,7 +57,7 @@ import Testing
         try await closed.close()
         let servers = [bad, good].map { ICEServers.TURN(uris: ["turn:127.0.0.1:\($0)?transport=udp"]) }
         let byTCP = ICEServers.TURN(uris: ["turn:127.0.0.1:\(bad)?transport=tcp"])
-        let watch = TURNWatch(servers + [byTCP], registry: Registry(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let watch = TURNWatch(servers + [byTCP], registry: Registry(), logger: .quiet)
         func told(_ turn: [ICEServers.TURN]) -> [[String]] {
             ICEServers(turn: turn, secret: { "north" }, stunPort: { 1 }, isThere: { watch.isThere($0) }).list(
                 for: Self.arn, host: "h", now: 0

@@ -1,4 +1,5 @@
 import SQL
+import Seeded
 import Store
 import TestSupport
 import Testing

@@ -99,7 +99,7 @@ public struct TestDatabase: Sendable {
         configuration.lockTimeout = .seconds(60)
         let database = try PostgresDatabase(
             connectionInfo: url + (url.contains("?") ? "&" : "?") + "options=-csearch_path%3D\(name)", configuration: configuration,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: .quiet)
         let connection = try database.migrationConnection()
         try connection.execute("CREATE SCHEMA \(name)")
         let clock: TestClock

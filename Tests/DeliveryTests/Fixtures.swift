@@ -1,29 +1,8 @@
 import Logging
-import SQL
-import ServiceLifecycle
 import Store
 import TestSupport
 
 @testable import Delivery
-
-/// Runs services until `body` is done, then asks them to stop and waits until they have.
-func running(_ services: [any Service], _ body: () async throws -> Void) async throws {
-    let group = ServiceGroup(services: services, logger: .quiet)
-    let run = Task { try await group.run() }
-    do {
-        try await body()
-    } catch {
-        await group.triggerGracefulShutdown()
-        _ = await run.result
-        throw error
-    }
-    await group.triggerGracefulShutdown()
-    try await run.value
-}
-
-extension Logger {
-    static var quiet: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
-}
 
 extension DeliverySettings {
     /// Loopback is allowed, without TLS.
