@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 /// The manifest of MPEG-DASH (ISO/IEC 23009-1): one period, one set of segments for each track, whose times are milliseconds from the session's first
 /// fragment.
 public struct DASH: Sendable {
@@ -35,7 +33,7 @@ public struct DASH: Sendable {
             text += #" type="static" mediaPresentationDuration="PT\#(Self.seconds(end - start))S">"#
         } else {
             // What is listed is there: the presentation's clock is at its end when the manifest is made.
-            text += #" type="dynamic" availabilityStartTime="\#(Self.time(base))" publishTime="\#(Self.time(base + end))""#
+            text += #" type="dynamic" availabilityStartTime="\#(timeOfDay(base))" publishTime="\#(timeOfDay(base + end))""#
             text += #" minimumUpdatePeriod="PT1S" timeShiftBufferDepth="PT\#(Self.seconds(end - start))S">"#
         }
         // A static presentation begins with its first fragment; a dynamic one counts from its base.
@@ -62,7 +60,7 @@ public struct DASH: Sendable {
             let duration = next.map { min(fragment.duration, $0.start - fragment.start) } ?? fragment.duration
             text += "<S t=\"\(fragment.start - base)\" d=\"\(max(duration, 1))\""
             if showsNumbers { text += " kvs:fn=\"\(fragment.number)\"" }
-            if showsTimes { text += " kvs:ts=\"\(Self.time(fragment.start))\"" }
+            if showsTimes { text += " kvs:ts=\"\(timeOfDay(fragment.start))\"" }
             text += "/>\n"
         }
         text += "</SegmentTimeline>\n</SegmentTemplate>\n"
@@ -77,9 +75,5 @@ public struct DASH: Sendable {
     private static func seconds(_ milliseconds: Int64) -> String {
         let fraction = String(milliseconds % 1000)
         return "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
-    }
-
-    private static func time(_ milliseconds: Int64) -> String {
-        Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601WithMilliseconds)
     }
 }

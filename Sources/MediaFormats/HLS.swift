@@ -74,7 +74,7 @@ public struct HLS: Sendable {
                 let address = "getMP4InitFragment.mp4?SessionToken=\(token)&TrackNumber=\(track)&SequenceNumber=\(entry.initialization)"
                 text += "#EXT-X-MAP:URI=\"\(address)\"\n"
             }
-            if playlist.showsTimes { text += "#EXT-X-PROGRAM-DATE-TIME:\(Self.time(entry.fragment.start))\n" }
+            if playlist.showsTimes { text += "#EXT-X-PROGRAM-DATE-TIME:\(timeOfDay(entry.fragment.start))\n" }
             text += "#EXTINF:\(Self.decimal(thousandths: entry.fragment.duration)),\n"
             switch container {
             case .fragmentedMP4:
@@ -95,12 +95,12 @@ public struct HLS: Sendable {
         let fraction = String(value % 1000)
         return "\(value / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
     }
-
-    private static func time(_ milliseconds: Int64) -> String {
-        Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601WithMilliseconds)
-    }
 }
 
-extension FormatStyle where Self == Date.ISO8601FormatStyle {
-    static var iso8601WithMilliseconds: Date.ISO8601FormatStyle { Date.ISO8601FormatStyle(includingFractionalSeconds: true) }
+/// A moment in milliseconds since the epoch, as playlists and manifests show it: `2026-11-28T11:04:05.030Z`.
+///
+/// What formats a date cuts off what follows the milliseconds, and a date is a binary number of seconds that may lie just below the millisecond
+/// that is meant. So the middle of that millisecond is formatted.
+func timeOfDay(_ milliseconds: Int64) -> String {
+    Date(timeIntervalSince1970: (Double(milliseconds) + 0.5) / 1000).formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
 }

@@ -126,6 +126,21 @@ import Testing
                 """)
     }
 
+    /// All of a second: as a binary fraction, half of them lie just below what is meant.
+    @Test func everyMillisecondIsShownAsItIs() throws {
+        let base: Int64 = 1_795_863_845_000
+        let window = Self.window(1000, (0..<1000).map { Self.fragment($0, at: base + $0, lasting: 1) })
+        let playlist = HLS(container: .transportStream, token: "T").media(
+            window, track: 1, HLS.Playlist(isOnDemand: false, isEnded: false, showsTimes: true, target: 1))
+        let manifest = DASH(token: "T", base: base, created: base, isStatic: true, showsTimes: true, showsNumbers: false)
+            .text(window, try PlayedTracks([.aac]), bandwidth: 1)
+        let times = (0..<1000).map { "2026-11-28T11:04:05.\(String($0 + 1000).dropFirst())Z" }
+        let name = "#EXT-X-PROGRAM-DATE-TIME:"
+        #expect(playlist.split(separator: "\n").filter { $0.hasPrefix(name) }.map { String($0.dropFirst(name.count)) } == times)
+        let segments = manifest.split(separator: "\n").filter { $0.hasPrefix("<S ") }
+        #expect(segments.map { String($0.suffix(27).prefix(24)) } == times)
+    }
+
     @Test func playlistOnDemandOfTransportStream() {
         let text = HLS(container: .transportStream, token: "T").media(
             Self.window(2, [Self.fragment(0, at: 0, lasting: 60)], keeping: .oldest), track: 1,
