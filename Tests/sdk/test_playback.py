@@ -282,6 +282,18 @@ def test_media_that_cannot_be_played(server, stream, codec, details, error):
         refused(media_client(server, stream, path), name, error, 400, StreamName=stream)
 
 
+def test_a_frame_that_cannot_be_read_is_told_to_whoever_asks_for_it(server, stream):
+    """A session has no error for it, and goes on with what follows."""
+    start = media.now_ms() - 20_000
+    assert persisted(put(server, stream, *film_of("V_MPEG4/ISO/AVC", AVCC, b"\x00\x00\x00\x09\x65", start)))
+    assert persisted(put(server, stream, *film_of("V_MPEG4/ISO/AVC", AVCC, PICTURE, start + 1000)))
+    _, (playlist,) = media_playlists(hls(server, stream, PlaybackMode="ON_DEMAND", HLSFragmentSelector=selector(end=time.time() + 60)))
+    told = [fetch(urllib.parse.urljoin(playlist, each["address"])) for each in check(text(playlist))]
+    assert [status for status, _, _ in told] == [400, 200]
+    assert told[0][1]["x-amzn-ErrorType"] == "InvalidMediaFrameException"
+    assert fetch(dash(server, stream, PlaybackMode="ON_DEMAND", DASHFragmentSelector=selector(end=time.time() + 60)))[0] == 200
+
+
 def test_codec_private_data_that_changes(server, stream):
     start = media.now_ms() - 20_000
     other = AVCC[:3] + b"\x0E" + AVCC[4:]

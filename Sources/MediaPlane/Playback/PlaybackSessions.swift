@@ -97,15 +97,12 @@ final class PlaybackSessions: Sendable {
     }
 
     /// Reads the first fragment: how long its last frame lasts, and where its first sound is.
+    ///
+    /// Frames that nobody can read are no error of a session: whoever asks for that fragment is told, and the last frame lasts as long as is usual.
     private func measure(
         _ session: inout PlaybackSession, _ first: FragmentRecord, next: FragmentRecord?
     ) async throws(OperationError) {
-        let (tracks, fragment): (PlayedTracks, MediaFormats.Fragment)
-        do {
-            (tracks, fragment) = try await playable.holding(first) { try await playable.read(first) }
-        } catch {
-            throw error as? OperationError ?? .internalFailure("\(error)")
-        }
+        let tracks = try await playable.header(of: first).played
         if session.form != .dash {
             do throws(UnplayableMedia) { try tracks.requireHLS() } catch { throw OperationError(error) }
         }
@@ -113,13 +110,18 @@ final class PlaybackSessions: Sendable {
             let (rest, overflows) = session.start(of: next).subtractingReportingOverflow(session.base)
             return overflows || rest <= 0 || rest > 60_000 ? nil : rest * 1_000_000
         }
-        do throws(UnplayableMedia) {
-            let timed = try TimedFragment(fragment, of: tracks, at: 0, next: untilNext)
-            session.frame = min(max(timed.length / 1_000_000 - first.length, 1), 20_000)
+        var frame = ((tracks.video ?? tracks.audio)?.frameDuration ?? 40_000_000) / 1_000_000
+        do {
+            let fragment = try await playable.holding(first) { try await playable.read(first).fragment }
+            session.audioOrigin = fragment.frames.first { $0.track == tracks.audio?.number }?.time ?? 0
+            frame = try TimedFragment(fragment, of: tracks, at: 0, next: untilNext).length / 1_000_000 - first.length
+        } catch let error as UnplayableMedia {
+            guard case .invalidMediaFrame = error else { throw OperationError(error) }
         } catch {
-            throw OperationError(error)
+            let refusal = error as? OperationError ?? .internalFailure("\(error)")
+            guard refusal.code == .invalidMediaFrame else { throw refusal }
         }
-        session.audioOrigin = fragment.frames.first { $0.track == tracks.audio?.number }?.time ?? 0
+        session.frame = min(max(frame, 1), 20_000)
         session.target = HLS.target(session.duration(of: first))
     }
 
