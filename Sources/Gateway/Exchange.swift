@@ -98,6 +98,19 @@ extension HTTPRequestHead {
     var expectsContinue: Bool { headers.first(name: "expect")?.lowercased() == "100-continue" }
 }
 
+extension HTTPHeaders {
+    /// Without the spaces and tabs that may follow a value and are no part of it (RFC 9110, section 5.5): the decoder takes away those before it alone.
+    var withoutTrailingSpace: HTTPHeaders {
+        func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        guard contains(where: { $0.value.utf8.last.map(isSpace) ?? false }) else { return self }
+        return HTTPHeaders(
+            map { name, value in
+                let end = value.utf8.lastIndex { !isSpace($0) }.map { value.utf8.index(after: $0) } ?? value.startIndex
+                return (name, String(value[..<end]))
+            })
+    }
+}
+
 extension String {
     /// Short enough to be repeated to the client who sent it.
     var shortened: String { utf8.count <= 128 ? self : String(prefix(64)) + "..." }

@@ -84,6 +84,12 @@ def test_timestamps_of_producers(server, stream, start):
     assert listed[0]["ProducerTimestamp"].timestamp() == pytest.approx(seconds + 0.461, abs=0.0005)
 
 
+def test_spaces_behind_a_header_are_no_part_of_it(server, stream):
+    """RFC 9110, section 5.5."""
+    sent = {"x-amzn-stream-name": stream + " ", "x-amzn-fragment-timecode-type": "ABSOLUTE \t", "x-amzn-producer-start-timestamp": "1700000000.5  "}
+    assert len(persisted(put(server, stream, head(), cluster(media.now_ms()), unsigned=sent))) == 1
+
+
 def test_an_acknowledgement_is_one_record_of_tls(sqlite_deployments, authority):
     """There are clients that take one read for one acknowledgement."""
     pem = authority.pem()

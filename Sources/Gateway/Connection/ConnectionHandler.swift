@@ -178,7 +178,8 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func take(_ part: HTTPServerRequestPart) {
         switch part {
-        case .head(let head):
+        case .head(var head):
+            head.headers = head.headers.withoutTrailingSpace
             start = gateway.clock.monotonicSeconds()
             self.head = head
             perform(
