@@ -104,9 +104,15 @@ struct PutMediaSession {
         case .fragmentEnd: return end()
         case .end: return [.end]
         case .violation(let violation):
-            let error: MediaError = violation.reason == .tooManyTracks ? .moreThanAllowedTracks : .invalidMKVData
-            return [.fail(Failure(error: error, isOfFragment: false))]
+            return [.fail(Failure(error: error(of: violation), isOfFragment: false))]
         }
+    }
+
+    private func error(of violation: Matroska.Violation) -> MediaError {
+        if violation.reason == .tooManyTracks { return .moreThanAllowedTracks }
+        // Of a cluster, as long as it has begun no fragment: a time of centuries from now, such as microseconds that pass for milliseconds.
+        if violation.reason == .invalidTime, fragment == nil { return .invalidProducerTimestamp }
+        return .invalidMKVData
     }
 
     // MARK: A fragment

@@ -196,6 +196,15 @@ import Testing
         #expect(outcome(film(1, from: 0), .relative, producerStart: Self.now + Int64(day)).last == "end")
         #expect(outcome(film(1, from: 1), .relative, producerStart: Self.now + Int64(day)).last == "fragment 4007")
         #expect(outcome(film(1, from: .max / 1_000_000), .relative, producerStart: 99_999_999_999_000).last == "fragment 4007")
+        // Microseconds that pass for milliseconds: more nanoseconds than can be counted, so that no fragment begins.
+        #expect(outcome(film(1, from: Int(Self.now) * 1000)) == ["stream 4007"])
+        var changing = film(1)
+        changing.cluster(.max / 1_000_000 + 1)
+        #expect(outcome(changing) == ["begin \(Self.now) \(Self.now)", "finish 80", "stream 4007"])
+        // Within a fragment it is the frame that is wrong.
+        var early = Film()
+        early.cluster(0, [-1])
+        #expect(outcome(early, .relative).last == "stream 4006")
     }
 
     @Test func `4009, tags that are too many or too long`() {
