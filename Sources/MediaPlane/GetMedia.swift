@@ -93,6 +93,8 @@ private struct MediaReader {
     private var sequence: Int64 = 0
     /// Fragments that begin earlier are not sent; nil where none is.
     private var notBefore: (time: Int64, isProducers: Bool)?
+    /// Whether anything was sent out of memory.
+    private var hasBegun = false
     /// When something was sent last.
     private var lastSent = ContinuousClock.now
     /// The newest that is stored, on whatever instance it began, as it was when that was last looked at.
@@ -119,13 +121,16 @@ private struct MediaReader {
             try await seek(selector, elsewhere)
             while try await sendNext() {}
         } catch let failure as MediaDocument.Failure {
-            try await writer.write(failure.tags)
+            try await writer.write(failure.tags(isFirst: isFirst))
         } catch let failure as ReadFailure {
             if case .streamGone = failure { return }
             plane.logger.warning("a stream cannot be read", metadata: ["stream": "\(stream.arn)", "error": "\(failure.context)"])
-            try await writer.write(MediaDocument.Failure.internalError.tags)
+            try await writer.write(MediaDocument.Failure.internalError.tags(isFirst: isFirst))
         }
     }
+
+    /// Whether nothing was sent yet.
+    private var isFirst: Bool { !hasBegun && !stored.hasBegun }
 
     // MARK: Where to begin
 
@@ -281,6 +286,7 @@ private struct MediaReader {
                 if offset == 0 {
                     try await writer.write(MediaDocument.head(fragment.trackSet, number, producerTime: fragment.producerTime))
                 }
+                hasBegun = true
                 offset += bytes.readableBytes
                 plane.metrics.sent(bytes.readableBytes, by: .getMedia)
                 try await writer.write(bytes)

@@ -20,7 +20,7 @@ extension MediaPlane {
                 try await fragments.send(record, olderNames: true)
             } catch let failure as ReadFailure {
                 logger.warning("a fragment cannot be read", metadata: ["number": "\(record.number)", "error": "\(failure.context)"])
-                return try await writer.write(MediaDocument.exception(record.number, failure))
+                return try await writer.write(MediaDocument.exception(record.number, failure, isFirst: !fragments.hasBegun))
             }
         }
     }
@@ -62,6 +62,8 @@ final class FragmentSender {
     private let operation: OperationID
     /// The header that was sent last: most fragments have the same.
     private var trackSet: StoredTrackSet?
+    /// Whether anything was sent.
+    private(set) var hasBegun = false
 
     init(_ plane: MediaPlane, _ writer: any ResponseWriter, _ operation: OperationID) {
         self.plane = plane
@@ -89,6 +91,7 @@ final class FragmentSender {
                 head = nil
                 try await writer.write(first)
             }
+            hasBegun = true
             plane.metrics.sent(piece.readableBytes, by: operation)
             try await writer.write(piece)
         }

@@ -35,30 +35,45 @@ enum MediaDocument {
         case fragmentNotFound = 4000
         case internalError = 5000
 
-        var tags: ByteBuffer {
+        /// - Parameter isFirst: Whether nothing was sent before.
+        func tags(isFirst: Bool) -> ByteBuffer {
             let text =
                 switch self {
                 case .writing: "Error writing to the stream"
                 case .fragmentNotFound: "Requested fragment is not found"
                 case .internalError: "Internal error"
                 }
-            return element([Matroska.Tag("AWS_KINESISVIDEO_ERROR_CODE", text), Matroska.Tag("AWS_KINESISVIDEO_ERROR_ID", String(rawValue))])
+            return ending(
+                [Matroska.Tag("AWS_KINESISVIDEO_ERROR_CODE", text), Matroska.Tag("AWS_KINESISVIDEO_ERROR_ID", String(rawValue))],
+                isFirst: isFirst)
         }
     }
 
-    /// Why GetMediaForFragmentList ends before its time.
-    static func exception(_ number: FragmentNumber, _ failure: ReadFailure) -> ByteBuffer {
+    /// Why GetMediaForFragmentList ends before its time. `isFirst`: nothing was sent before.
+    static func exception(_ number: FragmentNumber, _ failure: ReadFailure, isFirst: Bool) -> ByteBuffer {
         let (code, message) =
             switch failure {
             case .streamGone: (4000, "The stream does not exist any more.")
             case .fragmentGone: (4000, "The fragment is not kept any more.")
             case .damaged, .disk, .database: (5000, "The fragment cannot be read.")
             }
-        return element([
-            Matroska.Tag("AWS_KINESISVIDEO_FRAGMENT_NUMBER", number.description),
-            Matroska.Tag("AWS_KINESISVIDEO_EXCEPTION_ERROR_CODE", String(code)),
-            Matroska.Tag("AWS_KINESISVIDEO_EXCEPTION_MESSAGE", message),
-        ])
+        return ending(
+            [
+                Matroska.Tag("AWS_KINESISVIDEO_FRAGMENT_NUMBER", number.description),
+                Matroska.Tag("AWS_KINESISVIDEO_EXCEPTION_ERROR_CODE", String(code)),
+                Matroska.Tag("AWS_KINESISVIDEO_EXCEPTION_MESSAGE", message),
+            ], isFirst: isFirst)
+    }
+
+    /// The last tags of an answer: in the document that was sent last, or in one of their own, as readers of Matroska take nothing before its head.
+    private static func ending(_ tags: [Matroska.Tag], isFirst: Bool) -> ByteBuffer {
+        guard isFirst else { return element(tags) }
+        var writer = Writer()
+        writer.ebml()
+        writer.segment()
+        writer.info(Matroska.Info(muxingApp: "weir", writingApp: "weir"))
+        writer.tags(tags)
+        return ByteBuffer(bytes: writer.bytes)
     }
 
     private static func element(_ tags: [Matroska.Tag]) -> ByteBuffer {
