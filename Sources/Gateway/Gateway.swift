@@ -247,6 +247,11 @@ public final class Gateway: Sendable {
             status: error.code.status, contentType: service.contentType,
             body: service == .tokens ? error.queryBody(exchange.requestID) : error.body(in: exchange.pathOperation?.id?.api))
         reply.add("x-amzn-ErrorType", error.code.rawValue)
+        if let api = exchange.pathOperation?.id?.api, api == .media || api == .archivedMedia {
+            // So their reference spells both; the service itself sends, and its SDKs read, the other spelling.
+            reply.add("x-amz-ErrorType", error.code.rawValue)
+            reply.add("x-amz-RequestId", exchange.requestID)
+        }
         if error.code == .methodNotAllowed, case .otherMethod(let allowed, _) = exchange.match {
             reply.add("Allow", allowed.map(\.rawValue).joined(separator: ", "))
         }

@@ -127,6 +127,13 @@ def test_refusals(server, stream):
         assert producer.status == 200
 
 
+def test_a_refusal_has_its_headers_in_both_spellings(server):
+    """The reference has x-amz, SDKs read x-amzn."""
+    with Producer(server, "nobody") as producer:
+        assert producer.headers["x-amz-errortype"] == producer.headers["x-amzn-errortype"] == "ResourceNotFoundException"
+        assert producer.headers["x-amz-requestid"] == producer.headers["x-amzn-requestid"]
+
+
 def test_no_permission_is_waited_for(server, stream):
     """A client that waits for 100 Continue gets the head of the answer, and nothing before it."""
     with Producer(server, stream, headers={"expect": "100-continue"}) as producer:
