@@ -1,7 +1,8 @@
 /// A plain MP4 file of several fragments, `moov` in front, made in two passes: the first takes the fragments one after the other and keeps
 /// their frames' sizes and times, so that the file's size and its beginning are known; the second sends the bytes of the same frames.
 ///
-/// Fragments that do not follow each other in time are joined without a gap. Frames lie in the file in the order in which they came.
+/// Fragments that do not follow each other in time are joined without a gap; a picture that is alone in its fragment is shown until the next one.
+/// Frames lie in the file in the order in which they came.
 public struct Clip: Sendable {
     /// What a clip may hold: more fragments, or bytes of frames, the service does not give; more frames would make tables of more than
     /// some megabytes. The clip ends before the fragment that is too much.
@@ -17,6 +18,8 @@ public struct Clip: Sendable {
     /// What is taken from fragments' times, and where the last one's video, or its audio where there is no video, ended; in nanoseconds.
     private var shift: Int64?
     private var end: Int64 = 0
+    /// Whether that was a picture alone, which says nothing of how long it is shown: streams of one picture a second have no gaps.
+    private var endsInLonePicture = false
     private var audioOrigin: Int64?
     private var tables: [Table]
 
@@ -32,14 +35,16 @@ public struct Clip: Sendable {
     ///   - start: When the fragment starts, in nanoseconds of any clock that is the same for all fragments.
     public mutating func append(_ fragment: [Frame], start: Int64) throws(UnplayableMedia) -> Bool {
         let lead = fragment.contains { $0.track == tracks.video?.number } ? tracks.video : tracks.audio
-        let first = fragment.filter { $0.track == lead?.number }.map(\.time).min() ?? 0
+        let leading = fragment.filter { $0.track == lead?.number }.map(\.time)
+        let first = leading.min() ?? 0
         let firstSound = fragment.first { $0.track == tracks.audio?.number }?.time
         guard start.magnitude < 1 << 61, max(first.magnitude, firstSound?.magnitude ?? 0) <= TimedFragment.longest else {
             throw .invalidMediaFrame(track: lead?.number ?? 0)
         }
         var shift = shift ?? start
         let gap = start - shift + first - end
-        if self.shift != nil, gap.magnitude > TimedFragment.tolerance { shift += gap }
+        let isShown = endsInLonePicture && (0...TimedFragment.longestFrame).contains(gap)
+        if self.shift != nil, gap.magnitude > TimedFragment.tolerance, !isShown { shift += gap }
         let position = start - shift
         let origin = audioOrigin ?? firstSound.map { position + $0 }
         let timed = try TimedFragment(checked: fragment, of: tracks, at: position, audioOrigin: origin ?? 0)
@@ -64,6 +69,7 @@ public struct Clip: Sendable {
         fragments += 1
         frames += timed.video.count + timed.audio.count
         end = position + timed.length
+        endsInLonePicture = leading.count == 1 && lead == tracks.video
         self.shift = shift
         audioOrigin = origin
         return true

@@ -75,7 +75,7 @@ public struct TimedFragment: Sendable {
     /// Gaps and overlaps up to this many nanoseconds are those of clocks and rounding.
     static let tolerance: Int64 = 50_000_000
     /// How far a frame that is alone in its fragment may be from the next one to be shown until then, in nanoseconds: the longest fragment.
-    private static let longestFrame: Int64 = 20_000_000_000
+    static let longestFrame: Int64 = 20_000_000_000
 
     /// - Parameters:
     ///   - start: Where the fragment's start is on the timeline, in nanoseconds.

@@ -112,6 +112,18 @@ import Testing
         #expect(Box.integers(Box.find("moov/mvhd", in: file), from: 12).prefix(2) == [1000, 1302])
     }
 
+    /// As of a camera that sends a picture a second, each a fragment of its own, with sound.
+    @Test func clipShowsALonePictureUntilTheNext() throws {
+        var clip = Clip(of: try PlayedTracks([.h264, .aac]))
+        let sounds: [GivenFrame] = (0..<47).map { (2, Double($0) * 1024 / 48, [1, 2, 3]) }
+        let second = fragment([(1, 0, picture(5))] + sounds)
+        // The last one comes in an hour, which is a gap.
+        for start in [0, 1, 2, 3600] as [Int64] { #expect(try clip.append(second, start: start * 1_000_000_000)) }
+        let file = clip.beginning() + (0..<4).flatMap { _ in clip.payload(of: second) }
+        let decoded = Self.samples(0, of: file).map(\.decode)
+        #expect(decoded.prefix(3).map { $0 / 90_000 } == [0, 1, 2] && decoded[3] - decoded[2] < 9000)
+    }
+
     @Test func clipEndsBeforeTheFragmentThatIsTooMuch() throws {
         let tracks = try PlayedTracks([.h264])
         let small = fragment([(1, 0, picture(5)), (1, 40, picture())])
