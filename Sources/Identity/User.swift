@@ -84,7 +84,8 @@ final class ReadPolicies: Sendable {
 extension Policy {
     /// What of a policy has no effect on any call, for whoever wrote it: one line each.
     public var remarks: [String] {
-        let operations = OperationID.allCases.map { "kinesisvideo:\($0.rawValue)" }
+        // WebSockets are opened by no operation, but by these actions.
+        let operations = (OperationID.allCases.map(\.rawValue) + ChannelRole.allCases.map(\.connectAction)).map { "kinesisvideo:\($0)" }
         let actions = actions(among: operations).filter { !$0.isKnown && $0.pattern.lowercased().hasPrefix("kinesisvideo:") }
             .map { "the action \($0.pattern) is none of this program's" }
         let keys = keys.filter { $0.family == .plain && $0.global == nil && !$0.name.hasPrefix("credentials-iot:") }.map(

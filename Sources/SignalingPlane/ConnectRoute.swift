@@ -16,8 +16,8 @@ enum ConnectRoute: String, CaseIterable {
     var name: String {
         switch self {
         case .any: "Connect"
-        case .master: "ConnectAsMaster"
-        case .viewer: "ConnectAsViewer"
+        case .master: ChannelRole.master.connectAction
+        case .viewer: ChannelRole.viewer.connectAction
         }
     }
 
@@ -45,7 +45,7 @@ extension SignalingPlane {
             guard let arn = input.query("X-Amz-ChannelARN"), !arn.isEmpty else {
                 throw OperationError(.invalidArgument, "X-Amz-ChannelARN is required in the query: the ARN of the channel to connect to.")
             }
-            var access = Access(.signaling, role == .master ? "ConnectAsMaster" : "ConnectAsViewer")
+            var access = Access(.signaling, role.connectAction)
             let key = Result { () throws(OperationError) in try channel(arn, caller, &access) }
             let client = input.query("X-Amz-ClientId")
             let offersProtocol = input.head.headers.contains(name: "sec-websocket-protocol")

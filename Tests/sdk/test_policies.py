@@ -292,3 +292,6 @@ def test_what_cannot_be_is_refused(server, tmp_path):
     out = weir(server, "policy", "put", "typo", "-", input=json.dumps(
         {"Statement": {"Effect": "Allow", "Action": "kinesisvideo:PutMedai", "Resource": "*", "Condition": {"Bool": {"aws:Secure": "true"}}}}))
     assert "PutMedai" in out and "aws:secure" in out
+    # The actions by which WebSockets are opened are no operations, and are the program's all the same.
+    assert "Note" not in weir(server, "policy", "put", "peers", "-", input=json.dumps({"Statement": {"Effect": "Allow", "Resource": "*", "Action": [
+        "kinesisvideo:ConnectAsMaster", "kinesisvideo:ConnectAsViewer", "kinesisvideo:ConnectAs*", "kinesisvideo:GetIceServerConfig", "kinesisvideo:SendAlexaOfferToMaster"]}}))
