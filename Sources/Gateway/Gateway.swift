@@ -244,7 +244,7 @@ public final class Gateway: Sendable {
     func reply(to error: OperationError, _ exchange: Exchange) -> Reply {
         let service = exchange.pathOperation?.service ?? .video
         var reply = Reply(
-            status: error.code.status, contentType: service.contentType,
+            status: service == .tokens ? error.code.queryStatus : error.code.status, contentType: service.contentType,
             body: service == .tokens ? error.queryBody(exchange.requestID) : error.body(in: exchange.pathOperation?.id?.api))
         reply.add("x-amzn-ErrorType", error.code.rawValue)
         if let api = exchange.pathOperation?.id?.api, api == .media || api == .archivedMedia {

@@ -30,4 +30,7 @@ extension ErrorCode {
     ]
 
     fileprivate var queryName: String { Self.queryNames[self] ?? rawValue }
+
+    /// The status with which the Query API tells of it: of an action that is not known 400, where other services say 404.
+    var queryStatus: Int { self == .unknownOperation ? 400 : status }
 }
