@@ -110,6 +110,24 @@ import Testing
         }
     }
 
+    /// What a client says as it leaves, and the code that it is told: the same, unless no client may say it.
+    @Test(
+        arguments: [
+            ([0x03, 0xE8], 1000), ([0x03, 0xE9, 0x62, 0x79, 0x65], 1001), ([0x0B, 0xB8], 3000), ([0x13, 0x87], 4999),
+            ([0x61], 1002), ([0x00, 0x00], 1002), ([0x03, 0xE7], 1002), ([0x03, 0xEC], 1002), ([0x03, 0xED], 1002), ([0x03, 0xF7], 1002),
+            ([0x13, 0x88], 1002),
+        ] as [([UInt8], Int)])
+    func `a goodbye is answered`(_ data: [UInt8], _ code: Int) async throws {
+        try await LoopbackGateway.with { server in
+            try await RawConnection.with(server.port) { connection in
+                _ = try await connection.open()
+                try await connection.send(8, data)
+                #expect(try await connection.goodbye() == code)
+                #expect(await connection.isEnded())
+            }
+        }
+    }
+
     @Test func `fragments without end end the socket`() async throws {
         try await LoopbackGateway.with { server in
             try await RawConnection.with(server.port) { connection in

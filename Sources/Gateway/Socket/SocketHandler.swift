@@ -166,6 +166,10 @@ final class SocketHandler: ChannelInboundHandler {
     }
 
     private func takeGoodbye(_ data: ByteBuffer) {
+        guard Self.isGoodbye(data) else {
+            close(.malformed)
+            return disconnect()
+        }
         if record.closure == nil {
             let code = data.getInteger(at: data.readerIndex, as: UInt16.self) ?? 1005
             record.closure = SocketClosure(code: code, reason: "")
@@ -175,6 +179,14 @@ final class SocketHandler: ChannelInboundHandler {
             write(.connectionClose, data)
         }
         disconnect()
+    }
+
+    /// Whether a client may say goodbye so: with nothing, or with a code that may be sent. RFC 6455, sections 5.5.1 and 7.4.
+    private static func isGoodbye(_ data: ByteBuffer) -> Bool {
+        guard data.readableBytes > 0 else { return true }
+        guard let code = data.getInteger(at: data.readerIndex, as: UInt16.self) else { return false }
+        let sendable: [ClosedRange<UInt16>] = [1000...1003, 1007...1014, 3000...4999]
+        return sendable.contains { $0.contains(code) }
     }
 
     // MARK: What is done
