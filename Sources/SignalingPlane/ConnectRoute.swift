@@ -63,7 +63,7 @@ extension SignalingPlane {
 
     /// The channel that an ARN means. What the caller must be allowed to reach is added to `access`.
     func channel(_ arn: String, _ caller: Caller, _ access: inout Access) throws(OperationError) -> ResourceKey {
-        guard let parts = ARN(arn), parts.service == "kinesisvideo", let (name, creationTime) = parts.channel else {
+        guard arn.utf8.count <= 1024, let parts = ARN(arn), parts.service == "kinesisvideo", let (name, creationTime) = parts.channel else {
             throw OperationError(.invalidArgument, "ChannelARN \(arn.prefix(300)) is not the ARN of a channel.")
         }
         access.resources.append(.arn(arn))

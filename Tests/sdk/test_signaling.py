@@ -282,6 +282,8 @@ def test_refusals_say_why(peers, server, client, arn, new_channel):
     assert refused(arn=arn.replace("us-east-1", "eu-west-1"))[:2] == (400, "InvalidArgumentException")
     assert refused(arn="door")[:2] == (400, "InvalidArgumentException")
     assert refused(arn="")[:2] == (400, "InvalidArgumentException")
+    # 1024 characters are as many as the reference has for an ARN.
+    assert refused(arn=re.sub("channel/[^/]*", "channel/" + "a" * 1024, arn))[:2] == (400, "InvalidArgumentException")
     for client_id in (None, "not an id", "a" * 257, "AWS_me", "aws_me"):
         assert refused(path="/viewer", client=client_id)[:2] == (400, "InvalidArgumentException"), client_id
     # Whoever may be a viewer alone does not become the master so.
