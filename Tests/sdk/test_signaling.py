@@ -289,6 +289,9 @@ def test_refusals_say_why(peers, server, client, arn, new_channel):
     # Whoever may be a viewer alone does not become the master so.
     for path, host in (("/viewer", None), ("/", "v-1234.example.com")):
         assert refused(path=path, host=host, **{"X-Amz-ClientId": ""})[:2] == (400, "InvalidArgumentException")
+    # Which of two would be meant is not for the server to guess, though both are signed.
+    assert refused(path="/viewer", client=["phone", "tablet"])[:2] == (400, "InvalidArgumentException")
+    assert refused(arn=[arn, arn])[:2] == (400, "InvalidArgumentException")
     assert refused(expires=604_801)[:2] == (403, "IncompleteSignatureException")
     gone = new_channel()
     call(client, "DeleteSignalingChannel", ChannelARN=gone["ChannelARN"])
