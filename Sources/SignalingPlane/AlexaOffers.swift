@@ -37,7 +37,11 @@ extension SignalingPlane {
             )
         }
         channel.send(peer, ClientMessage(kind: .offer, recipient: "", payload: payload), .offer, payload: payload)
-        return await caller.answer(within: .seconds(connected.messageTtlSeconds), isStopping: isStopping)
+        switch await caller.outcome(within: .seconds(connected.messageTtlSeconds), isStopping: isStopping) {
+        case .answered(let answer): return answer
+        case .nothingCame: return nil
+        case .channelIsGone: throw .channelNotFound
+        }
     }
 }
 
@@ -56,21 +60,31 @@ private final class AlexaCaller: Recipient {
     }
 
     func fail(_ failure: MessageFailure, _ correlationID: String) {}
-    func close() {}
+    /// The channel is deleted: nothing else ends the connection of an id that is there once.
+    func close() { came.finish() }
 
-    /// The first answer; nil where none comes in time.
-    func answer(within time: Duration, isStopping: @escaping @Sendable () -> Bool) async -> String? {
-        await withTaskGroup(of: String?.self) { tasks in
-            tasks.addTask { await self.answers.first { _ in true } }
+    enum Outcome {
+        case answered(String)
+        case nothingCame
+        case channelIsGone
+    }
+
+    /// The first answer, or why there is none.
+    func outcome(within time: Duration, isStopping: @escaping @Sendable () -> Bool) async -> Outcome {
+        await withTaskGroup(of: Outcome.self) { tasks in
+            tasks.addTask {
+                guard let answer = await self.answers.first(where: { _ in true }) else { return .channelIsGone }
+                return .answered(answer)
+            }
             tasks.addTask {
                 let end = ContinuousClock.now + time
                 while ContinuousClock.now < end, !isStopping() {
                     do { try await Task.sleep(for: .milliseconds(200)) } catch { break }
                 }
-                return nil
+                return .nothingCame
             }
             defer { tasks.cancelAll() }
-            return await tasks.next() ?? nil
+            return await tasks.next() ?? .nothingCame
         }
     }
 }

@@ -610,6 +610,26 @@ def test_alexa_waits_for_the_master_and_then_gives_up(server, client, peers_of):
     assert answers == [None]
 
 
+def test_alexa_of_a_channel_that_is_deleted(server, client):
+    import threading
+
+    arn = channel(client, SingleMasterConfiguration={"MessageTtlSeconds": 120})
+    refusals = []
+
+    def ask():
+        with pytest.raises(ClientError) as refused:
+            api(server).send_alexa_offer_to_master(ChannelARN=arn, SenderClientId="echo", MessagePayload="b2ZmZXI=")
+        refusals.append(refused.value.response["Error"]["Code"])
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    until(lambda: server.database.query(f"SELECT sender FROM mailbox WHERE channel = '{arn.split('/')[1]}'"), "the offer waits")
+    call(client, "DeleteSignalingChannel", ChannelARN=arn)
+    # Long before the time for which the channel would keep the offer.
+    asking.join(30)
+    assert refusals == ["ResourceNotFoundException"]
+
+
 REQUESTS = {
     "/v1/get-ice-server-config": {"ClientId": "phone"}, "/v1/send-alexa-offer-to-master": {"SenderClientId": "echo", "MessagePayload": "cA=="}}
 
