@@ -95,7 +95,7 @@ extension Gateway {
             sourceAddress: exchange.peer.address,
             userAgent: String((head.headers.first(name: "user-agent") ?? "").unicodeScalars.prefix(512)),
             requestID: exchange.requestID, isReadOnly: operation?.changes != true, resources: exchange.access?.auditResources ?? [],
-            requestParameters: exchange.parameters,
+            requestParameters: operation?.service == .tokens ? exchange.access?.credentialParameters ?? .null : exchange.parameters,
             tlsHost: configuration.isTLS ? String((head.headers.first(name: "host") ?? "").unicodeScalars.prefix(255)) : nil)
     }
 }
@@ -171,6 +171,15 @@ extension RoutedOperation {
 extension Access {
     /// Whether the answer holds credentials, by which others sign from then on.
     fileprivate var givesCredentials: Bool { service == .tokens && operation != "GetCallerIdentity" }
+
+    /// What a call for credentials asks for: these have no contract by which secrets could be taken out.
+    fileprivate var credentialParameters: JSONValue {
+        var members: [(key: String, value: JSONValue)] = []
+        for case .role(let arn) in resources { members.append(("roleArn", .string(String(arn.unicodeScalars.prefix(1024))))) }
+        if let name = context["sts:rolesessionname"] { members.append(("roleSessionName", .string(name))) }
+        if !tags.isEmpty { members.append(("tagKeys", .array(tags.map { .string($0.key) }))) }
+        return members.isEmpty ? .null : .object(JSONObject(members))
+    }
 
     fileprivate var auditResources: [String] {
         resources.map { resource in

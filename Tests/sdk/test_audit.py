@@ -127,3 +127,10 @@ def test_credentials_that_are_given_out(deployments):
     assert [(record["eventSource"], record["eventName"]) for record in records] == [("sts.amazonaws.com", "GetSessionToken")]
     assert records[0]["userIdentity"]["accessKeyId"] == server.credentials.access_key
     assert given["SessionToken"] not in json.dumps(records) and given["SecretAccessKey"] not in json.dumps(records)
+    # Whose role was to be taken on, under which name, is told where it is denied, too.
+    parameters = {"roleArn": "arn:aws:iam::123456789012:role/none", "roleSessionName": "ada"}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.assume_role(RoleArn=parameters["roleArn"], RoleSessionName="ada", ExternalId="external-secret")
+    records = query(server, "--event", "AssumeRole", sink="file")
+    assert [(record["requestParameters"], record["errorCode"]) for record in records] == [(parameters, "AccessDeniedException")]
+    assert "external-secret" not in json.dumps(records)
