@@ -55,7 +55,7 @@ extension SignalingPlane {
                 return RoutedCall(
                     resourceName: key.name,
                     answer: .socket { [self] () async throws(OperationError) in
-                        try await open(key, client, caller, offersProtocol: offersProtocol)
+                        try await open(key, role, client, caller, offersProtocol: offersProtocol)
                     })
             }
         }
@@ -89,12 +89,12 @@ extension SignalingPlane {
         return client
     }
 
-    private func open(_ key: ResourceKey, _ client: String, _ caller: Caller, offersProtocol: Bool) async throws(OperationError)
-        -> AdmittedSocket
-    {
+    private func open(
+        _ key: ResourceKey, _ role: ChannelRole, _ client: String, _ caller: Caller, offersProtocol: Bool
+    ) async throws(OperationError) -> AdmittedSocket {
         let channel = retain(key)
         do throws(OperationError) {
-            guard channel.admitsConnection() else {
+            guard channel.admitsConnection(as: role) else {
                 throw OperationError(.clientLimitExceeded, "Limit exceeded on number of connections for channel '\(key.name)'")
             }
             let socket = SignalingSocket(limits, offersProtocol: offersProtocol)

@@ -11,7 +11,7 @@ public struct SignalingLimits: Sendable {
     /// Offers and answers, and candidates, that a client may send in a second.
     public var descriptionsPerSecond = 50.0
     public var candidatesPerSecond = 200.0
-    /// Connections that may be made to a channel in a second; nil for any number.
+    /// Masters that may connect to a channel in a second, and viewers as many; nil for any number.
     public var connectsPerSecond: Double?
     /// Viewers of a channel at one time.
     public var viewers = Int64.max
