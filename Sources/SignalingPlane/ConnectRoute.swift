@@ -92,11 +92,11 @@ extension SignalingPlane {
     private func open(
         _ key: ResourceKey, _ role: ChannelRole, _ client: String, _ caller: Caller, offersProtocol: Bool
     ) async throws(OperationError) -> AdmittedSocket {
+        guard admits(role, to: key) else {
+            throw OperationError(.clientLimitExceeded, "Limit exceeded on number of connections for channel '\(key.name)'")
+        }
         let channel = retain(key)
         do throws(OperationError) {
-            guard channel.admitsConnection(as: role) else {
-                throw OperationError(.clientLimitExceeded, "Limit exceeded on number of connections for channel '\(key.name)'")
-            }
             let socket = SignalingSocket(limits, offersProtocol: offersProtocol)
             let peer = SignalingPeer(
                 newSession(), Presence(channel: key, client: client, session: Token.random()), channel, socket,

@@ -22,7 +22,6 @@ final class SignalingChannel: Sendable {
         var peers: [ChannelMachine.Session: SignalingPeer] = [:]
         var jobs = Deque<Job>()
         var isWorking = false
-        var connects: [ChannelRole: Bucket]
 
         /// The connection that a message comes from, by its name in the database.
         func sender(_ letter: Letter) -> String {
@@ -43,16 +42,7 @@ final class SignalingChannel: Sendable {
     init(_ key: ResourceKey, _ plane: SignalingPlane) {
         self.key = key
         self.plane = plane
-        var connects: [ChannelRole: Bucket] = [:]
-        if let rate = plane.limits.connectsPerSecond {
-            for role in ChannelRole.allCases { connects[role] = Bucket(rate: rate, now: .now()) }
-        }
-        state = Lock(State(connects: connects))
-    }
-
-    /// Whether one more may connect in this second as a master, or as a viewer.
-    func admitsConnection(as role: ChannelRole) -> Bool {
-        state.withLock { $0.connects[role]?.take(.now()) ?? true }
+        state = Lock(State())
     }
 
     // MARK: What happens

@@ -1,4 +1,6 @@
+import Contract
 public import NIOCore
+import Store
 
 /// What the clients of signaling may do.
 ///
@@ -38,6 +40,27 @@ public struct SignalingLimits: Sendable {
     }
 }
 
+/// How often clients connect to channels: a bucket for each channel and role, whether or not anybody stays connected. Those that are full again are
+/// forgotten.
+struct ConnectRates: Sendable {
+    private struct Key: Hashable {
+        let channel: ResourceKey
+        let role: ChannelRole
+    }
+
+    private var buckets: [Key: Bucket] = [:]
+    private var sweepAt: NIODeadline?
+
+    /// Takes one connection out, where there is one: at most `rate` in a second.
+    mutating func take(_ role: ChannelRole, of channel: ResourceKey, rate: Double, _ now: NIODeadline) -> Bool {
+        if sweepAt.map({ now >= $0 }) ?? true {
+            buckets = buckets.filter { !$0.value.isFull(now) }
+            sweepAt = now + .seconds(1)
+        }
+        return buckets[Key(channel: channel, role: role), default: Bucket(rate: rate, now: now)].take(now)
+    }
+}
+
 /// A bucket that fills at a rate and holds one second of it.
 struct Bucket: Sendable {
     private let rate: Double
@@ -49,6 +72,9 @@ struct Bucket: Sendable {
         tokens = rate
         filledAt = now
     }
+
+    /// Whether it is as a new one would be.
+    func isFull(_ now: NIODeadline) -> Bool { tokens + Double((now - filledAt).nanoseconds) / 1e9 * rate >= rate }
 
     /// Takes one out, where there is one.
     mutating func take(_ now: NIODeadline) -> Bool {

@@ -57,6 +57,7 @@ public final class SignalingPlane: Sendable {
         var channels: [ResourceKey: (channel: SignalingChannel, users: Int)] = [:]
         /// The connections, by their names in the database, from before they are there until after they are not.
         var peers: [String: SignalingPeer] = [:]
+        var connects = ConnectRates()
     }
 
     /// - Parameters:
@@ -95,6 +96,12 @@ public final class SignalingPlane: Sendable {
     func tells(of peer: SignalingPeer) -> Bool { peer.origin != nil && (peer.role == .master || tellsViewers) }
 
     func newSession() -> ChannelMachine.Session { lastSession.add(1, ordering: .relaxed).newValue }
+
+    /// Whether one more may connect to a channel in this second as a master, or as a viewer.
+    func admits(_ role: ChannelRole, to channel: ResourceKey) -> Bool {
+        guard let rate = limits.connectsPerSecond else { return true }
+        return state.withLock { $0.connects.take(role, of: channel, rate: rate, .now()) }
+    }
 
     /// The channel, to be given back by `release`.
     func retain(_ key: ResourceKey) -> SignalingChannel {

@@ -1,5 +1,6 @@
 import Contract
 import NIOCore
+import Store
 import Testing
 
 @testable import SignalingPlane
@@ -79,5 +80,23 @@ import Testing
         #expect((0..<6).map { _ in bucket.take(start) } == [true, true, true, true, true, false])
         #expect([199, 201, 202].map { bucket.take(start + .milliseconds($0)) } == [false, true, false])
         #expect((0..<6).map { _ in bucket.take(start + .hours(1)) } == [true, true, true, true, true, false])
+    }
+
+    @Test func `each channel has a rate for masters and one for viewers, whoever stays connected`() {
+        let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
+        let channels = ["door", "gate"].map {
+            ResourceKey(.channel, account: "123456789012", region: "us-east-1", name: $0, creationTime: 1)
+        }
+        var rates = ConnectRates()
+        for channel in channels {
+            for role in ChannelRole.allCases {
+                #expect((0..<4).map { _ in rates.take(role, of: channel, rate: 3, start) } == [true, true, true, false])
+            }
+        }
+        // What is forgotten while others go on would be full.
+        let later = start + .milliseconds(400)
+        #expect((0..<2).map { _ in rates.take(.viewer, of: channels[0], rate: 3, later) } == [true, false])
+        #expect(rates.take(.viewer, of: channels[1], rate: 3, start + .seconds(2)))
+        #expect((0..<4).map { _ in rates.take(.viewer, of: channels[0], rate: 3, start + .seconds(2)) } == [true, true, true, false])
     }
 }
