@@ -54,8 +54,10 @@ enum SignalingStatements {
         "presence.place", "SELECT instance, session FROM presence WHERE \(here) AND client = $6 AND \(isLive)"
     ) { row throws(DatabaseError) in Place(instance: try row.text(), session: try row.text()) }
 
+    /// What waited for longer than its channel keeps messages is removed about once a minute, and counts for nothing before.
+    private static let stillWaits = "expires_at > (SELECT now_ms())"
     private static let waitingColumns =
-        "sequence, sender, kind, payload, CAST(CASE WHEN expires_at > (SELECT now_ms()) THEN 1 ELSE 0 END AS BIGINT)"
+        "sequence, sender, kind, payload, CAST(CASE WHEN \(stillWaits) THEN 1 ELSE 0 END AS BIGINT)"
 
     /// Nil where it waited for too long.
     private static func waiting(_ row: inout Row) throws(DatabaseError) -> MailboxRecord? {
@@ -100,8 +102,8 @@ enum SignalingStatements {
             (SELECT instance FROM presence WHERE \(here) AND client = $6 AND \(isLive))
         FROM channel
         WHERE \(channel) AND status <> 'DELETING'
-            AND (SELECT count(*) FROM mailbox WHERE \(here) AND client = $6 AND sender = $7) < \(perPair)
-            AND (SELECT coalesce(sum(length(payload)), 0) FROM mailbox WHERE \(here)) < \(perChannel)
+            AND (SELECT count(*) FROM mailbox WHERE \(here) AND client = $6 AND sender = $7 AND \(stillWaits)) < \(perPair)
+            AND (SELECT coalesce(sum(length(payload)), 0) FROM mailbox WHERE \(here) AND \(stillWaits)) < \(perChannel)
         RETURNING instance
         """
     ) { row throws(DatabaseError) in try row.optionalText() }
