@@ -149,8 +149,12 @@ struct PolicyCommand: AsyncParsableCommand {
         var flags: ConfigurationFlags
 
         func validate() throws {
-            guard lines || action != nil else { throw ValidationError("Name the --action, or give --lines.") }
-            guard [user != nil, role != nil, !files.isEmpty].count(where: { $0 }) < 2 else {
+            guard !lines else { return }
+            guard let action else { throw ValidationError("Name the --action, or give --lines.") }
+            guard action.contains(":") else {
+                throw ValidationError("--action: must be a service and an operation, such as kinesisvideo:PutMedia")
+            }
+            guard [user != nil, role != nil, !files.isEmpty].count(where: { $0 }) == 1 else {
                 throw ValidationError("Give one of --user, --role and --file.")
             }
         }
@@ -168,6 +172,7 @@ struct PolicyCommand: AsyncParsableCommand {
             }
             if let holder = user.map(PolicyHolder.user) ?? role.map(PolicyHolder.role) {
                 try await Deployment.open(flags) { [given] deployment, configuration in
+                    try await require(holder, account: configuration.account, deployment.store)
                     let grants = try await deployment.store.grants(of: holder, account: configuration.account)
                     var policies: [Policy] = []
                     for record in grants.policies { policies.append(try PolicyCommand.checked(record.name, record.document)) }
@@ -180,6 +185,20 @@ struct PolicyCommand: AsyncParsableCommand {
                 var policies: [Policy] = []
                 for file in files { policies.append(try PolicyCommand.checked(file, PolicyCommand.document(file))) }
                 try tell(PolicySet(policies), action, GivenContext(given))
+            }
+        }
+
+        /// Who is not there may do nothing, which would say nothing of any policy.
+        private func require(_ holder: PolicyHolder, account: String, _ store: Store) async throws {
+            switch holder {
+            case .user(let name):
+                guard try await store.users().contains(where: { $0.account == account && $0.name == name }) else {
+                    throw ValidationError("The account \(account) has no user \(name).")
+                }
+            case .role(let name):
+                guard try await store.role(account: account, name: name) != nil else {
+                    throw ValidationError("The account \(account) has no role \(name).")
+                }
             }
         }
 

@@ -288,6 +288,10 @@ def test_what_cannot_be_is_refused(server, tmp_path):
     assert "lacks" in fails("users", "create", "someone", "--policy", "absent")
     assert "no policy" in fails("policy", "get", "absent")
     assert "has no user" in fails("users", "delete", "nobody")
+    for kind in ("user", "role"):
+        assert f"has no {kind}" in fails("policy", "simulate", f"--{kind}", "nobody", "--action", "kinesisvideo:ListStreams")
+    assert "such as kinesisvideo:" in fails("policy", "simulate", "--user", "nobody", "--action", "ListStreams")
+    assert "Give one of" in fails("policy", "simulate", "--action", "kinesisvideo:ListStreams")
     assert "1 to 64" in fails("users", "create", "a b")
     out = weir(server, "policy", "put", "typo", "-", input=json.dumps(
         {"Statement": {"Effect": "Allow", "Action": "kinesisvideo:PutMedai", "Resource": "*", "Condition": {"Bool": {"aws:Secure": "true"}}}}))
