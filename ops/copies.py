@@ -58,7 +58,7 @@ def setting(options, key):
     except FileNotFoundError:
         raise Refusal("the program weir, which knows the configuration, is neither in PATH nor in .build/release") from None
     if done.returncode != 0:
-        raise Refusal(done.stderr.partition("\nUsage:")[0].removeprefix("Error: ").strip())
+        raise Refusal(done.stderr.removeprefix("Error: ").strip())
     return done.stdout.removesuffix("\n")
 
 

@@ -16,6 +16,19 @@ struct Weir: AsyncParsableCommand {
             WebhookSecretsCommand.self, EdgeAgentCommand.self, MediaCommand.self, ChannelsCommand.self,
         ])
 
+    /// What a command finds wrong while it runs is told without how the program is called, for the call was right.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+        } catch let mistake as ValidationError {
+            Output.writeError("Error: \(mistake.message)\n")
+            exit(withError: ExitCode.validationFailure)
+        } catch {
+            exit(withError: error)
+        }
+    }
+
     /// Of the program; `weir status` shows it for each instance.
     static let version = "0.2.0"
 }

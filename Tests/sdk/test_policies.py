@@ -288,6 +288,8 @@ def test_what_cannot_be_is_refused(server, tmp_path):
     assert "lacks" in fails("users", "create", "someone", "--policy", "absent")
     assert "no policy" in fails("policy", "get", "absent")
     assert "has no user" in fails("users", "delete", "nobody")
+    # What is wrong here is the user, and not how the program was called.
+    assert "Usage" not in fails("users", "delete", "nobody") and "Usage: weir users delete" in fails("users", "delete")
     for kind in ("user", "role"):
         assert f"has no {kind}" in fails("policy", "simulate", f"--{kind}", "nobody", "--action", "kinesisvideo:ListStreams")
     assert "such as kinesisvideo:" in fails("policy", "simulate", "--user", "nobody", "--action", "ListStreams")
