@@ -23,12 +23,11 @@ public struct DASH: Sendable {
 
     /// - Parameter bandwidth: Bits a second of the fragment that has the most.
     public func text(_ window: PlaylistWindow, _ tracks: PlayedTracks, bandwidth: Int) -> String {
-        let fragments = window.entries.map(\.fragment)
-        let start = (fragments.first?.start ?? base) - base
-        let end = (fragments.last.map { $0.start + $0.duration } ?? base) - base
+        let start = window.entries.first?.time ?? 0
+        let end = window.entries.last.map { $0.time + $0.fragment.duration } ?? 0
         var text = #"<?xml version="1.0" encoding="UTF-8"?>"# + "\n"
         text += #"<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" xmlns:kvs="urn:weir:kinesisvideo:2017-09-30""#
-        text += #" profiles="urn:mpeg:dash:profile:isoff-live:2011" minBufferTime="PT\#(Self.seconds(longest(fragments)))S""#
+        text += #" profiles="urn:mpeg:dash:profile:isoff-live:2011" minBufferTime="PT\#(Self.seconds(longest(window.entries)))S""#
         if isStatic {
             text += #" type="static" mediaPresentationDuration="PT\#(Self.seconds(end - start))S">"#
         } else {
@@ -39,26 +38,27 @@ public struct DASH: Sendable {
         // A static presentation begins with its first fragment; a dynamic one counts from its base.
         text += "\n<Period id=\"1\" start=\"PT0S\">\n"
         for track in [tracks.video, tracks.audio].compactMap({ $0 }) {
-            text += adaptationSet(track, fragments, from: isStatic ? start : 0, bandwidth: max(bandwidth, 1))
+            text += adaptationSet(track, window.entries, from: isStatic ? start : 0, bandwidth: max(bandwidth, 1))
         }
         return text + "</Period>\n</MPD>\n"
     }
 
     /// - Parameter offset: The time of the timeline with which the presentation begins.
-    private func adaptationSet(_ track: Track, _ fragments: [ListedFragment], from offset: Int64, bandwidth: Int) -> String {
+    private func adaptationSet(_ track: Track, _ entries: [PlaylistWindow.Entry], from offset: Int64, bandwidth: Int) -> String {
         let type = track.size == nil ? "audio" : "video"
         var text = "<AdaptationSet id=\"\(track.number)\" contentType=\"\(type)\" mimeType=\"\(type)/mp4\""
         text += " segmentAlignment=\"true\" startWithSAP=\"1\">\n"
         let query = "SessionToken=\(token)&amp;TrackNumber=\(track.number)"
-        let sequence = fragments.first?.sequence ?? 0
+        let sequence = entries.first?.fragment.sequence ?? 0
         let begins = offset > 0 ? " presentationTimeOffset=\"\(offset)\"" : ""
         text += "<SegmentTemplate timescale=\"1000\"\(begins)"
         text += " initialization=\"getMP4InitFragment.mp4?\(query)&amp;SequenceNumber=\(sequence)\""
         text += " media=\"getMP4MediaFragment.mp4?\(query)&amp;Time=$Time$\">\n<SegmentTimeline>\n"
-        for (fragment, next) in zip(fragments, fragments.dropFirst().map(Optional.some) + [nil]) {
+        for (entry, next) in zip(entries, entries.dropFirst().map(Optional.some) + [nil]) {
+            let fragment = entry.fragment
             // Segments may not overlap in a timeline.
-            let duration = next.map { min(fragment.duration, $0.start - fragment.start) } ?? fragment.duration
-            text += "<S t=\"\(fragment.start - base)\" d=\"\(max(duration, 1))\""
+            let duration = next.map { min(fragment.duration, $0.time - entry.time) } ?? fragment.duration
+            text += "<S t=\"\(entry.time)\" d=\"\(max(duration, 1))\""
             if showsNumbers { text += " kvs:fn=\"\(fragment.number)\"" }
             if showsTimes { text += " kvs:ts=\"\(timeOfDay(fragment.start))\"" }
             text += "/>\n"
@@ -70,7 +70,7 @@ public struct DASH: Sendable {
         return text + "/>\n</AdaptationSet>\n"
     }
 
-    private func longest(_ fragments: [ListedFragment]) -> Int64 { fragments.map(\.duration).max() ?? 1000 }
+    private func longest(_ entries: [PlaylistWindow.Entry]) -> Int64 { entries.map(\.fragment.duration).max() ?? 1000 }
 
     private static func seconds(_ milliseconds: Int64) -> String {
         let fraction = String(milliseconds % 1000)

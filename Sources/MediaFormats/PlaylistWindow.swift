@@ -33,6 +33,8 @@ public enum DiscontinuityMode: String, Sendable, CaseIterable {
 public struct PlaylistWindow: Sendable {
     public struct Entry: Hashable, Sendable {
         public let fragment: ListedFragment
+        /// Where it starts on a timeline on which no two overlap, in milliseconds from the session's first fragment; grows from entry to entry.
+        public let time: Int64
         /// Whether players begin their timeline anew before it.
         public let isDiscontinuous: Bool
         /// The first fragment, by its sequence, of those in a row that have the same codec private data.
@@ -45,6 +47,7 @@ public struct PlaylistWindow: Sendable {
     private let capacity: Int
     private let side: Side
     private let mode: DiscontinuityMode
+    private let base: Int64
     public private(set) var entries: [Entry] = []
     /// How many entries were listed and are no more, and how many of them were discontinuous.
     public private(set) var mediaSequence = 0
@@ -53,10 +56,25 @@ public struct PlaylistWindow: Sendable {
     private var changes = 0
     private static let mostChanges = 500
 
-    public init(capacity: Int, keeping side: Side, mode: DiscontinuityMode) {
+    /// How far apart fragments may be, or overlap, and still follow each other, in milliseconds. Reference, DiscontinuityMode.
+    private static let tolerance: Int64 = 50
+
+    /// - Parameter base: When the session's first fragment starts, in milliseconds since the epoch.
+    public init(capacity: Int, keeping side: Side, mode: DiscontinuityMode, base: Int64 = 0) {
         self.capacity = capacity
         self.side = side
         self.mode = mode
+        self.base = base
+    }
+
+    /// The entry that starts at a time of the timeline; nil where none is listed that does.
+    public func entry(at time: Int64) -> Entry? {
+        var range = entries[...]
+        while let middle = range.indices.dropFirst(range.count / 2).first {
+            if entries[middle].time == time { return entries[middle] }
+            range = entries[middle].time < time ? range[(middle + 1)...] : range[..<middle]
+        }
+        return nil
     }
 
     /// Fragments that were listed are no more kept: so many at most. What is numbered from now on has no number that one of them had.
@@ -73,8 +91,8 @@ public struct PlaylistWindow: Sendable {
     public mutating func append(_ fragment: ListedFragment) {
         if let same = entries.lastIndex(where: { $0.fragment.start <= fragment.start }), entries[same].fragment.start == fragment.start {
             entries[same] = entry(fragment, after: same > 0 ? entries[same - 1] : nil, keeping: entries[same])
-            if same + 1 < entries.count {
-                entries[same + 1] = entry(entries[same + 1].fragment, after: entries[same], keeping: nil)
+            for later in entries.indices.dropFirst(same + 1) {
+                entries[later] = entry(entries[later].fragment, after: entries[later - 1], keeping: nil)
             }
             return
         }
@@ -95,7 +113,8 @@ public struct PlaylistWindow: Sendable {
         guard let previous else {
             let isChanged = replaced.map { $0.fragment.trackSet != fragment.trackSet } ?? true
             return Entry(
-                fragment: fragment, isDiscontinuous: replaced.map { $0.isDiscontinuous || isChanged && mediaSequence > 0 } ?? false,
+                fragment: fragment, time: replaced?.time ?? (side == .oldest ? 0 : fragment.start - base),
+                isDiscontinuous: replaced.map { $0.isDiscontinuous || isChanged && mediaSequence > 0 } ?? false,
                 initialization: isChanged ? fragment.sequence : replaced?.initialization ?? fragment.sequence)
         }
         let isSame = previous.fragment.trackSet == fragment.trackSet
@@ -104,10 +123,19 @@ public struct PlaylistWindow: Sendable {
             switch mode {
             case .always: true
             case .never: false
-            case .onDiscontinuity: jump.magnitude > 50
+            case .onDiscontinuity: jump.magnitude > Self.tolerance
             }
         return Entry(
-            fragment: fragment, isDiscontinuous: jumps || !isSame,
+            fragment: fragment, time: time(of: fragment, after: previous), isDiscontinuous: jumps || !isSame,
             initialization: isSame ? previous.initialization : fragment.sequence)
+    }
+
+    /// Fragments that follow each other are as far apart as they started. One that overlaps begins where the one before ends. What follows a gap does so
+    /// too where all is there, as there is nothing to wait for; else the timeline is the clock's again, so that players know how late they are.
+    private func time(of fragment: ListedFragment, after previous: Entry) -> Int64 {
+        let end = previous.time + previous.fragment.duration
+        let apart = previous.time + fragment.start - previous.fragment.start
+        if (apart - end).magnitude <= Self.tolerance { return apart }
+        return side == .oldest ? end : max(fragment.start - base, end)
     }
 }

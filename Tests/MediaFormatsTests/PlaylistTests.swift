@@ -55,6 +55,16 @@ import Testing
         #expect(window.entries.map(\.isDiscontinuous) == expected)
     }
 
+    /// Fragments of two seconds: 30 ms late, three that came at once, one after half a minute.
+    @Test(arguments: [(PlaylistWindow.Side.oldest, [0, 2030, 4030, 6030, 8030]), (.newest, [0, 2030, 4030, 6030, 34_000])])
+    func noneOverlapsOnTheTimeline(side: PlaylistWindow.Side, expected: [Int64]) {
+        let starts: [Int64] = [0, 2030, 2031, 2032, 34_000]
+        let window = Self.window(5, starts.enumerated().map { Self.fragment(Int64($0), at: $1) }, keeping: side)
+        #expect(window.entries.map(\.time) == expected)
+        for entry in window.entries { #expect(window.entry(at: entry.time) == entry) }
+        #expect([-1, 1, 2029, 40_000].allSatisfy { window.entry(at: $0) == nil })
+    }
+
     @Test func newCodecDataIsADiscontinuityInEachMode() {
         let window = Self.window(2, (0..<6).map { Self.fragment($0, at: $0 * 2000, set: $0 < 3 ? "a" : "b") })
         #expect(window.discontinuitySequence == 1)

@@ -12,7 +12,7 @@ import pytest
 from calls import fresh, refused, wait_active
 from deployment import Deployments
 from media import media_client, persisted, put
-from test_media_clip import clip
+from test_media_clip import clip, pass_the_second
 from test_playback import check, dash, fetch, hls, media_playlists, text
 
 SECONDS = 4
@@ -221,6 +221,25 @@ def test_every_form_has_the_frames_that_were_sent(server, stream, films, kind):
     if is_one:
         check_times(files[0], films[kind])
         check_times(whole, films[kind])
+
+
+@pytest.mark.parametrize("source", ["PRODUCER_TIMESTAMP", "SERVER_TIMESTAMP"])
+def test_dash_of_what_came_at_once_or_late(server, stream, films, source):
+    """By their producer the two films are seconds apart; by the server all of it came within milliseconds."""
+    send(server, stream, films, CASES["a gap"])
+    pass_the_second()
+    now = time.time()
+    url = dash(server, stream, PlaybackMode="ON_DEMAND",
+               DASHFragmentSelector={"FragmentSelectorType": source, "TimestampRange": {"StartTimestamp": now - 3600, "EndTimestamp": now}})
+    spans = [(int(each.get("t")), int(each.get("d"))) for each in check_manifest(text(url))[0].iterfind("SegmentTimeline/S", NAMES)]
+    assert spans[0][0] == 0 and all(0 <= c - a - b <= 50 for (a, b), (c, _) in zip(spans, spans[1:])), spans
+    assert abs(sum(spans[-1]) - 2000 * SECONDS) < 200, spans
+    sent = frames(films["H.264 with B-frames"])
+    for file, track in zip(dash_files(url), sent, strict=True):
+        assert frames(file)[0] == track * 2
+        probed = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "packet=dts", "-of", "csv=p=0", "pipe:"], input=file, capture_output=True, check=True).stdout
+        times = [int(line) for line in probed.split()]
+        assert all(a < b for a, b in zip(times, times[1:]))
 
 
 def test_a_resolution_that_changes(server, stream, films):

@@ -162,16 +162,17 @@ extension MediaPlane {
     ) async throws {
         let session = request.session
         let record: FragmentRecord
+        let position: Int64
         if let time = request.time, request.number == nil {
-            let (start, overflows) = session.base.addingReportingOverflow(time)
-            guard !overflows else { throw Self.nothingThere }
-            record = try await sessions.fragment(startingAt: start, of: session)
+            record = try await sessions.fragment(at: time, of: session)
+            position = time
         } else {
             record = try await sessions.fragment(request.number, of: session)
+            position = session.start(of: record) - session.base
         }
         try await playable.holding(record) {
             let (tracks, fragment) = try await playable.read(record)
-            let (offset, isTooFar) = (session.start(of: record) - session.base).multipliedReportingOverflow(by: 1_000_000)
+            let (offset, isTooFar) = position.multipliedReportingOverflow(by: 1_000_000)
             let (duration, isTooLong) = session.duration(of: record).multipliedReportingOverflow(by: 1_000_000)
             let timed: TimedFragment
             do throws(UnplayableMedia) {

@@ -171,8 +171,13 @@ final class PlaybackSessions: Sendable {
         throw OperationError(.resourceNotFound, "The session has no such fragment.")
     }
 
-    /// The fragment of a session that starts at a time, the newest of several.
-    func fragment(startingAt start: Int64, of session: PlaybackSession) async throws(OperationError) -> FragmentRecord {
+    /// The fragment that starts at a time of the session's timeline. One that is listed no more is found by when it started.
+    func fragment(at time: Int64, of session: PlaybackSession) async throws(OperationError) -> FragmentRecord {
+        var entry = listings.withLock { $0.listing(of: session) }?.window.entry(at: time)
+        if entry == nil { entry = try await listing(of: session).window.entry(at: time) }
+        if let entry { return try await fragment(entry.fragment.number, of: session) }
+        let (start, overflows) = session.base.addingReportingOverflow(time)
+        guard !overflows else { throw OperationError(.resourceNotFound, "The session has no such fragment.") }
         let stream = try await stream(of: session)
         let selection: FragmentSelection = session.source == .server ? .serverTime(start...start) : .producerTime(start...start)
         let found = try await page(of: stream, selection, limit: 100).last { session.holds($0) }
@@ -189,7 +194,8 @@ final class PlaybackSessions: Sendable {
             listings.withLock { $0.listing(of: session) }
             ?? Listing(
                 window: PlaylistWindow(
-                    capacity: session.capacity, keeping: session.mode == .onDemand ? .oldest : .newest, mode: session.discontinuity),
+                    capacity: session.capacity, keeping: session.mode == .onDemand ? .oldest : .newest, mode: session.discontinuity,
+                    base: session.base),
                 position: session.mode == .live ? .after(session.first - 1) : nil)
         listing.isAtEnd = false
         pages: while !listing.window.isOver {
