@@ -14,6 +14,8 @@ extension Schema {
 
     private static var mostBytes: Int { 16_384 }
     private static var longestText: Int { 1024 }
+    /// What peers say to each other, with the passwords of their connection, is not for others, though the model calls it no secret.
+    private static var payloads: Set<String> { ["MessagePayload"] }
     private static var hidden: JSONValue { .string("HIDDEN_DUE_TO_SECURITY_REASONS") }
 
     private func told(_ value: JSONValue) -> JSONValue {
@@ -31,7 +33,10 @@ extension Schema {
                 JSONObject(
                     members.compactMap { member in
                         object[member.name].map {
-                            (member.name.prefix(1).lowercased() + member.name.dropFirst(), member.schema.told($0))
+                            (
+                                member.name.prefix(1).lowercased() + member.name.dropFirst(),
+                                Self.payloads.contains(member.name) ? Self.hidden : member.schema.told($0)
+                            )
                         }
                     }))
         // What has the wrong type is refused: nobody knows what it is.

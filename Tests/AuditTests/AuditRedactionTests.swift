@@ -16,6 +16,12 @@ import Testing
                 == #"{"streamName":"gate","tags":{"a":"b"}}"#)
     }
 
+    @Test func `what peers say to each other is left out`() throws {
+        #expect(
+            try told(SendAlexaOfferToMaster.contract.input, #"{"ChannelARN":"door","MessagePayload":"aWNlLXB3ZA=="}"#)
+                == #"{"channelARN":"door","messagePayload":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#)
+    }
+
     @Test func `of URLs scheme and host are left`() throws {
         let text = try told(
             UpdateNotificationConfiguration.contract.input,
