@@ -1,4 +1,5 @@
 import Logging
+import SQL
 import Store
 import TestSupport
 
