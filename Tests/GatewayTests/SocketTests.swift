@@ -55,17 +55,21 @@ import Testing
         }
     }
 
-    /// What is sent behind the request, in the same packet, is not lost.
+    /// What is sent behind the request, in the same packet, is not lost. Of pings that come at once the newest is answered.
     @Test func `a client that does not wait for the answer is understood`() async throws {
         try await LoopbackGateway.with { server in
             try await RawConnection.with(server.port) { connection in
                 var bytes = ByteBuffer(
                     string: "GET /socket?early HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                         + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \(RawConnection.socketKey)\r\n\r\n")
-                var frame = RawConnection.frame(1, Array("early".utf8))
-                bytes.writeBuffer(&frame)
+                for (opcode, text) in [(1, "early"), (9, "one"), (9, "two")] {
+                    var frame = RawConnection.frame(UInt8(opcode), Array(text.utf8))
+                    bytes.writeBuffer(&frame)
+                }
                 try await connection.send(bytes)
                 #expect(try await connection.text(upTo: "\r\n\r\n").contains("101"))
+                let pong = try await connection.frame()
+                #expect(pong.opcode == 10 && pong.data == Array("two".utf8))
                 #expect(try await connection.message() == "early")
             }
         }

@@ -18,9 +18,10 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from calls import wait_active
+from calls import wait_active, wait_channel
 from cases import THING
 from deployment import Deployments, until
+from signaling import presigned
 from signing import read_response
 
 ATTACKER = "127.0.0.2"
@@ -131,9 +132,51 @@ def long_polls(port, request):
     in_threads(8, use)
 
 
+def wrong_signatures(port, request):
+    """Requests for WebSockets that somebody else signed, many at a time."""
+
+    def use(_):
+        with open_socket(port) as connection:
+            while True:
+                connection.sendall(request * 20)
+                assert connection.recv(1 << 20)
+
+    in_threads(8, use)
+
+
+def socket_messages(port, requests):
+    """A master and viewers who read nothing, each of whom sends something else that it should not, as fast as it goes."""
+    heads = [head + b"\r\n\r\n" for head in requests.split(b"\r\n\r\n")[:-1]]
+
+    def use(number):
+        with open_socket(port) as connection:
+            connection.sendall(heads[number])
+            while True:
+                connection.sendall(HOSTILE[number])
+
+    in_threads(len(heads), use)
+
+
+def frame(first, data):
+    """A frame under the mask of zeros, which changes nothing."""
+    size = bytes([0x80 | len(data)]) if len(data) < 126 else bytes([0x80 | 127]) + len(data).to_bytes(8, "big")
+    return bytes([first]) + size + bytes(4) + data
+
+
+def text(action, payload):
+    return frame(0x81, b'{"action":"%s","messagePayload":"%s","recipientClientId":"v1","correlationId":"c"}' % (action, payload))
+
+
+# By the place of the peer, of whom the first is the master.
+HOSTILE = [
+    text(b"SDP_ANSWER", b"A" * 40_000), text(b"ICE_CANDIDATE", b"cA==") * 100, text(b"ICE_CANDIDATE", b"not base64") * 100,
+    frame(0x81, b'{"action":' * 20 + b"[" * 1000) * 100, frame(0x01, b"") + frame(0x00, b"") * 2000, frame(0x01, b"x" * 40_000) + frame(0x00, b"x" * 40_000),
+    frame(0x81, b"x" * 100_000), frame(0x89, b"ping") * 1000,
+]
+
 KINDS = {
     "idle connections": idle_connections, "slow bodies": slow_bodies, "unread answers": unread_answers, "anonymous requests": anonymous_requests,
-    "broken bodies": signed, "long polls": long_polls, "large lists": signed,
+    "broken bodies": signed, "long polls": long_polls, "large lists": signed, "wrong signatures": wrong_signatures, "socket messages": socket_messages,
 }
 
 
@@ -188,6 +231,8 @@ class Target:
         for number in range(streams):
             attacker.create_stream(StreamName=f"{'s' * 240}-{number:05}", MediaType="video/" + "h" * 120, DeviceName="d" * 128)
         wait_active(attacker, f"{'s' * 240}-{streams - 1:05}")
+        arn = attacker.create_signaling_channel(ChannelName="flood")["ChannelARN"]
+        wait_channel(attacker, "flood")
         attacker.close()
         self.victim = server.sender(server.key("--account", VICTIM_ACCOUNT))
         sender, agent = server.sender(), server.sender(server.key("--thing", THING + "flood"))
@@ -198,7 +243,15 @@ class Target:
             "broken bodies": lambda: sender.raw("/tagResource", broken),
             "long polls": lambda: agent.raw("/edgeAgent/fetchEdgeConfigurations", {"HubDeviceArn": THING + "flood", "WaitTimeInSeconds": 20}),
             "large lists": lambda: sender.raw("/listStreams", {"MaxResults": 10_000}),
+            "wrong signatures": lambda: self._upgrade(arn, "", "wrong"),
+            "socket messages": lambda: b"".join(self._upgrade(arn, f"v{number}" if number else "") for number in range(len(HOSTILE))),
         }
+
+    def _upgrade(self, arn, client, spoiled=""):
+        target = presigned(self.server, arn, client, "/viewer" if client else "/master")
+        return (
+            f"GET {target}{spoiled} HTTP/1.1\r\nHost: 127.0.0.1:{self.server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n").encode()
 
     def request(self, kind):
         return self._requests.get(kind, bytes)()

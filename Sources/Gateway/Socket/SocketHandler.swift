@@ -24,6 +24,8 @@ final class SocketHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var outbound: OutboundMessages?
 
+    /// What the newest ping said, until it is answered: of those that come at once no other needs an answer (RFC 6455, section 5.5.3).
+    private var ping: ByteBuffer?
     // The message at hand, where it comes in fragments.
     private var message: ByteBuffer?
     private var fragments = 0
@@ -94,6 +96,7 @@ final class SocketHandler: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        answerPing()
         if state != .ended { context.read() }
         context.fireChannelReadComplete()
     }
@@ -140,13 +143,19 @@ final class SocketHandler: ChannelInboundHandler {
             guard message != nil else { return close(.malformed) }
             takeFragment(frame)
         case .binary: close(.binary)
-        case .ping:
-            // Whoever sends pings and does not read what comes back gets no more of it.
-            if context?.channel.isWritable == true { write(.pong, frame.unmaskedData) }
+        case .ping: ping = frame.unmaskedData
         case .pong: return
         case .connectionClose: takeGoodbye(frame.unmaskedData)
         default: close(.malformed)
         }
+    }
+
+    /// Called when what has come so far is taken.
+    func answerPing() {
+        guard let data = ping else { return }
+        ping = nil
+        // Whoever sends pings and does not read what comes back gets no more of it.
+        if state != .ended, context?.channel.isWritable == true { write(.pong, data) }
     }
 
     private func takeFragment(_ frame: WebSocketFrame) {

@@ -45,12 +45,13 @@ extension Gateway {
                 ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: admitted.rules.messageLimit)), handler,
             ])
             let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            // Little at a time, so that whoever sends without end, however small its frames are, keeps the event loop from others for a moment only.
             _ = context.channel.setOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 1024, maximum: 65_536))
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 1024, maximum: 8192))
             _ = context.channel.setOption(.tcpOption(Self.userTimeout), value: 30_000)
             pipeline.removeHandler(context: context, promise: nil)
             // What the client sent behind its request goes to the socket once the decoder is gone.
-            pipeline.removeHandler(context: decoder, promise: nil)
+            pipeline.removeHandler(context: decoder).assumeIsolated().whenComplete { _ in handler.answerPing() }
             handler.begin()
         } catch {
             context.close(promise: nil)
