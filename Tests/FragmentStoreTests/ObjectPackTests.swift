@@ -180,8 +180,10 @@ import Testing
             _ = try await older.begin(FragmentStart(producerTime: 2000, trackSet: MediaFixture.header))
             try await older.append(MediaFixture.bytes(3, 100))
             try shared.fixture.database.clock.advance(by: 10)
-            let taken = try await newer.send(4, at: 3000).stored()
+            _ = try await newer.begin(FragmentStart(producerTime: 3000, trackSet: MediaFixture.header))
             let third = try await older.finish(FragmentEnd(length: 900)).stored()
+            try await newer.append(MediaFixture.bytes(4, 100))
+            let taken = try await newer.finish(FragmentEnd(length: 900)).stored()
             // One that it begins later is not: its instance need not know of the other.
             try shared.fixture.database.clock.advance(by: 10)
             let late = try await older.send(5, at: 4000)
@@ -192,6 +194,48 @@ import Testing
             }
             await older.close()
             await newer.close()
+            await one.close()
+            await two.close()
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `what readers may have passed is not stored any more, unless it is there already`(
+        _ engine: Engine
+    ) async throws {
+        try await with(engine) { shared in
+            let key = try await shared.fixture.stream()
+            let one = try await shared.instance("one")
+            let two = try await shared.instance("two")
+            let older = try await one.openSession(key)
+            // Its store does not answer for a while.
+            let gate = Gate()
+            shared.bucket.beforePut { await gate.pass() }
+            let waiting = try await older.send(1, at: 0)
+            try await eventually("it is on its way") { gate.arrived == 1 }
+            shared.bucket.beforePut(nil)
+            try shared.fixture.database.clock.advance(by: 10)
+            let newer = try await two.openSession(key)
+            let taken = try await newer.send(2, at: 0).stored()
+            gate.open()
+            await #expect(throws: IngestFailure.fenced) { _ = try await waiting.stored() }
+            #expect(try await two.all(key).map(\.number) == [taken.number])
+            try await eventually("the object of what was refused is gone") { try await shared.packs().count == 1 }
+
+            // One whose commit was not answered is there, and stays.
+            let third = try await two.openSession(key)
+            shared.fixture.faults.inject(.loseAnswer, on: "media.insert-fragment")
+            let held = Gate()
+            shared.fixture.faults.inject(.hold(held), on: "media.insert-fragment")
+            let answered = try await third.send(3, at: 2000)
+            try await eventually("it is committed, and its answer lost") {
+                try shared.fixture.database.rows("SELECT count(*) FROM fragment") == [[2]] && held.arrived == 1
+            }
+            try shared.fixture.database.clock.advance(by: 10)
+            let fourth = try await one.openSession(key)
+            let last = try await fourth.send(4, at: 3000).stored()
+            held.open()
+            let there = try await answered.stored()
+            #expect(try await two.all(key).map(\.number) == [taken, there, last].map(\.number))
             await one.close()
             await two.close()
         }

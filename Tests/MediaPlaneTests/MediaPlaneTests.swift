@@ -138,8 +138,8 @@ import Testing
             older.send(film(1).bytes)
             _ = try await older.line("BUFFERING")
             let newer = try await fixture.produce()
-            newer.send(film(2).bytes)
-            _ = try await newer.line("PERSISTED")
+            newer.send(film(1).bytes)
+            _ = try await newer.line("BUFFERING")
             var more = Film()
             more.cluster(Self.start + 9000)
             older.send(Array(more.bytes.dropFirst(Film().bytes.count)))
@@ -148,7 +148,26 @@ import Testing
             try await older.over()
             newer.finish()
             try await newer.over()
-            #expect(!newer.lines.contains { $0.contains("ERROR") })
+            #expect(newer.lines.contains { $0.contains("PERSISTED") } && !newer.lines.contains { $0.contains("ERROR") })
+        }
+    }
+
+    /// Whoever reads on from a fragment of the newer one has passed the place of this one.
+    @Test func `what the connection before finishes behind a fragment of the newest is refused`() async throws {
+        try await MediaFixture.with(.sqlite) { fixture in
+            _ = try await fixture.store.createActive("gate")
+            let older = try await fixture.produce()
+            older.send(film(1).bytes)
+            _ = try await older.line("BUFFERING")
+            let newer = try await fixture.produce()
+            newer.send(film(2).bytes)
+            _ = try await newer.line("PERSISTED")
+            older.finish()
+            #expect(try await older.line("ERROR").contains(#""ErrorCode":"STREAM_READ_ERROR","ErrorId":4000"#))
+            try await older.over()
+            newer.finish()
+            try await newer.over()
+            #expect(!older.lines.contains { $0.contains("PERSISTED") } && !newer.lines.contains { $0.contains("ERROR") })
         }
     }
 

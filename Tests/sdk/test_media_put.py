@@ -289,13 +289,31 @@ def test_the_newest_connection_wins(server, stream):
     with Producer(server, stream) as older, Producer(server, stream) as newer:
         older.send(head(), cluster(start))
         older.until("BUFFERING", start)
-        newer.send(head(), cluster(start + 1000), end_of_fragment())
-        newer.until("PERSISTED", start + 1000)
-        older.send(cluster(start + 5000))
+        newer.send(head(), cluster(start + 1000))
+        newer.until("BUFFERING", start + 1000)
+        # It may finish the fragment that it is in, and begin no other.
+        older.send(end_of_fragment(), cluster(start + 5000))
         older.rest()
         assert ("PERSISTED", start) in events(older) and events(older)[-1] == ("ERROR", 4000)
         newer.send(cluster(start + 3000)).end()
         assert newer.until("PERSISTED", start + 3000)
+    assert len(fragments(server, stream)) == 3
+
+
+def test_the_older_connection_adds_nothing_behind_the_newest(server, stream):
+    """Whoever reads on from a fragment of the newest has passed its place."""
+    start = media.now_ms()
+    with Producer(server, stream) as older, Producer(server, stream) as newer:
+        older.send(head(), cluster(start))
+        older.until("BUFFERING", start)
+        newer.send(head(), cluster(start + 1000), end_of_fragment())
+        newer.until("PERSISTED", start + 1000)
+        older.send(end_of_fragment())
+        older.rest()
+        assert ("PERSISTED", start) not in events(older) and events(older)[-1] == ("ERROR", 4000)
+        newer.end()
+        newer.rest()
+    assert len(fragments(server, stream)) == 1
 
 
 def test_a_stream_without_retention(server, new_stream):

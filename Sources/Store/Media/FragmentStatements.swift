@@ -2,8 +2,8 @@ import SQL
 
 /// Statements on fragments: as rows while their pack is open, and as extents once it is sealed.
 extension MediaStatements {
-    /// Indexes a fragment of the session $13, if the stream takes media and no newer session had begun before the fragment did. That it is there
-    /// already, by a commit whose outcome was not known, is as good.
+    /// Indexes a fragment of the session $13, if the stream takes media, no newer session had begun before the fragment did, and none of a newer session is there:
+    /// readers may have passed this one. That it is there already, by a commit whose outcome was not known, is as good.
     static let insertFragment = Statement(
         "media.insert-fragment",
         """
@@ -13,7 +13,12 @@ extension MediaStatements {
             CAST($7 AS BIGINT), CAST($8 AS BIGINT), CAST($9 AS BIGINT), $10, $11, $12
         FROM media_stream JOIN \(incarnation)
         WHERE media_stream.id = $1 AND \(usable)
-            AND (media_stream.owner_epoch <= CAST($13 AS BIGINT) OR CAST($3 AS BIGINT) < media_stream.owner_since)
+            AND (media_stream.owner_epoch <= CAST($13 AS BIGINT) OR CAST($3 AS BIGINT) < media_stream.owner_since AND (
+                NOT EXISTS (SELECT 1 FROM fragment AS newer WHERE newer.stream_id = $1 AND newer.sequence > CAST($2 AS BIGINT))
+                    AND coalesce((SELECT newer.last_sequence FROM extent AS newer WHERE newer.stream_id = $1
+                        ORDER BY newer.first_sequence DESC LIMIT CAST(1 AS BIGINT)), 0) < CAST($2 AS BIGINT)
+                OR EXISTS (SELECT 1 FROM fragment AS same WHERE same.stream_id = $1 AND same.sequence = CAST($2 AS BIGINT)
+                    AND same.pack_id = CAST($9 AS BIGINT))))
             AND EXISTS (SELECT 1 FROM pack WHERE pack.id = CAST($9 AS BIGINT) AND pack.state = 'OPEN')
         ON CONFLICT (stream_id, sequence) DO UPDATE SET flags = excluded.flags
             WHERE fragment.pack_id = excluded.pack_id AND fragment.parts = excluded.parts

@@ -67,12 +67,17 @@ extension Store {
                     .integer(pack.serverTimes.upperBound),
                 ])
         }
-        let references = fragments.map { batch.add(MediaStatements.insertFragment, Self.arguments($0.row) + [.integer($0.epoch)]) }
+        // Those of older sessions first, which are not taken behind those of newer ones.
+        let references = Dictionary(
+            uniqueKeysWithValues: fragments.indices.sorted { fragments[$0].row.sequence < fragments[$1].row.sequence }.map { place in
+                let (row, epoch) = fragments[place]
+                return (place, batch.add(MediaStatements.insertFragment, Self.arguments(row) + [.integer(epoch)]))
+            })
         beside(&batch)
         let result = try await write(batch)
         var admissions: [FragmentAdmission] = []
-        for (reference, fragment) in zip(references, fragments) {
-            if try !result.rows(reference).isEmpty {
+        for (place, fragment) in fragments.enumerated() {
+            if let reference = references[place], try !result.rows(reference).isEmpty {
                 admissions.append(.stored)
             } else {
                 let isUsable = try await !database.read(MediaStatements.isUsable, [.integer(fragment.row.streamID)]).isEmpty
