@@ -6,15 +6,18 @@ public struct ListedFragment: Hashable, Sendable {
     public var sequence: Int64
     /// When it starts, in milliseconds since the epoch, by the clock of the session.
     public var start: Int64
+    /// When it starts by its producer's clock.
+    public var produced: Int64
     /// How long it plays, its last frame's duration included, in milliseconds.
     public var duration: Int64
     /// What is equal for fragments of equal codec private data.
     public var trackSet: String
 
-    public init(number: String, sequence: Int64, start: Int64, duration: Int64, trackSet: String) {
+    public init(number: String, sequence: Int64, start: Int64, produced: Int64, duration: Int64, trackSet: String) {
         self.number = number
         self.sequence = sequence
         self.start = start
+        self.produced = produced
         self.duration = duration
         self.trackSet = trackSet
     }
@@ -56,7 +59,7 @@ public struct PlaylistWindow: Sendable {
     private var changes = 0
     private static let mostChanges = 500
 
-    /// How far apart fragments may be, or overlap, and still follow each other, in milliseconds. Reference, DiscontinuityMode.
+    /// How far apart fragments may be, or overlap, and be no discontinuity, in milliseconds. Reference, DiscontinuityMode.
     private static let tolerance: Int64 = 50
 
     /// - Parameter base: When the session's first fragment starts, in milliseconds since the epoch.
@@ -130,12 +133,17 @@ public struct PlaylistWindow: Sendable {
             initialization: isSame ? previous.initialization : fragment.sequence)
     }
 
-    /// Fragments that follow each other are as far apart as they started. One that overlaps begins where the one before ends. What follows a gap does so
-    /// too where all is there, as there is nothing to wait for; else the timeline is the clock's again, so that players know how late they are.
+    /// Fragments that follow each other are as far apart as they started, by the session's clock or else, as of a film that is sent at once, by its
+    /// producer's; where sound and pictures do not end together, their durations overlap a little. One that overlaps by more begins behind the one
+    /// before, with room for the rest of a frame of sound. What follows a gap does so too where all is there, as there is nothing to wait for; else
+    /// the timeline is the clock's again, so that players know how late they are.
     private func time(of fragment: ListedFragment, after previous: Entry) -> Int64 {
-        let end = previous.time + previous.fragment.duration
-        let apart = previous.time + fragment.start - previous.fragment.start
-        if (apart - end).magnitude <= Self.tolerance { return apart }
-        return side == .oldest ? end : max(fragment.start - base, end)
+        let behind = previous.time + previous.fragment.duration + Self.tolerance
+        let last = previous.fragment
+        for step in [fragment.start &- last.start, fragment.produced &- last.produced]
+        where step > 0 && (step - last.duration).magnitude <= min(last.duration / 4, 500) {
+            return previous.time + step
+        }
+        return side == .oldest ? behind : max(fragment.start - base, behind)
     }
 }

@@ -73,7 +73,9 @@ import Testing
             if (try? clip.append(fragment, start: start)) == true { payload += clip.payload(of: fragment).count }
             window.append(
                 ListedFragment(
-                    number: "\(place)", sequence: place, start: start / 1_000_000, duration: Int64.random(in: 0...20_000, using: &random),
+                    number: "\(place)", sequence: place, start: start / 1_000_000,
+                    produced: Int64.random(in: .min ... .max, using: &random),
+                    duration: Int64.random(in: 0...20_000, using: &random),
                     trackSet: Bool.random(using: &random) ? "a" : "b"))
         }
         guard payload == clip.payloadSize else { return false }

@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct PlaylistTests {
     private static func fragment(_ sequence: Int64, at start: Int64, lasting duration: Int64 = 2000, set: String = "a") -> ListedFragment {
-        ListedFragment(number: "\(900 + sequence)", sequence: sequence, start: start, duration: duration, trackSet: set)
+        ListedFragment(number: "\(900 + sequence)", sequence: sequence, start: start, produced: start, duration: duration, trackSet: set)
     }
 
     private static func window(
@@ -56,13 +56,24 @@ import Testing
     }
 
     /// Fragments of two seconds: 30 ms late, three that came at once, one after half a minute.
-    @Test(arguments: [(PlaylistWindow.Side.oldest, [0, 2030, 4030, 6030, 8030]), (.newest, [0, 2030, 4030, 6030, 34_000])])
+    @Test(arguments: [(PlaylistWindow.Side.oldest, [0, 2030, 4080, 6130, 8180]), (.newest, [0, 2030, 4080, 6130, 34_000])])
     func noneOverlapsOnTheTimeline(side: PlaylistWindow.Side, expected: [Int64]) {
         let starts: [Int64] = [0, 2030, 2031, 2032, 34_000]
         let window = Self.window(5, starts.enumerated().map { Self.fragment(Int64($0), at: $1) }, keeping: side)
         #expect(window.entries.map(\.time) == expected)
         for entry in window.entries { #expect(window.entry(at: entry.time) == entry) }
         #expect([-1, 1, 2029, 40_000].allSatisfy { window.entry(at: $0) == nil })
+    }
+
+    /// A film that is sent at once: by the server's clock its fragments are a millisecond apart.
+    @Test func theProducersClockPlaysWhatCameAtOnce() {
+        var window = PlaylistWindow(capacity: 5, keeping: .newest, mode: .never)
+        for number in 0..<4 as Range<Int64> {
+            window.append(
+                ListedFragment(
+                    number: "\(number)", sequence: number, start: number, produced: 7000 + number * 1990, duration: 2000, trackSet: "a"))
+        }
+        #expect(window.entries.map(\.time) == [0, 1990, 3980, 5970])
     }
 
     @Test func newCodecDataIsADiscontinuityInEachMode() {

@@ -58,7 +58,7 @@ import Testing
         func listing(_ entries: Int) -> PlaybackSessions.Listing {
             var window = PlaylistWindow(capacity: entries, keeping: .oldest, mode: .never)
             for number in 0..<Int64(entries) {
-                window.append(ListedFragment(number: "", sequence: number, start: number, duration: 1, trackSet: ""))
+                window.append(ListedFragment(number: "", sequence: number, start: number, produced: number, duration: 1, trackSet: ""))
             }
             return PlaybackSessions.Listing(window: window)
         }

@@ -4,13 +4,14 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deployment import clean_environment, until
+from deployment import DEADLINE, clean_environment, until
 
 KEY, SECRET = "AKIDSTORE", "the-secret-of-the-store"
 
@@ -29,14 +30,15 @@ class SeaweedFS:
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        for attempt in range(5):
+        end = time.monotonic() + DEADLINE
+        while True:
             self.port, *self._ports = free_ports(11)
             self.start()
             try:
                 return self.wait_until_up()
             except AssertionError:
                 # A port that was free is another's by now.
-                if attempt == 4 or self.process.poll() is None:
+                if time.monotonic() > end or self.process.poll() is None:
                     raise
 
     def wait_until_up(self):

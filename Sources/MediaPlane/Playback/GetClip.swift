@@ -93,7 +93,8 @@ extension MediaPlane {
             window.append(
                 ListedFragment(
                     number: number, sequence: record.number.sequence,
-                    start: range.source == .server ? record.serverTime : record.producerTime, duration: record.length,
+                    start: range.source == .server ? record.serverTime : record.producerTime, produced: record.producerTime,
+                    duration: record.length,
                     trackSet: record.trackSet.text))
         }
         let records = window.entries.compactMap { byNumber[$0.fragment.number] }

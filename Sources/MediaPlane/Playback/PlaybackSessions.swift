@@ -235,7 +235,8 @@ final class PlaybackSessions: Sendable {
         listing.tracks = header.played
         listing.window.append(
             ListedFragment(
-                number: record.number.description, sequence: record.number.sequence, start: session.start(of: record), duration: duration,
+                number: record.number.description, sequence: record.number.sequence, start: session.start(of: record),
+                produced: record.producerTime, duration: duration,
                 trackSet: header.text))
         listing.elapsed += duration
         listing.bandwidth = max(listing.bandwidth, Int(record.size * 8000 / max(duration, 1)))
