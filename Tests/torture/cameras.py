@@ -272,13 +272,15 @@ class Cameras:
             self.broken.append(f"a camera or viewer ended: {error!r}\n{traceback.format_exc()}")
 
     async def _create(self, camera):
-        await self._call("CreateStream", {"StreamName": camera.name, "DataRetentionInHours": 24})
-        for _ in range(200):
+        for _ in range(400):
             status, content = await self._call("DescribeStream", {"StreamName": camera.name})
             found = json.loads(content).get("StreamInfo", {}) if status == 200 else {}
             if found.get("Status") == "ACTIVE":
                 camera.arn = found["StreamARN"]
                 return True
+            # Refused while others have all the streams that the account may have: then one of theirs must go first.
+            if not found:
+                await self._call("CreateStream", {"StreamName": camera.name, "DataRetentionInHours": 24})
             await asyncio.sleep(0.1)
         self.broken.append(f"{camera.name} does not become ACTIVE")
         return False
