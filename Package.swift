@@ -121,6 +121,7 @@ let package = Package(
         library(
             "FragmentStore",
             ["Locking", "ObjectStore", "Prometheus", "SQL", "Store", "CPack", coreMetrics, crypto, lifecycle, logging, nioCore, nioPosix]),
+        .target(name: "CMalloc"),
         .target(name: "CPack"),
         library("SQLiteDriver", ["Locking", "Prometheus", "SQL", "CSQLite"]),
         library("PostgresDriver", ["Locking", "Prometheus", "SQL", "CPostgres", logging]),
@@ -234,7 +235,6 @@ let package = Package(
         .executableTarget(
             name: "SocketReference", dependencies: ["Locking", nioCore, nioHTTP1, nioPosix, nioWebSocket], path: "ops/benchmark/sockets",
             swiftSettings: strict),
-        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     ]

@@ -1,11 +1,15 @@
 #define _GNU_SOURCE
+#include "CMalloc.h"
+
 #include <link.h>
-#include <malloc.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 // Called for the program itself before its libraries, and ends there.
-static inline int weir_unmap_read_pages(struct dl_phdr_info *program, size_t size, void *unused) {
+static int unmap_read_pages(struct dl_phdr_info *program, size_t size, void *unused) {
+    (void)size;
+    (void)unused;
     uintptr_t page = (uintptr_t)getpagesize() - 1;
     for (int index = 0; index < program->dlpi_phnum; index++) {
         const ElfW(Phdr) *part = &program->dlpi_phdr[index];
@@ -17,6 +21,4 @@ static inline int weir_unmap_read_pages(struct dl_phdr_info *program, size_t siz
     return 1;
 }
 
-// Takes the pages of the program's file that are only read out of the process's memory. Those that are used again come back from the file, which
-// the system most likely still has in memory. Any thread may call it at any time.
-static inline void weir_unmap_program(void) { dl_iterate_phdr(weir_unmap_read_pages, 0); }
+void weir_unmap_program(void) { dl_iterate_phdr(unmap_read_pages, 0); }
