@@ -82,7 +82,8 @@ public final class FragmentStore: Service {
         package var regroupAge: Int64 = 600_000
         package var regroupBytes: Int64 = 64 << 20
         package var grace: Int64 = 900_000
-        /// A pack that was made known and not written is given up after so many milliseconds.
+        /// A pack that was made known and not written is given up after so many milliseconds. By then no PUT of it is on its way any more, so that
+        /// an object that is removed later is gone for good.
         package var reservation: Int64 = 3_600_000
     }
 

@@ -177,11 +177,12 @@ extension FragmentStore {
         opened.reader.forget(pack.id)
         if let objects = opened.objects {
             try await objects.remove(pack)
+            try await store.forgetPack(pack.id, olderThan: configuration.tuning.reservation)
         } else {
             let folder = opened.folder(of: pack)
             try await opened.reader.blocking { () throws(FileFailure) in try folder.remove(pack) }
+            try await store.removePack(pack.id)
         }
-        try await store.removePack(pack.id)
     }
 
     /// Gives back the space of what no extent covers any more.

@@ -268,6 +268,34 @@ import Testing
         }
     }
 
+    @Test(arguments: Engine.allCases) func `a PUT that arrives after its object was removed leaves none`(_ engine: Engine) async throws {
+        try await with(engine) { shared in
+            let key = try await shared.fixture.stream()
+            let media = try await shared.instance("one")
+            let session = try await media.openSession(key)
+            let (bucket, store) = (shared.bucket, shared.fixture.store)
+            // The stream goes while its fragment is being stored: then nothing is indexed, and the object is of no use.
+            bucket.beforePut { try? await store.deleteAtOnce(key) }
+            let fragment = try await session.send(1, at: 0)
+            await #expect(throws: IngestFailure.streamGone) { _ = try await fragment.stored() }
+            bucket.beforePut(nil)
+            try await eventually("it is given up") { try shared.fixture.database.rows("SELECT count(*) FROM pack WHERE state = 'DELETING'") == [[1]] }
+            let pack = try #require(try await store.removablePacks(storeID: media.use().storeID).first)
+            let path = try #require(try media.use().objects).key(pack.id, tier: pack.tier, retentionHours: pack.retentionHours)
+            await media.maintain()
+            #expect(try await shared.packs().isEmpty)
+            // As the store does that has taken the bytes of an attempt which its writer gave up.
+            try await bucket.put(path, ByteBuffer(string: "late"))
+            await media.maintain()
+            try shared.fixture.database.clock.advance(by: 3_600_000)
+            await media.maintain()
+            #expect(try await shared.packs().isEmpty)
+            #expect(try shared.fixture.database.rows("SELECT count(*) FROM pack") == [[0]])
+            await session.close()
+            await media.close()
+        }
+    }
+
     @Test func `a store that is away refuses sessions until it can be written to`() async throws {
         try await with(.sqlite) { shared in
             let key = try await shared.fixture.stream()

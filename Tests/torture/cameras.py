@@ -25,6 +25,8 @@ from signing import Credentials, Sender, request_bytes  # noqa: E402
 
 # Another than that of the calls, which so neither list nor count the streams of cameras.
 REGION = "eu-west-1"
+# Streams that stay while others come and go, of as many as the account may have (workload.STREAM_QUOTA).
+MOST_KEPT = 7
 BLOCKS = 10
 # A camera whose fragments nobody acknowledges for so many seconds connects anew.
 STALE = 15.0
@@ -257,7 +259,7 @@ class Cameras:
                 await asyncio.sleep(0.2)
             camera.is_on = False
             await made
-            if self._is_over or self._chance.random() < 0.3:
+            if self._is_over or (self._chance.random() < 0.3 and len(self.cameras) < MOST_KEPT):
                 # It stays as it is, to be looked at in the end.
                 continue
             for task in camera.tasks:
@@ -278,7 +280,7 @@ class Cameras:
             if found.get("Status") == "ACTIVE":
                 camera.arn = found["StreamARN"]
                 return True
-            # Refused while others have all the streams that the account may have: then one of theirs must go first.
+            # Refused while those that are being deleted are among the streams that the account may have.
             if not found:
                 await self._call("CreateStream", {"StreamName": camera.name, "DataRetentionInHours": 24})
             await asyncio.sleep(0.1)

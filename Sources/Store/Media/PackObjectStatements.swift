@@ -131,8 +131,21 @@ enum PackObjectStatements {
         """,
         decode: MediaStatements.pack)
 
+    /// Forgets the DELETING pack $1, if it was made known $2 milliseconds ago or earlier.
+    static let forgetOld = Statement<Void>(
+        "media.forget-old-pack",
+        """
+        DELETE FROM pack WHERE id = CAST($1 AS BIGINT) AND state = 'DELETING' AND created_at <= (SELECT now_ms()) - CAST($2 AS BIGINT)
+        """)
+
+    /// Has the object of the DELETING pack $1 removed once more, $2 milliseconds after it was made known.
+    static let removeAgain = Statement<Void>(
+        "media.remove-pack-again",
+        "UPDATE pack SET check_at = created_at + CAST($2 AS BIGINT) WHERE id = CAST($1 AS BIGINT) AND state = 'DELETING'")
+
     static let all: [StatementText] = [
         reserve.text, giveUpReserved.text, giveUpEmpty.text, claim.text, lockClaimed.text, insertExtent.text, countExtents.text, fill.text,
-        removeClaimedRows.text, retireClaimed.text, seal.text, removable.text,
+        removeClaimedRows.text, retireClaimed.text, seal.text, removable.text, forgetOld.text,
+        removeAgain.text,
     ]
 }

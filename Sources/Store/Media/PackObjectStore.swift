@@ -84,4 +84,13 @@ extension Store {
     public func removablePacks(storeID: String) async throws(DatabaseError) -> [PackRow] {
         try await database.read(PackObjectStatements.removable, [.text(storeID)])
     }
+
+    /// Forgets a pack that is DELETING, once its object is removed, if it was made known more than `age` milliseconds ago. A PUT of a younger one
+    /// that was given up may still arrive: it stays, and becomes removable again at that age.
+    public func forgetPack(_ id: Int64, olderThan age: Int64) async throws(DatabaseError) {
+        var batch = Batch()
+        batch.add(PackObjectStatements.forgetOld, [.integer(id), .integer(age)])
+        batch.add(PackObjectStatements.removeAgain, [.integer(id), .integer(age)])
+        _ = try await write(batch)
+    }
 }
