@@ -18,8 +18,6 @@ struct PutMediaSession {
         case finish(Ending)
         /// The fragment, if one has begun, is not: end the session with this error.
         case fail(Failure)
-        /// All of it has come.
-        case end
     }
 
     struct Beginning {
@@ -89,7 +87,7 @@ struct PutMediaSession {
     /// Whether a fragment has begun and is not whole.
     var isFragmentOpen: Bool { fragment != nil }
 
-    /// Takes what the parser found. `now` is in milliseconds since the epoch. After a failure or an end nothing more is to be taken.
+    /// Takes what the parser found. `now` is in milliseconds since the epoch. After a failure nothing more is to be taken.
     mutating func take(_ event: Event, now: Int64) -> [Action] {
         switch event {
         case .header(let found):
@@ -102,7 +100,8 @@ struct PutMediaSession {
             return [.append(held: held, range)]
         case .tags(let found): return check(found).map { [.fail($0)] } ?? []
         case .fragmentEnd: return end()
-        case .end: return [.end]
+        // What comes behind the Segment is read: a second one, say, is a violation.
+        case .end: return []
         case .violation(let violation):
             return [.fail(Failure(error: error(of: violation), isOfFragment: false))]
         }

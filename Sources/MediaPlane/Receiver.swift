@@ -114,7 +114,6 @@ struct Receiver {
             case .append(let held, let range): try await append(buffer.piece(held, range))
             case .finish(let ending): if let end = try await finish(ending) { return end }
             case .fail(let failure): return .refused(.init(failure: failure))
-            case .end: return .complete
             }
         }
         return nil

@@ -10,21 +10,23 @@ import Testing
     /// Milliseconds since the epoch.
     private static let now: Int64 = 1_700_000_000_000
 
-    /// What a body leads to, a word for each action: `begin TIMECODE PRODUCER-TIME`, `finish LENGTH`, `end`, or the error.
+    /// What a body leads to: `begin TIMECODE PRODUCER-TIME` and `finish LENGTH` for each fragment; then the error, or `end`.
     private func outcome(
         _ film: Film, documented: Bool = false, _ type: FragmentTimecodeType = .absolute, producerStart: Int64 = 0,
         settings change: (inout MediaSettings) -> Void = { _ in }, pieces: Int = .max
     ) -> [String] {
-        run(film, documented: documented, type, producerStart: producerStart, settings: change, pieces: pieces).compactMap { action in
+        let actions = run(film, documented: documented, type, producerStart: producerStart, settings: change, pieces: pieces)
+        let words = actions.compactMap { action -> String? in
             switch action {
             case .begin(let beginning): "begin \(beginning.timecode) \(beginning.producerTime)"
             case .append: nil
             case .finish(let ending): "finish \(ending.length)"
             case .fail(let failure):
                 "\(failure.isOfFragment ? "fragment" : "stream") \(failure.error.rawValue)\(failure.invalidatesStream ? " 4006" : "")"
-            case .end: "end"
             }
         }
+        if case .fail = actions.last { return words }
+        return words + ["end"]
     }
 
     private func run(
@@ -39,7 +41,7 @@ import Testing
         func take(_ event: Event) -> Bool {
             actions += machine.take(event, now: Self.now)
             switch actions.last {
-            case .fail, .end: return false
+            case .fail: return false
             case .begin, .append, .finish, nil: return true
             }
         }

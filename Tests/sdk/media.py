@@ -322,8 +322,8 @@ def read_cluster(content, into):
             into.timecode = int.from_bytes(inner, "big")
         elif identifier in ("A3", "A0"):
             if identifier == "A0":
-                _, start, length = element_at(inner, 0)
-                inner = inner[start:start + length]
+                _, first, count = element_at(inner, 0)
+                inner = inner[first:first + count]
             into.blocks.append((inner[0] & 0x7F, *struct.unpack(">hB", inner[1:4]), inner[4:]))
         at = start + length
 

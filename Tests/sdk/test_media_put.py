@@ -218,11 +218,18 @@ def film(size):
     return found
 
 
+def sized(*clusters):
+    """A document whose Segment has a size, as those that are written into files."""
+    header, content = head().split(bytes.fromhex(media.SEGMENT) + media.UNKNOWN)
+    return header + element(media.SEGMENT, content + b"".join(clusters))
+
+
 # What is allowed by so much, and what is not any more.
 EDGES = {
     4001: ([head(), film(50 << 20)], [head(), film((50 << 20) + 1)]),
     4004: ([head(), cluster(NOW), cluster(NOW + 1)], [head(), cluster(NOW), cluster(NOW)]),
     4005: ([head(3), cluster(NOW), block(90, index=2), block(90, index=3)], [head(4), cluster(NOW)]),
+    4006: ([sized(cluster(NOW), cluster(NOW + 1000))], [sized(cluster(NOW)), sized(cluster(NOW + 1000))]),
     4007: ([head(), cluster(365 * 86_400_000)], [head(), cluster(365 * 86_400_000 - 1)]),
     "4009, tags": ([head(), cluster(NOW), tags(*[("n", "v")] * 10)], [head(), cluster(NOW), tags(*[("n", "v")] * 11)]),
     "4009, name": ([head(), cluster(NOW), tags(("n" * 128, "v"))], [head(), cluster(NOW), tags(("n" * 129, "v"))]),
