@@ -55,6 +55,8 @@ public struct PlaylistWindow: Sendable {
     /// How many entries were listed and are no more, and how many of them were discontinuous.
     public private(set) var mediaSequence = 0
     public private(set) var discontinuitySequence = 0
+    /// How many entries there are and were.
+    public var count: Int { mediaSequence + entries.count }
     /// How often codec private data changed. Reference, GetHLSStreamingSessionURL: a session may see 500 changes.
     private var changes = 0
     private static let mostChanges = 500

@@ -51,8 +51,13 @@ struct FragmentVideo {
         return (completed, whole)
     }
 
-    /// Times of the frames that are shown, rising.
-    private var shown: [Int64] { frames.filter(\.isShown).map(\.time).sorted() }
+    /// Times of the frames that are shown, rising. Those that follow the first key frame and are shown before it need what came before the
+    /// fragment, as encoders have it that H.265 calls open: there the key frame is seen.
+    private var shown: [Int64] {
+        let key = frames.firstIndex(where: \.isKey) ?? frames.endIndex
+        return frames.indices.filter { frames[$0].isShown && ($0 <= key || frames[$0].time >= frames[key].time) }
+            .map { frames[$0].time }.sorted()
+    }
 
     /// Gaps between fragments up to this many milliseconds are those of clocks: the last frame is shown until the next fragment.
     private static let longestGap: Int64 = 2000
@@ -75,12 +80,13 @@ struct FragmentVideo {
         }
     }
 
-    /// What is to be decoded for the frames of these times: from the key frame before the first of them, in the order of decoding, to the last.
+    /// What is to be decoded for the frames of these times: from the key frame that comes and is shown before the first of them, in the order of decoding, to
+    /// the last.
     func request(for times: [Int64], _ style: ImageStyle) -> PictureRequest? {
         let wanted = Set(times)
         let places = frames.indices.filter { frames[$0].isShown && wanted.contains(frames[$0].time) }
         guard let first = places.first, let last = places.last else { return nil }
-        let start = frames[...first].lastIndex(where: \.isKey) ?? frames.startIndex
+        let start = frames[...first].lastIndex { $0.isKey && $0.time <= frames[first].time } ?? frames.startIndex
         return PictureRequest(
             codec, codecPrivate: codecPrivate, frames: frames[start...last].map { .init(time: $0.time, bytes: $0.bytes) }, bytes: bytes,
             wanted: wanted.sorted(), format: style.format, width: style.width, height: style.height)

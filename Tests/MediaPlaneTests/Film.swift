@@ -34,10 +34,10 @@ struct Film {
             ], timecodeScale: 1_000_000)
     }
 
-    /// A cluster with a key frame and one that follows it after 40 ms, each a NAL unit with its length.
-    mutating func pictures(_ timecode: Int) {
+    /// A cluster with a key frame and one that follows it after 40 ms, or with frames at other times, each a NAL unit with its length.
+    mutating func pictures(_ timecode: Int, _ times: [Int16] = [0, 40]) {
         writer.cluster(timecode: timecode)
-        for time: Int16 in [0, 40] {
+        for time in times {
             writer.simpleBlock(
                 track: 1, relativeTime: time, isKey: time == 0, frame: [0, 0, 0, 2, time == 0 ? 0x65 : 0x41, 0x88])
         }

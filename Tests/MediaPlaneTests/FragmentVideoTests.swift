@@ -58,6 +58,15 @@ import Testing
         #expect(video.request(for: [], style) == nil)
     }
 
+    /// Those that are decoded after the first key frame and shown before it.
+    @Test func `the key frame is seen where frames need what came before the fragment`() throws {
+        let video = try #require(try video([(80, true), (0, false), (40, false), (160, true), (120, false), (200, false)]))
+        #expect(video.seen(at: [0, 79, 80, 119, 120], next: nil) == nanoseconds([80, 80, 80, 80, 120]))
+        // One that is shown before the second key frame is decoded from the first.
+        let request = try #require(video.request(for: [120_000_000], style))
+        #expect(request.frames.map(\.time) == [80, 0, 40, 160, 120].map { $0 * 1_000_000 })
+    }
+
     @Test func `frames get back what their container took from their beginning`() throws {
         let video = try #require(try video([(0, true), (40, false)], encoding: .strippedHeader([7, 7])))
         #expect(video.frames.map { Array(video.bytes[$0.bytes]) } == [[7, 7, 0, 0, 0], [7, 7, 1, 1, 1]])

@@ -156,7 +156,7 @@ import Testing
         let session = PlaybackSession(
             form: .dash, stream: ResourceKey(.stream, account: "123456789012", region: "eu-west-1", name: "a.b_c-d", creationTime: 17),
             created: 1, expires: 2, mode: .liveReplay, source: .producer, range: 3...(.max), discontinuity: .onDiscontinuity,
-            showsTimes: true, showsNumbers: false, capacity: 5, first: 6, base: 7, audioOrigin: -8, frame: 9, target: 10)
+            showsTimes: true, showsNumbers: false, capacity: 5, first: 6, base: 7, audioOrigin: -8, frame: 9, still: 10, target: 11)
         #expect(PlaybackSession(session.text) == session)
         #expect(
             PlaybackSession("") == nil && PlaybackSession(session.text + " 1") == nil
@@ -180,6 +180,46 @@ import Testing
             #expect(try await fixture.play(address).count(of: "#EXTINF:") == 11)
             try fixture.database.clock.advance(by: 60_000)
             #expect(try await fixture.play(address).count(of: "#EXTINF:") == 40)
+        }
+    }
+
+    @Test func `what was sent twice is replayed no slower`() async throws {
+        try await MediaFixture.with(.sqlite) { fixture in
+            _ = try await fixture.store.createActive("gate")
+            try await fixture.put(film(20))
+            try await fixture.put(film(20))
+            let range =
+                #","MaxMediaPlaylistFragmentResults":100,"PlaybackMode":"LIVE_REPLAY","HLSFragmentSelector":"#
+                + #"{"FragmentSelectorType":"PRODUCER_TIMESTAMP","TimestampRange":{"StartTimestamp":\#(Self.start / 1000 - 1)}}"#
+            let master = try await fixture.session(.getHLSStreamingSessionURL, range)
+            let address = master.replacing("getHLSMasterPlaylist", with: "getHLSMediaPlaylist")
+            try fixture.database.clock.advance(by: 800)
+            #expect(try await fixture.play(address).count(of: "#EXTINF:") == 11)
+        }
+    }
+
+    /// When each fragment starts, its frames' times, and what is listed of it.
+    @Test(arguments: [
+        [(0, [Int16(0)], "15.000"), (15_000, [0, 40], "0.080"), (16_000, [0, 40], "0.080"), (17_000, [0, 40, 80], "0.120")],
+        [(0, [0, 40], "0.080"), (1000, [0], "1.000"), (2000, [0], "1.000"), (3000, [0], "1.000")],
+        [(0, [0], "1.000"), (1000, [0], "1.000"), (31_000, [0], "1.000"), (32_000, [0], "1.000"), (33_000, [0, 40], "0.080")],
+    ])
+    func `fragments are listed with how long they play, whatever the session begins with`(
+        _ fragments: [(start: Int, times: [Int16], listed: String)]
+    ) async throws {
+        try await MediaFixture.with(.sqlite) { fixture in
+            _ = try await fixture.store.createActive("gate")
+            var film = Film.playable()
+            for fragment in fragments { film.pictures(Self.start + fragment.start, fragment.times) }
+            try await fixture.put(film)
+            let (from, to) = (Self.start / 1000 - 1, Self.start / 1000 + 100)
+            let master = try await fixture.session(
+                .getHLSStreamingSessionURL,
+                #","PlaybackMode":"ON_DEMAND","HLSFragmentSelector":{"FragmentSelectorType":"PRODUCER_TIMESTAMP","TimestampRange":"#
+                    + #"{"StartTimestamp":\#(from),"EndTimestamp":\#(to)}}"#)
+            let playlist = try await fixture.play(master.replacing("getHLSMasterPlaylist", with: "getHLSMediaPlaylist"))
+            let listed = playlist.split(separator: "\n").filter { $0.hasPrefix("#EXTINF:") }.map(String.init)
+            #expect(listed == fragments.map { "#EXTINF:\($0.listed)," })
         }
     }
 }

@@ -74,6 +74,16 @@ def test_a_clip_is_what_was_sent(server, stream, film, tmp_path):
     assert 0 < len(frames(part, "-c", "copy")["0"]) < len(frames(data, "-c", "copy")["0"])
 
 
+def test_a_clip_is_in_the_order_of_its_producer(server, stream):
+    """What a camera sends later, after it was away, and what it sends several times."""
+    now = media.now_ms() - 60_000
+    parts = {place: (film_of("V_MPEG4/ISO/AVC", AVCC, PICTURE[:-1] + bytes([place]), now + 80 * place)) for place in (2, 0, 1)}
+    for place in (2, 0, 1, 1, 1, 1):
+        assert persisted(put(server, stream, *parts[place]))
+    _, data = clip(server, stream)
+    assert data[data.index(b"mdat") + 4:] == b"".join(2 * (PICTURE[:-1] + bytes([place])) for place in range(3))
+
+
 def test_refusals(server, stream, new_stream):
     client = media_client(server, stream, "GET_CLIP")
     now = time.time()

@@ -60,7 +60,7 @@ extension MediaPlane {
         piece.reserveCapacity(Self.clipPiece)
     }
 
-    /// The fragments that a clip begins with, at least one, in the order in which they arrived.
+    /// The fragments that a clip begins with, at least one, in the order of a session ON_DEMAND: that of arrival, or of producer times.
     private func clipFragments(_ selector: ClipFragmentSelector, _ call: MediaCall) async throws(OperationError) -> [FragmentRecord] {
         let stream = try await stream(call.key)
         let range: PlaybackRange
@@ -78,25 +78,28 @@ extension MediaPlane {
         }
         let times = (range.start ?? 0)...(range.end ?? 0)
         let selection: FragmentSelection = range.source == .server ? .serverTime(times) : .producerTime(times)
-        let page: FragmentPage
-        do throws(ReadFailure) {
-            // Some of them may be doubles.
-            page = try await store.fragments(of: stream, selection, limit: 2 * Clip.mostFragments)
-        } catch {
-            throw OperationError(error)
-        }
         var window = PlaylistWindow(capacity: Clip.mostFragments, keeping: .oldest, mode: .never)
         var byNumber: [String: FragmentRecord] = [:]
-        for record in page.fragments.sorted(by: { $0.number < $1.number }) {
-            let number = record.number.description
-            byNumber[number] = record
-            window.append(
-                ListedFragment(
-                    number: number, sequence: record.number.sequence,
-                    start: range.source == .server ? record.serverTime : record.producerTime, produced: record.producerTime,
-                    duration: record.length,
-                    trackSet: record.trackSet.text))
-        }
+        var position: FragmentPosition?
+        repeat {
+            let page: FragmentPage
+            do throws(ReadFailure) {
+                // Some of them may be doubles.
+                page = try await store.fragments(of: stream, selection, after: position, limit: 2 * Clip.mostFragments)
+            } catch {
+                throw OperationError(error)
+            }
+            for record in page.fragments {
+                let number = record.number.description
+                byNumber[number] = record
+                window.append(
+                    ListedFragment(
+                        number: number, sequence: record.number.sequence,
+                        start: range.source == .server ? record.serverTime : record.producerTime, produced: record.producerTime,
+                        duration: record.length, trackSet: record.trackSet.text))
+            }
+            position = page.next
+        } while position != nil && !window.isOver
         let records = window.entries.compactMap { byNumber[$0.fragment.number] }
         guard !records.isEmpty else {
             throw OperationError(.resourceNotFound, "No fragments found in the stream for the clip request.")

@@ -25,8 +25,9 @@ struct PlaybackSession: Sendable, Hashable {
     var base: Int64 = 0
     /// Where the first sound starts on the timeline, in nanoseconds.
     var audioOrigin: Int64 = 0
-    /// How long the last frame of a fragment lasts, in milliseconds.
+    /// How long the last frame of a fragment lasts, in milliseconds, and how long the only one of a fragment that has no other.
     var frame: Int64 = 0
+    var still: Int64 = 0
     /// Seconds: of EXT-X-TARGETDURATION.
     var target: Int64 = 1
 
@@ -58,7 +59,7 @@ struct PlaybackSession: Sendable, Hashable {
     }
 
     /// How long a fragment plays, its last frame included, in milliseconds.
-    func duration(of record: FragmentRecord) -> Int64 { record.length + frame }
+    func duration(of record: FragmentRecord) -> Int64 { record.length > 0 ? record.length + frame : still }
 }
 
 extension PlaybackSession {
@@ -67,24 +68,25 @@ extension PlaybackSession {
         [
             "1", form.rawValue, stream.account, stream.region, stream.name, "\(stream.creationTime ?? 0)", "\(created)", "\(expires)",
             mode.rawValue, source.rawValue, "\(range.lowerBound)", "\(range.upperBound)", discontinuity.rawValue, showsTimes ? "1" : "0",
-            showsNumbers ? "1" : "0", "\(capacity)", "\(first)", "\(base)", "\(audioOrigin)", "\(frame)", "\(target)",
+            showsNumbers ? "1" : "0", "\(capacity)", "\(first)", "\(base)", "\(audioOrigin)", "\(frame)", "\(still)",
+            "\(target)",
         ].joined(separator: " ")
     }
 
     /// - Parameter text: What `text` of a session was; nil for anything else.
     init?(_ text: String) {
         let parts = text.split(separator: " ").map(String.init)
-        guard parts.count == 21, parts[0] == "1", let form = Form(rawValue: parts[1]),
+        guard parts.count == 22, parts[0] == "1", let form = Form(rawValue: parts[1]),
             let mode = MediaFormats.PlaybackMode(rawValue: parts[8]), let source = TimestampSource(rawValue: parts[9]),
             let discontinuity = MediaFormats.DiscontinuityMode(rawValue: parts[12])
         else { return nil }
-        let numbers = ([5, 6, 7, 10, 11] + Array(15...20)).compactMap { Int64(parts[$0]) }
-        guard numbers.count == 11, numbers[3] <= numbers[4] else { return nil }
+        let numbers = ([5, 6, 7, 10, 11] + Array(15...21)).compactMap { Int64(parts[$0]) }
+        guard numbers.count == 12, numbers[3] <= numbers[4] else { return nil }
         self.init(
             form: form,
             stream: ResourceKey(.stream, account: parts[2], region: parts[3], name: parts[4], creationTime: numbers[0]),
             created: numbers[1], expires: numbers[2], mode: mode, source: source, range: numbers[3]...numbers[4],
             discontinuity: discontinuity, showsTimes: parts[13] == "1", showsNumbers: parts[14] == "1", capacity: Int(numbers[5]),
-            first: numbers[6], base: numbers[7], audioOrigin: numbers[8], frame: numbers[9], target: numbers[10])
+            first: numbers[6], base: numbers[7], audioOrigin: numbers[8], frame: numbers[9], still: numbers[10], target: numbers[11])
     }
 }

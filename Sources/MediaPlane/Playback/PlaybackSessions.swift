@@ -55,36 +55,31 @@ final class PlaybackSessions: Sendable {
                 .noDataRetention, "The stream \(stream.key.name) has a retention of 0 hours, and playback needs media that is kept.")
         }
         var session = session
-        guard let (first, next) = try await beginning(of: session, stream) else {
+        let beginning = try await beginning(of: session, stream)
+        guard let first = beginning.first else {
             throw OperationError(.resourceNotFound, "No fragments found in the stream for the streaming request.")
         }
         session.first = first.number.sequence
         session.base = session.start(of: first)
-        try await measure(&session, first, next: next)
+        try await measure(&session, beginning, first)
         // Whatever cannot be played is told now, as far as it is there.
         _ = try await listing(of: session)
         return try await archiveAddress(stream.key, caller) + path + "?SessionToken=" + tokens.token(of: session.text)
     }
 
-    /// The first fragment of a session, and the one after it; nil where there is none. What is LIVE begins with as many as its playlist may
-    /// list, if one of the last 30 seconds is among them.
-    private func beginning(
-        of session: PlaybackSession, _ stream: StoredStream
-    ) async throws(OperationError) -> (FragmentRecord, FragmentRecord?)? {
-        guard session.mode == .live else {
-            let page = try await page(of: stream, session.selection, limit: 2)
-            return page.first.map { ($0, page.dropFirst().first) }
-        }
+    /// The fragments that a session begins with, a hundred at most; none where there are none. What is LIVE begins with as many as its playlist
+    /// may list, if one of the last 30 seconds is among them.
+    private func beginning(of session: PlaybackSession, _ stream: StoredStream) async throws(OperationError) -> [FragmentRecord] {
+        guard session.mode == .live else { return try await page(of: stream, session.selection, limit: 100) }
         var span: Int64 = 30_000
         var found: [FragmentRecord] = []
         repeat {
             found = try await page(of: stream, .serverTime((stream.now - span)...(.max)), limit: 4 * session.capacity + 1000)
-            if found.isEmpty, span == 30_000 { return nil }
+            if found.isEmpty, span == 30_000 { return [] }
             if span > stream.now - stream.horizon { break }
             span *= 4
         } while found.count < session.capacity
-        found = Array(found.suffix(session.capacity))
-        return found.first.map { ($0, found.dropFirst().first) }
+        return found.suffix(session.capacity)
     }
 
     private func page(of stream: StoredStream, _ selection: FragmentSelection, limit: Int) async throws(OperationError) -> [FragmentRecord]
@@ -96,33 +91,55 @@ final class PlaybackSessions: Sendable {
         }
     }
 
-    /// Reads the first fragment: how long its last frame lasts, and where its first sound is.
-    ///
-    /// Frames that nobody can read are no error of a session: whoever asks for that fragment is told, and the last frame lasts as long as is usual.
+    /// Finds where the first sound of a session is, and how long fragments play beyond the start of their last frame, of which the index says
+    /// nothing: as long as the longest of those it begins with, which is the least likely to be one that broke off; those of a single frame as
+    /// long as most of them are from the next fragment.
     private func measure(
-        _ session: inout PlaybackSession, _ first: FragmentRecord, next: FragmentRecord?
+        _ session: inout PlaybackSession, _ beginning: [FragmentRecord], _ first: FragmentRecord
     ) async throws(OperationError) {
         let tracks = try await playable.header(of: first).played
         if session.form != .dash {
             do throws(UnplayableMedia) { try tracks.requireHLS() } catch { throw OperationError(error) }
         }
-        let untilNext = next.flatMap { next in
-            let (rest, overflows) = session.start(of: next).subtractingReportingOverflow(session.base)
-            return overflows || rest <= 0 || rest > 60_000 ? nil : rest * 1_000_000
+        let steps = zip(beginning, beginning.dropFirst()).map { record, next -> Int64? in
+            let (step, overflows) = session.start(of: next).subtractingReportingOverflow(session.start(of: record))
+            return overflows || step <= 0 || step > 60_000 ? nil : step
         }
-        var frame = ((tracks.video ?? tracks.audio)?.frameDuration ?? 40_000_000) / 1_000_000
+        let stills = zip(beginning, steps).filter { $0.0.length == 0 }.compactMap(\.1).sorted()
+        let lengths = beginning.map(\.length)
+        let place = lengths.firstIndex(of: lengths.max() ?? 0) ?? 0
+        let (measured, next) = (beginning[place], place < steps.count ? steps[place] : nil)
+
+        if let audio = tracks.audio {
+            let origin = try await reading(first) { fragment, _ in fragment.frames.first { $0.track == audio.number }?.time }
+            session.audioOrigin = origin.flatMap { $0 } ?? 0
+        }
+        let length = try await reading(measured) { fragment, tracks throws(UnplayableMedia) in
+            try TimedFragment(fragment, of: tracks, at: 0, next: next.map { $0 * 1_000_000 }).length / 1_000_000
+        }
+        let usual = ((tracks.video ?? tracks.audio)?.frameDuration ?? 40_000_000) / 1_000_000
+        session.frame = min(max(length.map { $0 - measured.length } ?? usual, 1), 20_000)
+        session.still = stills.isEmpty ? session.frame : min(stills[(stills.count - 1) / 2], 20_000)
+        session.target = HLS.target(session.duration(of: first))
+    }
+
+    /// Returns what is found in a fragment; nil where its frames cannot be read, which is no error of a session: whoever asks for that fragment is
+    /// told.
+    private func reading<Found: Sendable>(
+        _ record: FragmentRecord, _ find: (MediaFormats.Fragment, PlayedTracks) throws(UnplayableMedia) -> Found
+    ) async throws(OperationError) -> Found? {
         do {
-            let fragment = try await playable.holding(first) { try await playable.read(first).fragment }
-            session.audioOrigin = fragment.frames.first { $0.track == tracks.audio?.number }?.time ?? 0
-            frame = try TimedFragment(fragment, of: tracks, at: 0, next: untilNext).length / 1_000_000 - first.length
+            return try await playable.holding(record) {
+                let (tracks, fragment) = try await playable.read(record)
+                return try find(fragment, tracks)
+            }
         } catch let error as UnplayableMedia {
             guard case .invalidMediaFrame = error else { throw OperationError(error) }
         } catch {
             let refusal = error as? OperationError ?? .internalFailure("\(error)")
             guard refusal.code == .invalidMediaFrame else { throw refusal }
         }
-        session.frame = min(max(frame, 1), 20_000)
-        session.target = HLS.target(session.duration(of: first))
+        return nil
     }
 
     // MARK: Opening one
@@ -233,12 +250,14 @@ final class PlaybackSessions: Sendable {
             listing.window.passOver(Int(record.number.sequence - session.first))
         }
         listing.tracks = header.played
+        let listed = listing.window.count
         listing.window.append(
             ListedFragment(
                 number: record.number.description, sequence: record.number.sequence, start: session.start(of: record),
                 produced: record.producerTime, duration: duration,
                 trackSet: header.text))
-        listing.elapsed += duration
+        // One that is a double of another, or is not listed, lets no time pass.
+        if listing.window.count > listed { listing.elapsed += duration }
         listing.bandwidth = max(listing.bandwidth, Int(record.size * 8000 / max(duration, 1)))
         listing.position = session.position(after: record)
     }
