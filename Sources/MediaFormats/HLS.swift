@@ -67,7 +67,7 @@ public struct HLS: Sendable {
         if window.discontinuitySequence > 0 { text += "#EXT-X-DISCONTINUITY-SEQUENCE:\(window.discontinuitySequence)\n" }
         text += "#EXT-X-INDEPENDENT-SEGMENTS\n"
         var initialization: Int64?
-        for entry in window.entries {
+        for (entry, next) in zip(window.entries, window.entries.dropFirst().map(Optional.some) + [nil]) {
             if entry.isDiscontinuous { text += "#EXT-X-DISCONTINUITY\n" }
             if container == .fragmentedMP4, initialization != entry.initialization {
                 initialization = entry.initialization
@@ -75,7 +75,8 @@ public struct HLS: Sendable {
                 text += "#EXT-X-MAP:URI=\"\(address)\"\n"
             }
             if playlist.showsTimes { text += "#EXT-X-PROGRAM-DATE-TIME:\(timeOfDay(entry.fragment.start))\n" }
-            text += "#EXTINF:\(Self.decimal(thousandths: entry.fragment.duration)),\n"
+            let duration = playlist.isOnDemand ? Self.duration(of: entry, before: next) : entry.fragment.duration
+            text += "#EXTINF:\(Self.decimal(thousandths: duration)),\n"
             switch container {
             case .fragmentedMP4:
                 text += "getMP4MediaFragment.mp4?FragmentNumber=\(entry.fragment.number)&SessionToken=\(token)&TrackNumber=\(track)\n"
@@ -84,6 +85,14 @@ public struct HLS: Sendable {
             }
         }
         return playlist.isEnded ? text + "#EXT-X-ENDLIST\n" : text
+    }
+
+    /// How long a fragment plays in a list that never changes: until the next, where that one follows it. Sound that outlasts the pictures, and what
+    /// is rounded, would add up to seconds else.
+    private static func duration(of entry: PlaylistWindow.Entry, before next: PlaylistWindow.Entry?) -> Int64 {
+        guard let next, !next.isDiscontinuous else { return entry.fragment.duration }
+        let step = next.fragment.start - entry.fragment.start
+        return (step - entry.fragment.duration).magnitude <= PlaylistWindow.tolerance ? step : entry.fragment.duration
     }
 
     /// What a fragment's duration in milliseconds counts for in EXT-X-TARGETDURATION: whole seconds, rounded.

@@ -62,7 +62,7 @@ public struct PlaylistWindow: Sendable {
     private static let mostChanges = 500
 
     /// How far apart fragments may be, or overlap, and be no discontinuity, in milliseconds. Reference, DiscontinuityMode.
-    private static let tolerance: Int64 = 50
+    static let tolerance: Int64 = 50
 
     /// - Parameter base: When the session's first fragment starts, in milliseconds since the epoch.
     public init(capacity: Int, keeping side: Side, mode: DiscontinuityMode, base: Int64 = 0) {
