@@ -29,23 +29,25 @@ final class ImageDestinations: Sendable {
     /// The last that were used, the newest at the end.
     private let buckets = Lock<[(name: String, bucket: any Bucket)]>([])
     private static let mostBuckets = 32
+    /// What file systems take.
+    private static let longestFileName = 255
 
     init(_ stores: ImageStores) { self.stores = stores }
 
-    /// The bucket of a destination, and what its keys begin with: nothing, or what ends in a slash.
+    /// The bucket of a destination, what its keys begin with (nothing, or what ends in a slash), and how many bytes a name between slashes may have.
     func bucket(
         of destination: ImageGenerationDestinationConfig
-    ) async throws(BucketFailure) -> (bucket: any Bucket, prefix: String) {
+    ) async throws(BucketFailure) -> (bucket: any Bucket, prefix: String, longestName: Int) {
         // SCHEME:NAME/PREFIX or SCHEME://NAME/PREFIX: the shape has seen to it.
         let parts = destination.uri.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let path = (parts.last ?? "").split(separator: "/").joined(separator: "/")
         switch parts.first {
-        case "s3": return (try await bucket(path, destination), "")
+        case "s3": return (try await bucket(path, destination), "", .max)
         case "file":
             guard let folder = stores.folder else { throw .refused("file: destinations need image-dir, which is not configured") }
             let name = "file:\(folder)"
-            if let known = find(name) { return (known, path + "/") }
-            return (await keep(try await FolderBucket(folder), name), path + "/")
+            if let known = find(name) { return (known, path + "/", Self.longestFileName) }
+            return (await keep(try await FolderBucket(folder), name), path + "/", Self.longestFileName)
         default: throw .refused("destinations are s3://BUCKET/PREFIX or file://FOLDER/PREFIX")
         }
     }
@@ -167,8 +169,9 @@ struct ImageTags {
     /// The key of the image of a moment in milliseconds since the epoch: `PREFIX_ACCOUNT_STREAM_MOMENT_ID.jpg`. The id follows from the rest and the
     /// fragment, so that what is made twice is there once. Developer guide, "Automated image generation", object path.
     ///
-    /// What a key cannot have (see `Bucket`) is an underscore in it, and no part between slashes is empty.
-    func key(_ stream: StoredStream, _ number: FragmentNumber, at moment: Int64, _ format: Format) -> String {
+    /// What a key cannot have (see `Bucket`) is an underscore in it, and no part between slashes is empty. One that is longer than `longestName` loses
+    /// its beginning.
+    func key(_ stream: StoredStream, _ number: FragmentNumber, at moment: Int64, _ format: Format, longestName: Int = .max) -> String {
         var hash = Array(SHA256.hash(data: Array("\(stream.arn) \(number) \(moment)".utf8)).prefix(16))
         // The form of a UUID whose bits are the maker's own. RFC 9562, 5.8.
         hash[6] = hash[6] & 0x0F | 0x80
@@ -182,7 +185,7 @@ struct ImageTags {
             }
         let name = "\(prefix.isEmpty ? "" : prefix + "_")\(stream.key.account)_\(stream.key.name)_\(moment)_\(id).\(ending)"
         return name.split(separator: "/").map { segment in
-            var bytes = segment.utf8.map { Self.isOfName($0) || ".~=+ ".utf8.contains($0) ? $0 : UInt8(ascii: "_") }
+            var bytes = segment.utf8.suffix(longestName).map { Self.isOfName($0) || ".~=+ ".utf8.contains($0) ? $0 : UInt8(ascii: "_") }
             if bytes.first == UInt8(ascii: ".") { bytes[0] = UInt8(ascii: "_") }
             return String(decoding: bytes, as: UTF8.self)
         }.joined(separator: "/")

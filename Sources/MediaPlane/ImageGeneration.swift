@@ -190,7 +190,7 @@ public final class ImageGeneration: Service {
         var images: [(key: String, moment: Int64)] = []
         var failed = 0
         do {
-            let (bucket, prefix) = try await destinations.bucket(of: destination)
+            let (bucket, prefix, longestName) = try await destinations.bucket(of: destination)
             guard let record = try await plane.store.fragment(number, of: stream.key) else { return .success(.unwanted) }
             let start = configuration.imageSelectorType == .serverTimestamp ? record.serverTime : record.producerTime
             let offsets = stride(from: work.first, through: record.length, by: Int64.Stride(work.interval)).prefix(Self.mostImages)
@@ -203,7 +203,8 @@ public final class ImageGeneration: Service {
                     let offset = rest.removeFirst()
                     switch picture {
                     case .success(let bytes):
-                        let key = prefix + tags.key(stream, number, at: start + offset, configuration.format)
+                        let key =
+                            prefix + tags.key(stream, number, at: start + offset, configuration.format, longestName: longestName)
                         let metadata = tags.metadata(
                             number, producerTime: record.producerTime + offset, serverTime: record.serverTime + offset)
                         try await bucket.put(

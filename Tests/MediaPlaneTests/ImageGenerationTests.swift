@@ -79,6 +79,15 @@ import Testing
         #expect(try key(prefix) == beginning + plain)
     }
 
+    @Test func `names of files are as long as file systems take, and keep their end`() throws {
+        let prefix = String(repeating: "p", count: 256)
+        let tags = ImageTags([Matroska.Tag(Matroska.Tag.imagePrefix, "a/" + prefix)])
+        let name = tags.key(stream, try #require(number), at: 1_690_707_290_324, .jpeg, longestName: 255)
+        let plain = try key(nil)
+        #expect(name == "a/" + String(repeating: "p", count: 254 - plain.utf8.count) + "_" + plain)
+        #expect(try key(prefix) == prefix + "_" + plain)
+    }
+
     // MARK: Metadata
 
     private func metadata(_ tags: [(String, String)]) throws -> [String: String] {
@@ -134,7 +143,8 @@ import Testing
         for uri in ["s3://media", "s3://media/images", "s3://Bucket_", "s3://p", "ftp://pictures", "https://pictures/x", "pictures"] {
             await #expect(throws: BucketFailure.self, "\(uri)") { try await destinations.bucket(of: destination(uri)) }
         }
-        let (bucket, prefix) = try await destinations.bucket(of: destination("file://../../escape"))
+        let (bucket, prefix, longest) = try await destinations.bucket(of: destination("file://../../escape"))
+        #expect(longest == 255)
         await #expect(throws: BucketFailure.self) { try await bucket.put(prefix + "x.jpg", .init(string: "x")) }
         await destinations.close()
     }
