@@ -56,8 +56,9 @@ public struct DASH: Sendable {
         text += " media=\"getMP4MediaFragment.mp4?\(query)&amp;Time=$Time$\">\n<SegmentTimeline>\n"
         for (entry, next) in zip(entries, entries.dropFirst().map(Optional.some) + [nil]) {
             let fragment = entry.fragment
-            // Segments may not overlap in a timeline.
-            let duration = next.map { min(fragment.duration, $0.time - entry.time) } ?? fragment.duration
+            // Segments may not overlap in a timeline, and players take what is between two that follow each other for a gap.
+            let step = next.map { $0.time - entry.time } ?? fragment.duration
+            let duration = step <= fragment.duration + PlaylistWindow.tolerance ? step : fragment.duration
             text += "<S t=\"\(entry.time)\" d=\"\(max(duration, 1))\""
             if showsNumbers { text += " kvs:fn=\"\(fragment.number)\"" }
             if showsTimes { text += " kvs:ts=\"\(timeOfDay(fragment.start))\"" }

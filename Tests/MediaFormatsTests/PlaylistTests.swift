@@ -198,4 +198,20 @@ import Testing
         #expect(listed(true, .always) == played)
         #expect(listed(false, .never) == played)
     }
+
+    /// Segments that follow each other have no gap and no overlap between them.
+    @Test func segmentsOfAManifestMeet() throws {
+        let fragments = [(0, 995), (1000, 1021), (2000, 1000), (9000, 1003)].enumerated().map { place, times in
+            Self.fragment(Int64(place), at: Int64(times.0), lasting: Int64(times.1))
+        }
+        func segments(_ side: PlaylistWindow.Side) throws -> [String] {
+            let manifest = DASH(token: "T", base: 0, created: 0, isStatic: side == .oldest, showsTimes: false, showsNumbers: false)
+                .text(Self.window(10, fragments, keeping: side), try PlayedTracks([.aac]), bandwidth: 1)
+            return manifest.split(separator: "\n").filter { $0.hasPrefix("<S ") }.map(String.init)
+        }
+        let joined = [#"<S t="0" d="1000"/>"#, #"<S t="1000" d="1000"/>"#]
+        // What is recorded has no gap either; what is live is at its time.
+        #expect(try segments(.oldest) == joined + [#"<S t="2000" d="1050"/>"#, #"<S t="3050" d="1003"/>"#])
+        #expect(try segments(.newest) == joined + [#"<S t="2000" d="1000"/>"#, #"<S t="9000" d="1003"/>"#])
+    }
 }
