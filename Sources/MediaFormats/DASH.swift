@@ -58,7 +58,7 @@ public struct DASH: Sendable {
             let fragment = entry.fragment
             // Segments may not overlap in a timeline, and players take what is between two that follow each other for a gap.
             let step = next.map { $0.time - entry.time } ?? fragment.duration
-            let duration = step <= fragment.duration + PlaylistWindow.tolerance ? step : fragment.duration
+            let duration = step < fragment.duration || PlaylistWindow.follows(after: step, fragment.duration) ? step : fragment.duration
             text += "<S t=\"\(entry.time)\" d=\"\(max(duration, 1))\""
             if showsNumbers { text += " kvs:fn=\"\(fragment.number)\"" }
             if showsTimes { text += " kvs:ts=\"\(timeOfDay(fragment.start))\"" }

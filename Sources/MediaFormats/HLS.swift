@@ -59,7 +59,11 @@ public struct HLS: Sendable {
 
     /// The playlist of a track, or with MPEG-TS of all.
     public func media(_ window: PlaylistWindow, track: UInt64, _ playlist: Playlist) -> String {
-        let longest = window.entries.reduce(playlist.target) { max($0, Self.target($1.fragment.duration)) }
+        let following = window.entries.dropFirst().map(Optional.some) + [nil]
+        let durations = zip(window.entries, following).map { entry, next in
+            playlist.isOnDemand ? Self.duration(of: entry, before: next) : entry.fragment.duration
+        }
+        let longest = durations.reduce(playlist.target) { max($0, Self.target($1)) }
         var text = "#EXTM3U\n#EXT-X-VERSION:\(container == .fragmentedMP4 ? 7 : 3)\n"
         text.reserveCapacity(512 + window.entries.count * (256 + token.utf8.count))
         if playlist.isOnDemand { text += "#EXT-X-PLAYLIST-TYPE:VOD\n" }
@@ -67,7 +71,7 @@ public struct HLS: Sendable {
         if window.discontinuitySequence > 0 { text += "#EXT-X-DISCONTINUITY-SEQUENCE:\(window.discontinuitySequence)\n" }
         text += "#EXT-X-INDEPENDENT-SEGMENTS\n"
         var initialization: Int64?
-        for (entry, next) in zip(window.entries, window.entries.dropFirst().map(Optional.some) + [nil]) {
+        for (entry, duration) in zip(window.entries, durations) {
             if entry.isDiscontinuous { text += "#EXT-X-DISCONTINUITY\n" }
             if container == .fragmentedMP4, initialization != entry.initialization {
                 initialization = entry.initialization
@@ -75,7 +79,6 @@ public struct HLS: Sendable {
                 text += "#EXT-X-MAP:URI=\"\(address)\"\n"
             }
             if playlist.showsTimes { text += "#EXT-X-PROGRAM-DATE-TIME:\(timeOfDay(entry.fragment.start))\n" }
-            let duration = playlist.isOnDemand ? Self.duration(of: entry, before: next) : entry.fragment.duration
             text += "#EXTINF:\(Self.decimal(thousandths: duration)),\n"
             switch container {
             case .fragmentedMP4:
@@ -92,7 +95,7 @@ public struct HLS: Sendable {
     private static func duration(of entry: PlaylistWindow.Entry, before next: PlaylistWindow.Entry?) -> Int64 {
         guard let next, !next.isDiscontinuous else { return entry.fragment.duration }
         let step = next.fragment.start - entry.fragment.start
-        return (step - entry.fragment.duration).magnitude <= PlaylistWindow.tolerance ? step : entry.fragment.duration
+        return PlaylistWindow.follows(after: step, entry.fragment.duration) ? step : entry.fragment.duration
     }
 
     /// What a fragment's duration in milliseconds counts for in EXT-X-TARGETDURATION: whole seconds, rounded.

@@ -62,7 +62,12 @@ public struct PlaylistWindow: Sendable {
     private static let mostChanges = 500
 
     /// How far apart fragments may be, or overlap, and be no discontinuity, in milliseconds. Reference, DiscontinuityMode.
-    static let tolerance: Int64 = 50
+    private static let tolerance: Int64 = 50
+
+    /// Whether a fragment that starts so many milliseconds after another, which plays for so many, follows it without a gap.
+    static func follows(after step: Int64, _ duration: Int64) -> Bool {
+        (step - duration).magnitude <= max(tolerance, min(duration / 4, 500))
+    }
 
     /// - Parameter base: When the session's first fragment starts, in milliseconds since the epoch.
     public init(capacity: Int, keeping side: Side, mode: DiscontinuityMode, base: Int64 = 0) {
@@ -143,7 +148,7 @@ public struct PlaylistWindow: Sendable {
         let behind = previous.time + previous.fragment.duration + Self.tolerance
         let last = previous.fragment
         for step in [fragment.start &- last.start, fragment.produced &- last.produced]
-        where step > 0 && (step - last.duration).magnitude <= min(last.duration / 4, 500) {
+        where step > 0 && Self.follows(after: step, last.duration) {
             return previous.time + step
         }
         return side == .oldest ? behind : max(fragment.start - base, behind)
