@@ -24,9 +24,11 @@ package struct MediaReader: Sendable {
 
     /// Reads until the server ends it, and passes on what players take for a file.
     ///
-    /// - Returns: How many fragments came.
+    /// - Returns: How many fragments came, and how many documents were made of them.
     /// - Throws: `MediaProducer.Failure`, or `CallFailure`; what was passed on until then is whole but for its last fragment.
-    package func run(from start: Start, _ write: @Sendable (consuming [UInt8]) throws -> Void) async throws -> Int {
+    package func run(
+        from start: Start, _ write: @Sendable (consuming [UInt8]) throws -> Void
+    ) async throws -> (fragments: Int, documents: Int) {
         try await HTTPClientExchange.open(caFile: client.caFile, silence: nil) { exchange in
             var joiner = DocumentJoiner()
             try await ServiceCalls(stream, client, exchange).getMedia(Self.selector(start)) { part in
@@ -34,7 +36,7 @@ package struct MediaReader: Sendable {
                 if !bytes.isEmpty { try write(bytes) }
             }
             try joiner.finish()
-            return joiner.fragments
+            return (joiner.fragments, joiner.documents)
         }
     }
 
@@ -52,11 +54,12 @@ package struct MediaReader: Sendable {
     }
 }
 
-/// Makes one document of one after the other, each with the same tracks, and leaves out the service's own tags.
+/// Makes one document of those that follow each other with the same tracks, and leaves out the service's own tags.
 struct DocumentJoiner {
     private var parser = Parser(.served)
     private var header: TrackSet?
     private(set) var fragments = 0
+    private(set) var documents = 0
 
     /// Returns what these bytes add to the document.
     mutating func read(_ bytes: Span<UInt8>) throws(MediaProducer.Failure) -> [UInt8] {
@@ -65,7 +68,10 @@ struct DocumentJoiner {
             switch event {
             case .header(let found):
                 // A player takes no other tracks in the middle of a file; what follows is a document of its own.
-                if header?.tracks != found.tracks || header?.info.timecodeScale != found.info.timecodeScale { joined += found.document }
+                if header?.tracks != found.tracks || header?.info.timecodeScale != found.info.timecodeScale {
+                    joined += found.document
+                    documents += 1
+                }
                 header = found
             case .fragmentStart(let start): joined += start.head
             case .bytes(let held, let range):

@@ -1,8 +1,6 @@
 import ArgumentParser
 import Client
-import Files
 import FoundationEssentials
-import Glibc
 import MediaClient
 
 /// Reads a stream's media to standard output.
@@ -16,7 +14,9 @@ struct MediaGet: AsyncParsableCommand {
         discussion: """
             Goes on until the server has nothing more for some seconds (its setting get-media-idle-seconds), or until interrupted.
 
-            Ends with status 0 when the server ended it well, and with 1 when not.
+            Where the tracks change, as when a camera sends another size, another Matroska document begins; it is said at the end.
+
+            Ends with status 0 when the server ended it well or whoever read has left, and with 1 when not.
 
             \(ClientFlags.discussion)
             """)
@@ -38,11 +38,13 @@ struct MediaGet: AsyncParsableCommand {
 
     func run() async throws {
         let reader = MediaReader(stream: stream, try client.settings())
-        let fragments = try await reader.run(from: try start()) { bytes in
-            // Whoever read has left: that is an end as good as any.
-            if writeWhole(bytes, to: STDOUT_FILENO) != 0 { Glibc.exit(0) }
+        let (fragments, documents) = try await reader.run(from: try start()) { Output.write($0) }
+        Output.writeError("\(stream): \(fragments) fragments\n")
+        if documents > 1 {
+            Output.writeError(
+                "\(stream): \(documents) Matroska documents, one behind the other, as the tracks changed: many players stop at the end of the first.\n"
+            )
         }
-        _ = writeWhole(Array("\(stream): \(fragments) fragments\n".utf8), to: STDERR_FILENO)
     }
 
     private func start() throws -> MediaReader.Start {

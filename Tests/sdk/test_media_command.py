@@ -274,6 +274,27 @@ def test_statuses(server, stream, clips, tmp_path):
     assert run(server, "get", "--stream", "nobody")[0] == 1
 
 
+def test_standard_output_that_takes_nothing(server, stream, clips):
+    """A full disk is a failure, whatever is written; a reader that has left is an end."""
+    assert run(server, "put", "--stream", stream, clips["h264"])[0] == 0
+    keys = ["keys", "create", "--data-dir", str(server.folder), *server.database.flags]
+    for words in (["media", "get", "--stream", stream], ["openapi"], keys):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([binary(), *words], env=environment(server), stdout=full, stderr=subprocess.PIPE, timeout=60)
+        assert done.returncode == 1 and b"standard output cannot be written: No space left on device" in done.stderr, done
+        with subprocess.Popen([binary(), *words], env=environment(server), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            process.stdout.close()
+            assert process.wait(60) in (0, -signal.SIGPIPE)
+
+
+def test_tracks_that_change_begin_another_document(server, stream, clips):
+    for clip in ("h264", "h264", "h265"):
+        assert run(server, "put", "--stream", stream, clips[clip])[0] == 0
+    status, back, told = run(server, "get", "--stream", stream)
+    assert status == 0 and "2 Matroska documents" in told and back.count(bytes.fromhex("1A45DFA3")) == 2
+    assert "Matroska documents" not in run(server, "get", "--stream", stream, "--from", "now")[2]
+
+
 def test_what_trying_again_cannot_mend_fails_at_once(sqlite_deployments, authority, clips):
     """A wrong key, a certificate that is not trusted or of another name, a server without TLS: each with its reason."""
     pem, elsewhere = authority.pem(), authority.pem(("elsewhere.example.com",))
