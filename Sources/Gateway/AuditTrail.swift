@@ -23,6 +23,7 @@ extension Gateway {
         if let output = operation.id?.contract.output, let json = try? JSONParser.parse(answer) {
             entry.responseElements = output.audited(json)
         }
+        if exchange.access?.givesCredentials == true { entry.responseElements = .credentials(in: answer) }
         try await audit.record(entry)
     }
 
@@ -188,6 +189,26 @@ extension Access {
             case .own(let kind, let name), .new(let kind, let name): "\(kind)/\(String(name.unicodeScalars.prefix(256)))"
             }
         }
+    }
+}
+
+extension JSONValue {
+    /// Which credentials an answer of the token service gives out, and as whom; nothing else of it, and so nothing secret.
+    fileprivate static func credentials(in answer: [UInt8]) -> JSONValue {
+        let document = String(decoding: answer, as: UTF8.self)
+        func members(_ names: String...) -> JSONValue? {
+            let found = names.compactMap { name -> (key: String, value: JSONValue)? in
+                guard let start = document.firstRange(of: "<\(name)>"),
+                    let end = document[start.upperBound...].firstRange(of: "</\(name)>")
+                else { return nil }
+                return (name.prefix(1).lowercased() + name.dropFirst(), .string(String(document[start.upperBound..<end.lowerBound])))
+            }
+            return found.isEmpty ? nil : .object(JSONObject(found))
+        }
+        let elements = [
+            ("assumedRoleUser", members("AssumedRoleId", "Arn")), ("credentials", members("AccessKeyId", "Expiration")),
+        ]
+        return .object(JSONObject(elements.compactMap { name, value in value.map { (key: name, value: $0) } }))
     }
 }
 

@@ -127,10 +127,21 @@ def test_credentials_that_are_given_out(deployments):
     assert [(record["eventSource"], record["eventName"]) for record in records] == [("sts.amazonaws.com", "GetSessionToken")]
     assert records[0]["userIdentity"]["accessKeyId"] == server.credentials.access_key
     assert given["SessionToken"] not in json.dumps(records) and given["SecretAccessKey"] not in json.dumps(records)
+    # By the key that was given out one finds who does what with it.
+    assert records[0]["responseElements"] == {"credentials": {
+        "accessKeyId": given["AccessKeyId"], "expiration": given["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ")}}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}})
+    assert run_weir("roles", "create", "watch", "--trust", "-", "--data-dir", server.folder, *server.database.flags, input=trust).returncode == 0
+    taken = client.assume_role(RoleArn="arn:aws:iam::123456789012:role/watch", RoleSessionName="ada")
+    record, = query(server, "--event", "AssumeRole", sink="file")
+    assert record["responseElements"]["credentials"]["accessKeyId"] == taken["Credentials"]["AccessKeyId"]
+    assert record["responseElements"]["assumedRoleUser"] == {
+        "assumedRoleId": taken["AssumedRoleUser"]["AssumedRoleId"], "arn": taken["AssumedRoleUser"]["Arn"]}
+    assert taken["Credentials"]["SessionToken"] not in json.dumps(record) and taken["Credentials"]["SecretAccessKey"] not in json.dumps(record)
     # Whose role was to be taken on, under which name, is told where it is denied, too.
     parameters = {"roleArn": "arn:aws:iam::123456789012:role/none", "roleSessionName": "ada"}
     with pytest.raises(ClientError, match="AccessDenied"):
         client.assume_role(RoleArn=parameters["roleArn"], RoleSessionName="ada", ExternalId="external-secret")
-    records = query(server, "--event", "AssumeRole", sink="file")
+    records = query(server, "--event", "AssumeRole", "--refused", sink="file")
     assert [(record["requestParameters"], record["errorCode"]) for record in records] == [(parameters, "AccessDeniedException")]
     assert "external-secret" not in json.dumps(records)
