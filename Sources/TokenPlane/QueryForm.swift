@@ -6,6 +6,8 @@ import Store
 struct QueryForm {
     static let version = "2011-06-15"
     private static let limit = 300
+    /// SDKs send a list without elements as its name without a value: that is as if it were not given.
+    private static let lists = ["Tags", "PolicyArns", "TransitiveTagKeys", "ProvidedContexts"]
 
     private var values: [String: String] = [:]
 
@@ -31,7 +33,8 @@ struct QueryForm {
     /// all that begin so.
     func require(only names: [String]) throws(OperationError) {
         let known = ["Action", "Version"] + names
-        let unknown = values.keys.filter { key in !known.contains { $0.hasSuffix(".") ? key.hasPrefix($0) : key == $0 } }.min()
+        let given = values.filter { !(Self.lists.contains($0.key) && $0.value.isEmpty) }.keys
+        let unknown = given.filter { key in !known.contains { $0.hasSuffix(".") ? key.hasPrefix($0) : key == $0 } }.min()
         if let unknown { throw OperationError(.validation, "The parameter \(unknown.prefix(64)) is not supported.") }
     }
 
@@ -70,6 +73,9 @@ struct QueryForm {
             guard let key = try text("Tags.member.\(number).Key", 1...128), let value = try text("Tags.member.\(number).Value", 0...256)
             else {
                 throw OperationError(.validation, "Each of Tags must have a Key and a Value.")
+            }
+            guard Pattern.tagKey.matches(key), Pattern.tagValue.matches(value) else {
+                throw OperationError(.validation, "Tags must have letters, digits, spaces and the characters _.:/=+-@ only.")
             }
             guard !key.lowercased().hasPrefix("aws:") else { throw OperationError(.validation, "The prefix aws: of tags is reserved.") }
             guard !tags.contains(where: { $0.key.lowercased() == key.lowercased() }) else {

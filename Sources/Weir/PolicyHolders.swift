@@ -1,4 +1,5 @@
 import ArgumentParser
+import Contract
 import Settings
 import Store
 
@@ -109,6 +110,10 @@ struct AttachedOptions: ParsableArguments {
             guard parts.count == 2, (1...128).contains(parts[0].unicodeScalars.count), parts[1].unicodeScalars.count <= 256 else {
                 throw ValidationError("--tag: must be KEY=VALUE, of at most 128 and 256 characters")
             }
+            guard Pattern.tagKey.matches(parts[0]), Pattern.tagValue.matches(parts[1]) else {
+                throw ValidationError("--tag: must have letters, digits, spaces and the characters _.:/=+-@ only")
+            }
+            guard !parts[0].lowercased().hasPrefix("aws:") else { throw ValidationError("--tag: the prefix aws: is reserved") }
             guard !records.contains(where: { $0.key.lowercased() == parts[0].lowercased() }) else {
                 throw ValidationError("--tag: the key \(parts[0]) is given twice, letter case apart")
             }

@@ -295,6 +295,7 @@ def test_what_cannot_be_is_refused(server, tmp_path):
     assert "such as kinesisvideo:" in fails("policy", "simulate", "--user", "nobody", "--action", "ListStreams")
     assert "Give one of" in fails("policy", "simulate", "--action", "kinesisvideo:ListStreams")
     assert "1 to 64" in fails("users", "create", "a b")
+    assert "reserved" in fails("users", "create", "someone", "--tag", "AWS:site=north") and "letters" in fails("users", "create", "someone", "--tag", "site=a\nb")
     out = weir(server, "policy", "put", "typo", "-", input=json.dumps(
         {"Statement": {"Effect": "Allow", "Action": "kinesisvideo:PutMedai", "Resource": "*", "Condition": {"Bool": {"aws:Secure": "true"}}}}))
     assert "PutMedai" in out and "aws:secure" in out

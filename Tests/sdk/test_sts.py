@@ -213,6 +213,8 @@ def test_session_policies_and_tags(server, client):
         session = assume(server, wide, **({"Policy": policy} if policy else {}))
         return not refused(getattr(server.client(session), call), "AccessDeniedException", **members)
 
+    # Lists without elements, as SDKs send them, are as none.
+    assert assume(server, wide, Tags=[], PolicyArns=[], TransitiveTagKeys=[])
     narrow = document(statement("*", f"arn:aws:kinesisvideo:*:*:stream/{name}/*"))
     assert may(None, "describe_stream", StreamName=other)
     assert may(narrow, "describe_stream", StreamName=name) and not may(narrow, "describe_stream", StreamName=other)
@@ -256,7 +258,8 @@ def test_sessions_end_with_their_role(server):
     ({"PolicyArns": [{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}]}, "ValidationError"), ({"SourceIdentity": "ada"}, "ValidationError"),
     ({"TransitiveTagKeys": ["site"]}, "ValidationError"), ({"SerialNumber": "123456789", "TokenCode": "123456"}, "ValidationError"),
     ({"Tags": [{"Key": "Site", "Value": "a"}, {"Key": "site", "Value": "b"}]}, "ValidationError"),
-    ({"Tags": [{"Key": "aws:site", "Value": "a"}]}, "ValidationError"),
+    ({"Tags": [{"Key": "aws:site", "Value": "a"}]}, "ValidationError"), ({"Tags": [{"Key": "site\n", "Value": "a"}]}, "ValidationError"),
+    ({"Tags": [{"Key": "site", "Value": "a\u0000"}]}, "ValidationError"),
 ])
 def test_what_is_wrong_with_a_call(server, change, code):
     name = role(server, [statement("*")], action=["sts:AssumeRole", "sts:TagSession"])
