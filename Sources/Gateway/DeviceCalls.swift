@@ -37,7 +37,9 @@ extension Gateway {
         guard !exchange.peer.isForOperators else {
             throw OperationError(.serviceUnavailable, "This server has as many connections as it takes. Try again.")
         }
-        let (alias, thing) = (Self.alias(of: head.routePath), head.headers.first(name: "x-amzn-iot-thingname"))
+        // Several headers of one name are one with commas between them, which no thing is called (RFC 9110, section 5.3).
+        let things = head.headers["x-amzn-iot-thingname"]
+        let (alias, thing) = (Self.alias(of: head.routePath), things.isEmpty ? nil : things.joined(separator: ","))
         exchange.parameters = .object(
             JSONObject(
                 [("roleAlias", alias), ("thingName", thing)].compactMap { name, text in

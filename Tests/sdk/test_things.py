@@ -146,6 +146,13 @@ def test_a_camera_sends_its_own_stream_and_nothing_else(fleet):
         assert error.value.response["Error"]["Code"] == "AccessDeniedException"
     # The certificate of one is not that of another, whatever it calls itself; its key alone is nothing.
     assert fleet.refused(pair, thing="gate-8") == (403, "AccessDeniedException", "Invalid thing name passed")
+    twice = fleet.connect(pair)
+    twice.putrequest("GET", "/role-aliases/camera/credentials")
+    for name in ("gate-7", "gate-8"):
+        twice.putheader("x-amzn-iot-thingname", name)
+    twice.endheaders()
+    assert twice.getresponse().status == 403
+    twice.close()
     # Without the header the device is the one of its certificate.
     named, _ = fleet.credentials(pair)
     assert fleet.client(named).describe_stream(StreamName="gate-7")
