@@ -90,7 +90,13 @@ enum STUN {
     private static let cookie: UInt32 = 0x2112_A442
     private static let bindingRequest: UInt16 = 0x0001
     private static let bindingSuccess: UInt16 = 0x0101
+    private static let bindingError: UInt16 = 0x0111
     private static let xorMappedAddress: UInt16 = 0x0020
+    private static let errorCode: UInt16 = 0x0009
+    private static let unknownAttributes: UInt16 = 0x000A
+    /// USERNAME, MESSAGE-INTEGRITY, REALM, NONCE, MESSAGE-INTEGRITY-SHA256, PASSWORD-ALGORITHM and USERHASH, which say who asks, and PRIORITY and
+    /// USE-CANDIDATE of ICE: nothing depends on them here.
+    private static let understood: Set<UInt16> = [0x0006, 0x0008, 0x0014, 0x0015, 0x001C, 0x001D, 0x001E, 0x0024, 0x0025]
 
     /// A Binding request.
     static func request(_ transaction: [UInt8]) -> ByteBuffer {
@@ -115,7 +121,10 @@ enum STUN {
             let cookie: UInt32 = datagram.readInteger(),
             let transaction = datagram.readBytes(length: 12)
         else { return nil }
-        guard type == bindingRequest, cookie == Self.cookie, Int(length) == size - 20, length % 4 == 0 else { return nil }
+        guard type == bindingRequest, cookie == Self.cookie, Int(length) == size - 20, length % 4 == 0,
+            let unknown = notUnderstood(datagram)
+        else { return nil }
+        guard unknown.isEmpty else { return refusal(transaction, unknown) }
         // The port and the address as the network has them, after two bytes of family; an IPv6 address comes after the label of a flow.
         let raw = address.withSockAddr { pointer, size in Array(UnsafeRawBufferPointer(start: pointer, count: size)) }
         let family: UInt8
@@ -140,6 +149,33 @@ enum STUN {
         answer.writeInteger(xorMappedAddress)
         answer.writeInteger(UInt16(value.readableBytes))
         answer.writeBuffer(&value)
+        return answer
+    }
+
+    /// The attributes that whoever answers must understand, and that are not understood here; nil where these are no attributes.
+    private static func notUnderstood(_ attributes: ByteBuffer) -> [UInt16]? {
+        var attributes = attributes
+        var found: [UInt16] = []
+        while attributes.readableBytes > 0 {
+            guard let (type, length) = attributes.readMultipleIntegers(as: (UInt16, UInt16).self),
+                attributes.readSlice(length: (Int(length) + 3) / 4 * 4) != nil
+            else { return nil }
+            if type < 0x8000, !understood.contains(type) { found.append(type) }
+        }
+        return found
+    }
+
+    /// 420, without the words, so that it is at most twice as long as the request. RFC 8489, section 6.3.1.
+    private static func refusal(_ transaction: [UInt8], _ unknown: [UInt16]) -> ByteBuffer {
+        var attributes = ByteBuffer()
+        attributes.writeMultipleIntegers(errorCode, 4 as UInt16, 0 as UInt16, 4 as UInt8, 20 as UInt8)
+        attributes.writeMultipleIntegers(unknownAttributes, UInt16(unknown.count * 2))
+        for type in unknown { attributes.writeInteger(type) }
+        if unknown.count % 2 == 1 { attributes.writeInteger(0 as UInt16) }
+        var answer = ByteBuffer()
+        answer.writeMultipleIntegers(bindingError, UInt16(attributes.readableBytes), cookie)
+        answer.writeBytes(transaction)
+        answer.writeBuffer(&attributes)
         return answer
     }
 }

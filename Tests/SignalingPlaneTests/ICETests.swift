@@ -117,6 +117,23 @@ import Testing
             ])
     }
 
+    /// RFC 8489, section 6.3.1: whoever asks for what is not there, as tests of what a NAT does by CHANGE-REQUEST, is not told a wrong answer.
+    @Test func `attributes that must be understood and are not are refused`() throws {
+        let peer = try SocketAddress(ipAddress: "192.0.2.1", port: 1)
+        let change: [UInt8] = [0x00, 0x03, 0, 4, 0, 0, 0, 6]
+        let answer = try #require(STUN.answer(to: request(length: 8, attributes: change), from: peer))
+        #expect(
+            Array(answer.readableBytesView) == [0x01, 0x11, 0x00, 0x10, 0x21, 0x12, 0xA4, 0x42] + Self.transaction
+                + [0x00, 0x09, 0, 4, 0, 0, 4, 20, 0x00, 0x0A, 0, 2, 0x00, 0x03, 0, 0])
+        // Those that may be ignored are, and those that nothing depends on.
+        for type: [UInt8] in [[0x80, 0x22], [0x00, 0x06], [0x00, 0x24]] {
+            let known = type + [0, 3, 0x61, 0x62, 0x63, 0]
+            let answer = STUN.answer(to: request(length: 8, attributes: known), from: peer)
+            #expect(answer.map { Array($0.readableBytesView.prefix(2)) } == [0x01, 0x01])
+        }
+        #expect(STUN.answer(to: request(length: 8, attributes: [0x80, 0x22, 0, 5, 0, 0, 0, 0]), from: peer) == nil)
+    }
+
     @Test func `anything but a binding request gets no answer`() throws {
         let peer = try SocketAddress(ipAddress: "192.0.2.1", port: 1)
         #expect(STUN.answer(to: request(length: 4, attributes: [0x80, 0x22, 0, 0]), from: peer) != nil)
