@@ -255,6 +255,10 @@ public final class Gateway: Sendable {
         if error.code == .methodNotAllowed, case .otherMethod(let allowed, _) = exchange.match {
             reply.add("Allow", allowed.map(\.rawValue).joined(separator: ", "))
         }
+        if error.code == .malformedHTTPRequest, case .found(let operation) = exchange.match, operation.payload == .socket {
+            // Which version there is: RFC 6455, section 4.4.
+            reply.add("Sec-WebSocket-Version", "13")
+        }
         return reply.with(commonHeaders(exchange.requestID, exchange.head))
     }
 

@@ -119,7 +119,7 @@ import Testing
         arguments: [
             ([0x03, 0xE8], 1000), ([0x03, 0xE9, 0x62, 0x79, 0x65], 1001), ([0x0B, 0xB8], 3000), ([0x13, 0x87], 4999),
             ([0x61], 1002), ([0x00, 0x00], 1002), ([0x03, 0xE7], 1002), ([0x03, 0xEC], 1002), ([0x03, 0xED], 1002), ([0x03, 0xF7], 1002),
-            ([0x13, 0x88], 1002),
+            ([0x13, 0x88], 1002), ([0x03, 0xE8, 0xC3, 0xBC], 1000), ([0x03, 0xE8, 0xC3], 1002),
         ] as [([UInt8], Int)])
     func `a goodbye is answered`(_ data: [UInt8], _ code: Int) async throws {
         try await LoopbackGateway.with { server in
@@ -186,6 +186,8 @@ import Testing
                 let answer = try await connection.answer()
                 #expect(answer.status == status && answer.header("x-amzn-errortype") == type)
                 #expect(answer.header("date") != nil && answer.text.contains("WebSocket"))
+                // RFC 6455, section 4.4.
+                #expect(answer.header("sec-websocket-version") == (status == 400 ? "13" : nil))
             }
         }
     }

@@ -190,10 +190,12 @@ final class SocketHandler: ChannelInboundHandler {
         disconnect()
     }
 
-    /// Whether a client may say goodbye so: with nothing, or with a code that may be sent. RFC 6455, sections 5.5.1 and 7.4.
+    /// Whether a client may say goodbye so: with nothing, or with a code that may be sent and perhaps a reason. RFC 6455, sections 5.5.1 and 7.4.
     private static func isGoodbye(_ data: ByteBuffer) -> Bool {
         guard data.readableBytes > 0 else { return true }
-        guard let code = data.getInteger(at: data.readerIndex, as: UInt16.self) else { return false }
+        guard let code = data.getInteger(at: data.readerIndex, as: UInt16.self),
+            String(validating: data.readableBytesView.dropFirst(2), as: UTF8.self) != nil
+        else { return false }
         let sendable: [ClosedRange<UInt16>] = [1000...1003, 1007...1014, 3000...4999]
         return sendable.contains { $0.contains(code) }
     }
