@@ -19,10 +19,14 @@ public protocol SocketSession: AnyObject, Sendable {
 ///
 /// Threads: any task may use it at any time. Messages leave in the order of the calls of `send`.
 public protocol Socket: Sendable {
-    /// Sends a text message. A client that leaves too many unread is disconnected with `SocketClosure.slow`.
-    func send(_ text: ByteBuffer)
+    /// Sends a text message. A client that leaves too many unread of those that are counted is disconnected with `SocketClosure.slow`.
+    func send(_ text: ByteBuffer, isCounted: Bool)
     /// Disconnects the client, after what was sent before. Later calls do nothing.
     func close(_ closure: SocketClosure)
+}
+
+extension Socket {
+    public func send(_ text: ByteBuffer) { send(text, isCounted: true) }
 }
 
 /// Why a client is disconnected, as the closing frame says it.

@@ -51,7 +51,7 @@ extension SignalingPlane {
 private final class AlexaCaller: Recipient {
     private let (answers, came) = AsyncStream.makeStream(of: String.self)
 
-    func deliver(_ letter: Letter) {
+    func deliver(_ letter: Letter, waited: Bool) {
         switch letter.kind {
         case .answer: came.yield(letter.payload)
         // Alexa has no way to take candidates.

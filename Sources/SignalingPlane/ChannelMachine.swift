@@ -12,8 +12,8 @@ struct ChannelMachine {
     typealias Session = UInt64
 
     enum Action: Equatable {
-        /// Give a connection a message.
-        case deliver(Session, Letter)
+        /// Give a connection a message; `waited`: from the mailbox.
+        case deliver(Session, Letter, waited: Bool = false)
         /// Tell the sender of a message what became of it.
         case fail(Session, MessageFailure, correlationID: String?)
         /// Send a message to a client that is connected elsewhere, and call `answered` with the attempt, or `notForwarded` where there is no link.
@@ -99,7 +99,7 @@ struct ChannelMachine {
             if let current = state.current { actions += Self.supersede(current.session, of: &state) }
             state.current = (session, sequence)
             state.place = nil
-            actions += waiting.map { .deliver(session, $0) }
+            actions += waiting.map { .deliver(session, $0, waited: true) }
             if state.hasMail || hadMail {
                 state.hasMail = false
                 state.underway += 1
@@ -312,7 +312,7 @@ struct ChannelMachine {
         var actions: [Action] = []
         change(client) { state in
             state.underway -= 1
-            if let current = state.current { actions = letters.map { .deliver(current.session, $0) } }
+            if let current = state.current { actions = letters.map { .deliver(current.session, $0, waited: true) } }
         }
         return actions
     }

@@ -143,9 +143,9 @@ final class SignalingChannel: Sendable {
 
     private func perform(_ action: ChannelMachine.Action, _ state: inout State) {
         switch action {
-        case .deliver(let session, let letter):
+        case .deliver(let session, let letter, let waited):
             plane.delivered.increment()
-            state.peers[session]?.recipient.deliver(letter)
+            state.peers[session]?.recipient.deliver(letter, waited: waited)
         case .fail(let session, let failure, let correlationID):
             plane.refused.increment()
             if let correlationID { state.peers[session]?.recipient.fail(failure, correlationID) }

@@ -156,7 +156,8 @@ extension ChannelRole {
 
 /// A connection of a client to a channel over this instance.
 protocol Recipient: AnyObject, Sendable {
-    func deliver(_ letter: Letter)
+    /// `waited`: it comes from the client's mailbox.
+    func deliver(_ letter: Letter, waited: Bool)
     /// Tells what became of a message that the client sent with this correlation id.
     func fail(_ failure: MessageFailure, _ correlationID: String)
     /// The client is to go, and may come again.

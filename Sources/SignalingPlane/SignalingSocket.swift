@@ -17,7 +17,7 @@ final class SignalingSocket: SocketSession, Recipient {
         var peer: SignalingPeer?
         var socket: (any Socket)?
         /// What is to be sent once the socket is there.
-        var early: [ByteBuffer] = []
+        var early: [(text: ByteBuffer, isCounted: Bool)] = []
         var isToClose = false
         var isOver = false
         var descriptions: Bucket
@@ -42,7 +42,7 @@ final class SignalingSocket: SocketSession, Recipient {
     func opened(_ socket: any Socket) {
         state.withLock { state in
             state.socket = socket
-            for text in state.early { socket.send(text) }
+            for (text, isCounted) in state.early { socket.send(text, isCounted: isCounted) }
             state.early = []
             if state.isToClose { socket.close(.goingAway) }
         }
@@ -89,7 +89,8 @@ final class SignalingSocket: SocketSession, Recipient {
 
     // MARK: What it gets
 
-    func deliver(_ letter: Letter) { send(letter.text) }
+    /// The mailbox has bounds of its own, and what was kept there is not to be lost for being much at once.
+    func deliver(_ letter: Letter, waited: Bool) { send(letter.text, isCounted: !waited) }
 
     func fail(_ failure: MessageFailure, _ correlationID: String) { send(failure.text(correlationID)) }
 
@@ -100,10 +101,10 @@ final class SignalingSocket: SocketSession, Recipient {
         }
     }
 
-    private func send(_ text: ByteBuffer) {
+    private func send(_ text: ByteBuffer, isCounted: Bool = true) {
         state.withLock { state in
             guard !state.isOver else { return }
-            if let socket = state.socket { socket.send(text) } else { state.early.append(text) }
+            if let socket = state.socket { socket.send(text, isCounted: isCounted) } else { state.early.append((text, isCounted)) }
         }
     }
 }

@@ -107,7 +107,7 @@ import Testing
             sent(2, .candidate, payload: second) == [.keep(Self.letter(.candidate, from: "phone", second), recipient: "", Self.origin(2))])
         #expect(machine.kept(for: "", .here) == [.collect(client: "", 1)])
         #expect(machine.kept(for: "", .here) == [.collect(client: "", 1)])
-        #expect(machine.collected("", [offer, first]) == [.deliver(1, offer), .deliver(1, first)])
+        #expect(machine.collected("", [offer, first]) == [.deliver(1, offer, waited: true), .deliver(1, first, waited: true)])
         // Not yet: a look is underway that could find something.
         #expect(
             sent(2, .candidate, payload: "Mw==") == [.keep(Self.letter(.candidate, from: "phone", "Mw=="), recipient: "", Self.origin(2))])
@@ -119,7 +119,7 @@ import Testing
 
     @Test mutating func `who connects gets what was in the mailbox first`() {
         let waiting = [Self.letter(.offer, from: "phone"), Self.letter(.candidate, from: "phone")]
-        #expect(join(1, waiting: waiting) == [.deliver(1, waiting[0]), .deliver(1, waiting[1])])
+        #expect(join(1, waiting: waiting) == [.deliver(1, waiting[0], waited: true), .deliver(1, waiting[1], waited: true)])
     }
 
     @Test mutating func `what was left for a client that is about to be here is fetched when it is`() {
@@ -209,7 +209,7 @@ import Testing
         func run(_ actions: [Action]) {
             for action in actions {
                 switch action {
-                case .deliver(_, let letter): delivered.append(Int(letter.payload) ?? -1)
+                case .deliver(_, let letter, _): delivered.append(Int(letter.payload) ?? -1)
                 case .keep, .collect: jobs.append(action)
                 case .close(let session): masters.removeAll { $0 == session }
                 case .fail, .forward, .tell: Issue.record("nothing is refused here, and nobody is elsewhere")
@@ -356,7 +356,7 @@ private struct TwoInstances {
     private mutating func run(_ instance: Int, _ actions: [Action]) {
         for action in actions {
             switch action {
-            case .deliver(let session, let letter): delivered[session, default: []].append(Int(letter.payload) ?? -1)
+            case .deliver(let session, let letter, _): delivered[session, default: []].append(Int(letter.payload) ?? -1)
             case .keep, .collect: jobs[instance].append(action)
             case .close: break
             case .fail: Issue.record("nothing is refused here")

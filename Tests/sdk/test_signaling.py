@@ -184,6 +184,20 @@ def test_what_waits_is_delivered_in_order_and_first(peers, arn):
     assert peers.master(arn).nothing()
 
 
+def test_a_master_gets_all_that_waited_at_once(peers, arn):
+    """More than a client may leave unread of what is sent to it now: 240 messages, 640 KiB."""
+    viewers = [peers.viewer(arn, f"phone-{number}") for number in range(8)]
+    payload = base64.b64encode(bytes(2048)).decode()
+    for viewer in viewers:
+        for _ in range(30):
+            viewer.send(CANDIDATE, payload)
+        assert viewer.nothing()
+    until(lambda: peers.server.database.query(f"SELECT count(*) FROM mailbox WHERE channel = '{arn.split('/')[1]}'") == ["240"], "all wait")
+    master = peers.master(arn)
+    viewers[0].send(CANDIDATE, "bGFzdA==")
+    assert [master.message()["messagePayload"] for _ in range(241)] == [payload] * 240 + ["bGFzdA=="]
+
+
 def test_offers_while_the_master_connects_are_not_lost(peers, client):
     """Whatever the moment: sent before, while and after the master connects, each arrives once and in order."""
     arn = channel(client)

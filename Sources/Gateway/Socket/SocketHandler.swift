@@ -318,7 +318,9 @@ final class SocketHandler: ChannelInboundHandler {
 /// Threads: any task may send at any time; they leave in the order in which they came here.
 final class OutboundMessages: Socket {
     private struct State {
-        var waiting = Deque<ByteBuffer>()
+        var waiting = Deque<(text: ByteBuffer, isCounted: Bool)>()
+        /// Of those that are counted.
+        var messages = 0
         var bytes = 0
         var isAsked = false
         var isOver = false
@@ -335,17 +337,20 @@ final class OutboundMessages: Socket {
         self.rules = rules
     }
 
-    func send(_ text: ByteBuffer) {
+    func send(_ text: ByteBuffer, isCounted: Bool) {
         enum Next { case nothing, flush, close }
         let next = state.withLock { state -> Next in
             guard !state.isOver else { return .nothing }
-            guard state.waiting.count < rules.unreadMessages, state.bytes + text.readableBytes <= rules.unreadBytes else {
+            if isCounted {
+                state.messages += 1
+                state.bytes += text.readableBytes
+            }
+            guard state.messages <= rules.unreadMessages, state.bytes <= rules.unreadBytes else {
                 state.isOver = true
                 state.waiting.removeAll()
                 return .close
             }
-            state.waiting.append(text)
-            state.bytes += text.readableBytes
+            state.waiting.append((text, isCounted))
             defer { state.isAsked = true }
             return state.isAsked ? .nothing : .flush
         }
@@ -363,11 +368,14 @@ final class OutboundMessages: Socket {
     /// The next message, for the event loop; nil where there is none now.
     fileprivate func next() -> ByteBuffer? {
         state.withLock { state in
-            guard let text = state.waiting.popFirst() else {
+            guard let (text, isCounted) = state.waiting.popFirst() else {
                 state.isAsked = false
                 return nil
             }
-            state.bytes -= text.readableBytes
+            if isCounted {
+                state.messages -= 1
+                state.bytes -= text.readableBytes
+            }
             return text
         }
     }
