@@ -7,8 +7,8 @@ import Store
 /// `aws` is what the WebRTC developer guide documents, "Amazon Kinesis Video Streams with WebRTC service quotas"; `relaxed` is only what protects the
 /// deployment and the other clients of a channel.
 public struct SignalingLimits: Sendable {
-    /// The longest message, in bytes, and the longest payload once it is decoded.
-    public var message = 64 << 10
+    /// The longest message, in bytes, and the longest payload once it is decoded: with it in base64 the message has room for its other members.
+    public var message = 80 << 10
     public var payload = 48 << 10
     /// Offers and answers, and candidates, that a client may send in a second.
     public var descriptionsPerSecond = 50.0

@@ -534,7 +534,11 @@ def test_large_payloads(strict, peers, arn, peers_of):
     viewer.send(OFFER, base64.b64encode(bytes(10_241)).decode(), correlation="large")
     assert failure(viewer)["correlationId"] == "large"
     relaxed = peers.viewer(arn, "phone")
-    relaxed.frame(TEXT, bytes(65_537))
+    relaxed.send(OFFER, base64.b64encode(bytes(49_152)).decode(), correlation="fits", recipientClientId="m" * 256)
+    assert relaxed.nothing()
+    relaxed.send(OFFER, base64.b64encode(bytes(49_153)).decode(), correlation="large")
+    assert failure(relaxed)["correlationId"] == "large"
+    relaxed.frame(TEXT, bytes(81_921))
     assert relaxed.goodbye()[0] == 1009
 
 
