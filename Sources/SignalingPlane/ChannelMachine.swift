@@ -116,7 +116,13 @@ struct ChannelMachine {
         return [.close(state.superseded.removeFirst())]
     }
 
-    /// A connection has ended. Where it was the newest of its client, those that it had superseded are ended too: they would wait for ever.
+    /// They would wait for ever.
+    private static func endSuperseded(of state: inout Client) -> [Action] {
+        defer { state.superseded = [] }
+        return state.superseded.map { .close($0) }
+    }
+
+    /// A connection has ended. Where it was the newest of its client, those that it had superseded are ended too.
     mutating func left(_ session: Session) -> [Action] {
         refused[session] = nil
         guard let client = names.removeValue(forKey: session) else { return [] }
@@ -124,8 +130,7 @@ struct ChannelMachine {
         change(client) { state in
             if state.current?.session == session {
                 state.current = nil
-                actions = state.superseded.map { .close($0) }
-                state.superseded = []
+                actions = Self.endSuperseded(of: &state)
             } else {
                 state.superseded.removeAll { $0 == session }
             }
@@ -141,6 +146,19 @@ struct ChannelMachine {
             guard state.current?.session == session else { return }
             state.current = nil
             actions = Self.supersede(session, of: &state)
+        }
+        return actions
+    }
+
+    /// Clients that were superseded from elsewhere: older connections of theirs are open here, and no newest one.
+    var displacedClients: [String] { clients.filter { $0.value.current == nil && !$0.value.superseded.isEmpty }.map(\.key) }
+
+    /// The client is connected nowhere any more, so that what was superseded is ended, as where the newest was here.
+    mutating func leftElsewhere(_ client: String) -> [Action] {
+        var actions: [Action] = []
+        change(client) { state in
+            guard state.current == nil else { return }
+            actions = Self.endSuperseded(of: &state)
         }
         return actions
     }

@@ -124,6 +124,19 @@ final class SignalingChannel: Sendable {
         perform { $0.machine.displaced(peer.session) }
     }
 
+    /// Whether the channel stores its media may have changed since the last client connected.
+    func set(storesMedia: Bool) {
+        state.withLock { $0.machine.storesMedia = storesMedia }
+    }
+
+    /// Clients that have older connections here and the newest, as far as is known, over another instance.
+    var displacedClients: [String] { state.withLock { $0.machine.displacedClients } }
+
+    /// The client is connected nowhere any more.
+    func leftElsewhere(_ client: String) {
+        perform { $0.machine.leftElsewhere(client) }
+    }
+
     /// The newest connections of clients.
     var current: [SignalingPeer] { state.withLock { state in state.machine.current.compactMap { state.peers[$0] } } }
 

@@ -3,7 +3,7 @@ public import ServiceLifecycle
 import Store
 
 /// Keeps the connections of this instance and the database of one mind: takes what other instances left for clients here, ends what was superseded
-/// elsewhere or has lost its channel, and forgets what is not there any more.
+/// elsewhere and what has lost its channel, and forgets what is not there any more.
 public struct SignalingUpkeep: Service {
     private let plane: SignalingPlane
     private let hasOthers: Bool
@@ -25,7 +25,7 @@ public struct SignalingUpkeep: Service {
             await plane.finish()
         }
         do throws(Store.Failure) {
-            for (presence, _) in try await plane.store.presences(ofInstance: plane.instance)
+            for (presence, _, _) in try await plane.store.presences(ofInstance: plane.instance)
             where presence.client.isEmpty || plane.tellsViewers && !presence.isWaiter {
                 try await plane.store.disconnect(presence, tells: true)
             }
@@ -61,15 +61,14 @@ extension SignalingPlane {
     /// Compares the connections with those that the database knows of.
     func compare() async throws(Store.Failure) {
         let before = peers
-        let current = Set(before.values.map(\.channel.key)).reduce(into: Set<String>()) { names, key in
-            let channel = retain(key)
-            names.formUnion(channel.current.map(\.presence.session))
-            release(channel)
-        }
+        let channels = Set(before.values.map(\.channel.key)).map(retain)
+        defer { for channel in channels { release(channel) } }
+        let current = Set(channels.flatMap(\.current).map(\.presence.session))
         var stored: Set<String> = []
-        for (presence, isWanted) in try await store.presences(ofInstance: instance) {
+        for (presence, isWanted, storesMedia) in try await store.presences(ofInstance: instance) {
             stored.insert(presence.session)
             if let peer = before[presence.session] {
+                peer.channel.set(storesMedia: storesMedia)
                 if !isWanted { peer.recipient.close() }
             } else if peers[presence.session] == nil {
                 try await store.disconnect(presence)
@@ -79,5 +78,13 @@ extension SignalingPlane {
             guard let peer = before[session] else { continue }
             peer.channel.displaced(peer)
         }
+        let displaced = channels.flatMap { channel in channel.displacedClients.map { (channel, client: $0) } }
+        for (channel, client) in displaced.shuffled().prefix(Self.placesInALook) {
+            let place = try await store.place(of: client, in: channel.key, asking: instance)
+            if place == nil { channel.leftElsewhere(client) }
+        }
     }
+
+    /// Superseded clients whose newest connection is looked for at one time: whoever supersedes itself without end does not keep the others waiting.
+    private static let placesInALook = 100
 }

@@ -95,6 +95,18 @@ import Testing
         #expect(failure(sent(1, .answer, to: "phone")) != nil)
     }
 
+    @Test mutating func `what was superseded from elsewhere ends when the newest is there no more`() {
+        _ = join(1)
+        #expect(machine.displacedClients == [])
+        #expect(machine.displaced(1) == [])
+        #expect(machine.displacedClients == [""])
+        #expect(machine.leftElsewhere("") == [.close(1)])
+        #expect(machine.displacedClients == [])
+        // One that is connected here again is left alone.
+        _ = join(2)
+        #expect(machine.leftElsewhere("") == [])
+    }
+
     @Test mutating func `what waited comes before what is sent now`() {
         _ = join(2, "phone")
         let (offer, first, second) = (Self.letter(.offer, from: "phone"), Self.letter(.candidate, from: "phone", "MQ=="), "Mg==")

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -150,6 +151,26 @@ def test_a_channel_that_stores_its_media_has_no_viewers(peers, client, arn):
     viewer.send(OFFER, correlation="1")
     assert "MediaStorageConfiguration" in failure(viewer)["description"]
     assert master.nothing()
+
+
+def test_media_storage_that_changes_while_peers_are_connected(peers, client, arn):
+    """Those who are connected are told as those who connect now."""
+    stream = call(client, "CreateStream", StreamName=fresh("stream"), DataRetentionInHours=1)["StreamARN"]
+    until(lambda: call(client, "DescribeStream", StreamARN=stream)["StreamInfo"]["Status"] == "ACTIVE", "ACTIVE")
+    master, viewer = peers.master(arn), peers.viewer(arn, "phone")
+
+    def is_refused():
+        viewer.send(CANDIDATE, correlation="1")
+        answered = select.select([master.socket, viewer.socket], [], [], DEADLINE)[0]
+        if viewer.socket in answered:
+            return bool(failure(viewer))
+        return master.message()["messageType"] != CANDIDATE
+
+    assert not is_refused()
+    call(client, "UpdateMediaStorageConfiguration", ChannelARN=arn, MediaStorageConfiguration={"Status": "ENABLED", "StreamARN": stream})
+    until(is_refused, "viewers are refused")
+    call(client, "UpdateMediaStorageConfiguration", ChannelARN=arn, MediaStorageConfiguration={"Status": "DISABLED", "StreamARN": stream})
+    until(lambda: not is_refused(), "viewers meet the master again")
 
 
 def test_fragments_and_pings(peers, arn):
@@ -359,6 +380,20 @@ def test_deleting_the_channel_disconnects(peers, client, arn):
     assert master.goodbye() == (1001, [])
     name = arn.split("/")[1]
     until(lambda: peers.server.database.query(f"SELECT client FROM presence WHERE channel = '{name}'") == [], "it is out of the database")
+
+
+def test_a_channel_that_is_made_anew_is_another(peers, client, arn):
+    """Who is connected to the former one meets nobody of the new one, and is disconnected even where its name is connected there."""
+    master, viewer = peers.master(arn), peers.viewer(arn, "phone")
+    call(client, "DeleteSignalingChannel", ChannelARN=arn)
+    create = lambda: peers.server.sender().call("/createSignalingChannel", {"ChannelName": arn.split("/")[1]})
+    anew = until(lambda: create().json.get("ChannelARN"), "the name is free")
+    newer = peers.master(anew)
+    viewer.send(OFFER, "b2xk")
+    assert newer.nothing()
+    assert master.goodbye()[0] == 1001 and viewer.goodbye()[0] == 1001
+    peers.viewer(anew, "phone").send(OFFER, "bmV3")
+    assert newer.message()["messagePayload"] == "bmV3"
 
 
 @pytest.mark.parametrize("leave", [Peer.close, Peer.vanish])
@@ -854,6 +889,9 @@ def test_peers_on_two_instances(postgres_deployments, peers_of):
     until(lambda: superseded(master), "it is superseded")
     viewer.send(OFFER, "dHdv")
     assert newer.message()["messagePayload"] == "dHdv"
+    # When the newest leaves, over whatever instance, the old one may come again.
+    newer.close()
+    assert master.goodbye()[0] == 1001
     # An instance that dies takes its connections with it.
     second.kill()
     again = peers.viewer(arn, "phone")

@@ -124,20 +124,23 @@ enum SignalingStatements {
     static let disconnect = Statement<Void>(
         "presence.disconnect", "DELETE FROM presence WHERE \(here) AND client = $5 AND session = $6")
 
-    /// Every connection over the instance $1, and whether its channel is still there for it.
+    /// Every connection over the instance $1, with what its channel is now.
     static let ofInstance = Statement(
         "presence.of-instance",
         """
-        SELECT account, region, channel, channel_creation_time, client, session, CAST(CASE WHEN EXISTS (
-            SELECT 1 FROM channel WHERE channel.account = presence.account AND channel.region = presence.region
-                AND channel.name = presence.channel AND channel.creation_time = presence.channel_creation_time
-                AND channel.status <> 'DELETING') THEN 1 ELSE 0 END AS BIGINT)
-        FROM presence WHERE instance = $1
+        SELECT presence.account, presence.region, presence.channel, presence.channel_creation_time, presence.client, presence.session,
+            CAST(CASE WHEN channel.status IS NULL THEN 0 ELSE 1 END AS BIGINT), channel.media_storage_stream_arn
+        FROM presence LEFT JOIN channel ON channel.account = presence.account AND channel.region = presence.region
+            AND channel.name = presence.channel AND channel.creation_time = presence.channel_creation_time AND channel.status <> 'DELETING'
+        WHERE presence.instance = $1
         """
     ) { row throws(DatabaseError) in
         let channel = ResourceKey(
             .channel, account: try row.text(), region: try row.text(), name: try row.text(), creationTime: try row.integer())
-        return (Presence(channel: channel, client: try row.text(), session: try row.text()), isWanted: try row.integer() == 1)
+        return (
+            Presence(channel: channel, client: try row.text(), session: try row.text()), isWanted: try row.integer() == 1,
+            storesMedia: try row.optionalText() != nil
+        )
     }
 
     /// Every connection to the channel, for whoever looks: $5 is no instance.

@@ -68,8 +68,13 @@ extension Store {
         try await database.read(SignalingStatements.waitingAtInstance, [.text(instance)])
     }
 
-    /// The connections over an instance, and whether each has a channel that is not about to go.
-    public func presences(ofInstance instance: String) async throws(DatabaseError) -> [(Presence, isWanted: Bool)] {
+    /// Where a client is connected; nil where it is nowhere. `instance` asks.
+    public func place(of client: String, in channel: ResourceKey, asking instance: String) async throws(DatabaseError) -> Place? {
+        try await database.read(SignalingStatements.place, channel.incarnation + [.text(instance), .text(client)]).first
+    }
+
+    /// The connections over an instance, and of each whether its channel is there and not about to go, and whether it stores its media.
+    public func presences(ofInstance instance: String) async throws(DatabaseError) -> [(Presence, isWanted: Bool, storesMedia: Bool)] {
         try await database.read(SignalingStatements.ofInstance, [.text(instance)])
     }
 
