@@ -63,8 +63,8 @@ def setting(options, key):
 
 
 def summary(counts):
-    """The rows of each table, in words."""
-    return ", ".join(f"{table} {count}" for table, count in sorted(counts.items()))
+    """The rows of each table that has any, in words."""
+    return ", ".join(f"{table} {count}" for table, count in sorted(counts.items()) if count)
 
 
 @contextlib.contextmanager

@@ -28,10 +28,13 @@ package enum PrivateFile {
         }
     }
 
-    /// Refuses a folder for secrets in which anybody may write, and so plant a file or take one away.
+    /// Refuses a folder for secrets in which anybody may write, and so plant a file or take one away. One that is not there will do.
     package static func requireUnshared(_ path: String) throws(Failure) {
         var status = stat()
-        guard stat(path, &status) == 0 else { throw failure("The folder \(path) cannot be read") }
+        guard stat(path, &status) == 0 else {
+            if errno == ENOENT { return }
+            throw failure("The folder \(path) cannot be read")
+        }
         guard status.st_mode & S_IFMT == S_IFDIR else { throw Failure(description: "\(path) is not a folder.") }
         guard status.st_mode & 0o002 == 0 else {
             throw Failure(description: "Anybody may write in the folder \(path), where secrets are kept. Run: chmod o-w \(path)")

@@ -39,10 +39,16 @@ package struct ConfigurationFlags: ParsableArguments, CustomReflectable {
         return Mirror(self, children: children)
     }
 
-    /// What the help of a command says of its configuration.
-    package static let discussion = """
+    /// What the help of a command says of the configuration whose flags it lists.
+    package static let precedence = """
         Every key is a flag, a variable of the environment (--data-dir is WEIR_DATA_DIR) or a member of the JSON object in the file that \
         --config or WEIR_CONFIG names. Flags win over the environment, which wins over the file.
+        """
+
+    /// What the help of a command says of the configuration whose flags it takes and does not list.
+    package static let discussion = """
+        The configuration is the server's, from its flags, environment and file: --data-dir, --database or --config is enough for most. \
+        weir serve --help lists all keys.
         """
 
     private static let names = ["config"] + ConfigurationKey.all.map(\.name)

@@ -74,7 +74,7 @@ struct AuditCommand: AsyncParsableCommand {
             })
         var anchor: [AuditVerifier.Anchor] = []
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -132,7 +132,7 @@ struct AuditCommand: AsyncParsableCommand {
         @Flag(help: "Only calls that were refused.")
         var refused = false
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {

@@ -22,7 +22,7 @@ struct ChannelsCommand: AsyncParsableCommand {
         @Argument(help: ArgumentHelp("The channel, by its name or its ARN.", valueName: "NAME"))
         var channel: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {

@@ -20,7 +20,7 @@ struct ConfigCommand: ParsableCommand {
         @Flag(help: "Print the value of database or sns-secret-access-key though it holds a secret.")
         var reveal = false
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() throws {
@@ -36,7 +36,7 @@ struct ConfigCommand: ParsableCommand {
             commandName: "list", abstract: "Print every key with its value, without secrets, and where it comes from.",
             discussion: ConfigurationFlags.discussion)
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() throws {

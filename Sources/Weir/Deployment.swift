@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import Identity
 import Logging
 import Migrations
@@ -15,6 +16,7 @@ struct Deployment {
     let store: Store
     /// Whether another process may serve this deployment at the same time from the same SQLite file.
     private let isBeside: Bool
+    private let dataDirectory: String
     private let masterKeyFile: String
     private let logger: Logger
 
@@ -62,7 +64,7 @@ struct Deployment {
     }
 
     private init(_ configuration: ServerConfiguration, _ logger: Logger, beside: Bool, _ metrics: Registry) throws {
-        try PrivateFile.makeFolder(configuration.dataDirectory)
+        if beside { try Self.requireFile(configuration.database) } else { try PrivateFile.makeFolder(configuration.dataDirectory) }
         try PrivateFile.requireUnshared(configuration.dataDirectory)
         database = try Self.database(configuration, logger, beside: beside, metrics)
         store =
@@ -71,8 +73,16 @@ struct Deployment {
             case .postgres(let database): Store(database)
             }
         isBeside = beside
+        dataDirectory = configuration.dataDirectory
         masterKeyFile = configuration.masterKeyFile
         self.logger = logger
+    }
+
+    /// Refuses a SQLite file that is not there: it would be made, empty and of no use, in what is likely the wrong folder.
+    private static func requireFile(_ database: ServerConfiguration.DatabaseLocation) throws {
+        guard case .sqlite(let path) = database, access(path, F_OK) != 0 else { return }
+        throw Failure(
+            description: "There is no database at \(path). Is that the --data-dir of the server? weir serve makes one, and so does weir migrate.")
     }
 
     private static func database(
@@ -107,6 +117,7 @@ struct Deployment {
                         "\(masterKeyFile) is missing, and this database was set up with a master key: copy it from a backup or from "
                         + "another instance, or name it with --master-key-file.")
             }
+            try PrivateFile.makeFolder(dataDirectory)
             _ = try PrivateFile.write(MasterKey.randomBytes(), to: masterKeyFile, replacing: false)
         }
         guard let bytes = try PrivateFile.read(masterKeyFile), let key = MasterKey(bytes) else {

@@ -24,7 +24,7 @@ struct Doctor: AsyncParsableCommand {
     @Flag(help: "Make due now what a clock that was ahead has put off: tasks, deliveries and pauses.")
     var repair = false
 
-    @OptionGroup(title: "Configuration")
+    @OptionGroup(visibility: .hidden)
     var flags: ConfigurationFlags
 
     func run() async throws {
@@ -49,9 +49,9 @@ struct Doctor: AsyncParsableCommand {
             if configuration.remarks.isEmpty { report.add(.well, "configuration", "every value is valid") }
             return configuration
         } catch let error as ServerConfiguration.Invalid {
-            for fault in error.faults { report.add(.broken, "configuration", fault, "see weir serve --help") }
+            for fault in error.faults { report.add(.broken, "configuration", fault, "see weir doctor --help") }
         } catch {
-            report.add(.broken, "configuration", "\(error)", "see weir serve --help")
+            report.add(.broken, "configuration", "\(error)", "see weir doctor --help")
         }
         return nil
     }

@@ -21,18 +21,10 @@ struct EventFilterFlags: ParsableArguments {
 
 /// How far back a command looks.
 struct AgeFlag: ParsableArguments {
-    @Option(help: ArgumentHelp("Go back so far: 90s, 15m, 24h or 7d.", valueName: "age"), transform: Self.milliseconds)
-    var since: Int64?
+    @Option(help: ArgumentHelp("Go back so far: 90s, 15m, 24h or 7d.", valueName: "age"), transform: TimeSpan.init)
+    var since: TimeSpan?
 
-    var milliseconds: Int64? { since }
-
-    private static func milliseconds(_ text: String) throws -> Int64 {
-        let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
-        guard let unit = text.last.flatMap({ units[$0] }), let number = Int64(text.dropLast()), (0...1_000_000).contains(number) else {
-            throw ValidationError("--since: must be a number with a unit, such as 90s, 15m, 24h or 7d, not '\(text)'")
-        }
-        return number * unit
-    }
+    var milliseconds: Int64? { since?.milliseconds }
 }
 
 /// Which events a command is about.

@@ -29,7 +29,7 @@ struct Events: AsyncParsableCommand {
         @OptionGroup
         var wanted: EventFilterFlags
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -55,7 +55,7 @@ struct Events: AsyncParsableCommand {
         @Argument(help: eventIDHelp)
         var id: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -123,7 +123,7 @@ struct Events: AsyncParsableCommand {
         @OptionGroup
         var wanted: EventFilterFlags
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {

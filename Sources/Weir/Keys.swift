@@ -27,10 +27,10 @@ struct Keys: AsyncParsableCommand {
             help: ArgumentHelp("Make a key for this user of the account, who may do what the user's policies allow.", valueName: "NAME"))
         var user: String?
 
-        @Option(help: ArgumentHelp("How long the key may be used, such as 12h or 30d.", valueName: "TIME"), transform: Lifetime.init)
-        var expiresIn: Lifetime?
+        @Option(help: ArgumentHelp("How long the key may be used, such as 12h or 30d.", valueName: "TIME"), transform: TimeSpan.init)
+        var expiresIn: TimeSpan?
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func validate() throws {
@@ -60,7 +60,7 @@ struct Keys: AsyncParsableCommand {
 
         init(_ text: String) throws {
             guard Pattern.thingARN.matches(text), let parts = ARN(text), parts.account.isAccount else {
-                throw ValidationError("--thing: must be the ARN of a thing, such as arn:aws:iot:us-east-1:123456789012:thing/hub-1")
+                throw ValidationError("must be the ARN of a thing, such as arn:aws:iot:us-east-1:123456789012:thing/hub-1")
             }
             arn = text
             account = parts.account
@@ -69,35 +69,22 @@ struct Keys: AsyncParsableCommand {
         }
     }
 
-    /// A time such as `15m`, `12h` or `30d`, of at most ten years.
-    struct Lifetime {
-        let milliseconds: Int64
-
-        init(_ text: String) throws {
-            let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
-            guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), count >= 0,
-                count <= 10 * 365 * 86_400 / unit
-            else { throw ValidationError("must be a number and a unit, such as 15m, 12h or 30d") }
-            milliseconds = count * unit * 1000
-        }
-    }
-
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "list", abstract: "List the access keys, without their secrets.", discussion: ConfigurationFlags.discussion)
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
             try await Keys.open(flags) { keys, _ in
-                for key in try await keys.list() {
-                    let holder = key.user.map { "user \($0), " } ?? ""
-                    let end = key.expiresAt.map { ", ends \(Self.time($0))" } ?? ""
-                    print(
-                        "\(key.id)  \(key.account)  \(key.isActive ? "ACTIVE  " : "DISABLED")  \(Self.time(key.createdAt))  "
-                            + "\(holder)\(key.description)\(end)")
+                let rows = try await keys.list().map { key in
+                    [
+                        key.id, key.account, key.isActive ? "ACTIVE" : "DISABLED", key.user ?? "", Self.time(key.createdAt),
+                        key.expiresAt.map(Self.time) ?? "", key.description,
+                    ]
                 }
+                print(TextTable(["ID", "ACCOUNT", "STATUS", "USER", "CREATED", "ENDS", "DESCRIPTION"], rows).text)
             }
         }
 
@@ -114,10 +101,10 @@ struct Keys: AsyncParsableCommand {
         @Argument(help: ArgumentHelp("The id of the key that is to end, as weir keys list shows it.", valueName: "id"))
         var id: String
 
-        @Option(help: ArgumentHelp("How long the old key may still be used.", valueName: "TIME"), transform: Lifetime.init)
-        var overlap: Lifetime?
+        @Option(help: ArgumentHelp("How long the old key may still be used.", valueName: "TIME"), transform: TimeSpan.init)
+        var overlap: TimeSpan?
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -138,16 +125,17 @@ struct Keys: AsyncParsableCommand {
         @Argument(help: ArgumentHelp("The id of the key, as weir keys list shows it.", valueName: "id"))
         var id: String
 
-        @Option(name: .customLong("in"), help: ArgumentHelp("How long it may still be used.", valueName: "TIME"), transform: Lifetime.init)
-        var lifetime: Lifetime
+        @Option(name: .customLong("in"), help: ArgumentHelp("How long it may still be used.", valueName: "TIME"), transform: TimeSpan.init)
+        var lifetime: TimeSpan
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
             try await Keys.open(flags) { keys, _ in
                 guard try await keys.expire(id, in: lifetime.milliseconds) else { throw ValidationError("There is no access key \(id).") }
-                print("\(id) will sign nothing more.")
+                let end = Date(timeIntervalSinceNow: Double(lifetime.milliseconds) / 1000).formatted(.iso8601)
+                print("\(id) will sign nothing from \(end) on.")
             }
         }
     }
@@ -160,7 +148,7 @@ struct Keys: AsyncParsableCommand {
         @Argument(help: ArgumentHelp("The id of the key, as weir keys list shows it.", valueName: "id"))
         var id: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -175,7 +163,9 @@ struct Keys: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "rewrap", abstract: "Rotate the master key, beside the instances that run.",
             discussion: """
-                In four steps, after each of which the key file goes to every instance, which takes it at SIGHUP: --add-key puts a new key into the                 file, behind the old one; --swap has the new one seal; without a flag every secret in the database is sealed by it; and --drop-old                 takes the old one out of the file. Each may be stopped and run again. ops/runbook.md has the steps.
+                In four steps, after each of which the key file goes to every instance, which takes it at SIGHUP: --add-key puts a new key into the \
+                file, behind the old one; --swap has the new one seal; without a flag every secret in the database is sealed by it; and --drop-old \
+                takes the old one out of the file. Each may be stopped and run again. ops/runbook.md has the steps.
 
                 \(ConfigurationFlags.discussion)
                 """)
@@ -189,7 +179,7 @@ struct Keys: AsyncParsableCommand {
         @Flag(help: "Change the key file in place of the database.")
         var step: Step?
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {

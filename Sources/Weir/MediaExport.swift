@@ -35,7 +35,7 @@ struct MediaExport: AsyncParsableCommand {
     @Flag(name: .customLong("producer-time"), help: "The times are of the producer's clock, not of the server's.")
     var isProducerTime = false
 
-    @OptionGroup(title: "Configuration")
+    @OptionGroup(visibility: .hidden)
     var flags: ConfigurationFlags
 
     func run() async throws {

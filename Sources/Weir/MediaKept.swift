@@ -13,15 +13,14 @@ struct MediaStats: AsyncParsableCommand {
             \(ConfigurationFlags.discussion)
             """)
 
-    @OptionGroup(title: "Configuration")
+    @OptionGroup(visibility: .hidden)
     var flags: ConfigurationFlags
 
     func run() async throws {
         try await Deployment.open(flags) { deployment, _ in
             let receiving = try await deployment.store.receivingStreams(limit: 1000)
             let accounts = try await deployment.store.storedBytes()
-            print(Status.table(receiving))
-            print("")
+            if !receiving.isEmpty { print("\(Status.table(receiving))\n") }
             print(TextTable(["ACCOUNT", "BYTES"], accounts.sorted { $0.account < $1.account }.map { [$0.account, "\($0.bytes)"] }).text)
             print("streams that receive: \(receiving.count), bytes kept: \(accounts.reduce(0) { $0 + $1.bytes })")
         }
@@ -38,7 +37,7 @@ struct MediaVerify: AsyncParsableCommand {
             \(ConfigurationFlags.discussion)
             """)
 
-    @OptionGroup(title: "Configuration")
+    @OptionGroup(visibility: .hidden)
     var flags: ConfigurationFlags
 
     func run() async throws {
@@ -61,7 +60,7 @@ struct MediaRebuild: AsyncParsableCommand {
             \(ConfigurationFlags.discussion)
             """)
 
-    @OptionGroup(title: "Configuration")
+    @OptionGroup(visibility: .hidden)
     var flags: ConfigurationFlags
 
     func run() async throws {

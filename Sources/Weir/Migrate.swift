@@ -6,7 +6,7 @@ struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate", abstract: "Apply the migrations that the database lacks.", discussion: ConfigurationFlags.discussion)
 
-    @OptionGroup(title: "Configuration")
+    @OptionGroup(visibility: .hidden)
     var flags: ConfigurationFlags
 
     func run() async throws {

@@ -9,7 +9,7 @@ import Store
 /// Puts, shows and removes the policies of an account, and tells what they come to.
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "policy", abstract: "Put, show and remove policies, and ask what they allow.",
+        commandName: "policy", abstract: "Put, get, list and delete policies, and ask what they allow.",
         subcommands: [Put.self, Get.self, List.self, Delete.self, Simulate.self])
 
     struct Put: AsyncParsableCommand {
@@ -23,7 +23,7 @@ struct PolicyCommand: AsyncParsableCommand {
         @Argument(help: "A file with the policy, in IAM's JSON language; - for the standard input.")
         var file: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func validate() throws {
@@ -51,7 +51,7 @@ struct PolicyCommand: AsyncParsableCommand {
         @Argument(help: "The policy.")
         var name: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -69,7 +69,7 @@ struct PolicyCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "list", abstract: "List the policies of all accounts.", discussion: ConfigurationFlags.discussion)
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -92,7 +92,7 @@ struct PolicyCommand: AsyncParsableCommand {
         @Argument(help: "The policy.")
         var name: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -145,7 +145,7 @@ struct PolicyCommand: AsyncParsableCommand {
         @Flag(help: "Read questions from the standard input.")
         var lines = false
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func validate() throws {

@@ -34,7 +34,7 @@ struct AttachPolicy<Kind: PolicyHolderKind>: StoreCommand {
     @Argument(help: "A policy of the account, or a ready-made one: camera, viewer, operator, auditor.")
     var policy: String
 
-    @OptionGroup(title: "Configuration")
+    @OptionGroup(visibility: .hidden)
     var flags: ConfigurationFlags
 
     func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
@@ -56,7 +56,7 @@ struct DetachPolicy<Kind: PolicyHolderKind>: StoreCommand {
     @Argument(help: "The policy.")
     var policy: String
 
-    @OptionGroup(title: "Configuration")
+    @OptionGroup(visibility: .hidden)
     var flags: ConfigurationFlags
 
     func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
@@ -76,7 +76,7 @@ struct DeleteHolder<Kind: PolicyHolderKind>: StoreCommand {
     @Argument(help: "Its name.")
     var name: String
 
-    @OptionGroup(title: "Configuration")
+    @OptionGroup(visibility: .hidden)
     var flags: ConfigurationFlags
 
     func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {

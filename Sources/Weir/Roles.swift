@@ -8,7 +8,7 @@ import Store
 /// Makes, lists and removes the roles of an account, and says what each may do and who may take it on, beside the instances that run.
 struct Roles: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "roles", abstract: "Make, list and remove roles, which users and devices take on for a while.",
+        commandName: "roles", abstract: "Make, list and delete roles, which users and devices take on for a while.",
         subcommands: [
             Create.self, List.self, Show.self, Trust.self, AttachPolicy<RoleKind>.self, DetachPolicy<RoleKind>.self,
             DeleteHolder<RoleKind>.self, RevokeSessions.self, Alias.self, RemoveAlias.self,
@@ -29,10 +29,10 @@ struct Roles: AsyncParsableCommand {
         var attached: AttachedOptions
 
         @Option(
-            help: ArgumentHelp("How long credentials made from it may last, 1h to 12h.", valueName: "TIME"), transform: Keys.Lifetime.init)
-        var longestSession: Keys.Lifetime?
+            help: ArgumentHelp("How long credentials made from it may last, 1h to 12h.", valueName: "TIME"), transform: TimeSpan.init)
+        var longestSession: TimeSpan?
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         private var seconds: Int64 { (longestSession?.milliseconds ?? 3_600_000) / 1000 }
@@ -60,7 +60,7 @@ struct Roles: AsyncParsableCommand {
     struct List: StoreCommand {
         static let configuration = CommandConfiguration.store("list", "List the roles of all accounts, with their policies.")
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
@@ -82,7 +82,7 @@ struct Roles: AsyncParsableCommand {
         @Argument(help: "The role.")
         var name: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
@@ -110,7 +110,7 @@ struct Roles: AsyncParsableCommand {
         @Argument(help: "A file with the policy of who may take the role on; - for the standard input.")
         var file: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
@@ -128,7 +128,7 @@ struct Roles: AsyncParsableCommand {
         @Argument(help: "The role.")
         var name: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
@@ -147,10 +147,10 @@ struct Roles: AsyncParsableCommand {
         @Argument(help: "The alias: 1 to 128 letters, digits and the characters =,@_-")
         var name: String
 
-        @Option(help: ArgumentHelp("How long the credentials last, 15m to 12h.", valueName: "TIME"), transform: Keys.Lifetime.init)
-        var lifetime: Keys.Lifetime?
+        @Option(help: ArgumentHelp("How long the credentials last, 15m to 12h.", valueName: "TIME"), transform: TimeSpan.init)
+        var lifetime: TimeSpan?
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         private var seconds: Int64 { (lifetime?.milliseconds ?? 3_600_000) / 1000 }
@@ -179,7 +179,7 @@ struct Roles: AsyncParsableCommand {
         @Argument(help: "The alias.")
         var name: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {

@@ -31,7 +31,7 @@ import Workers
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Serve the API.",
-        discussion: ConfigurationFlags.discussion)
+        discussion: ConfigurationFlags.precedence)
 
     @OptionGroup(title: "Configuration")
     var flags: ConfigurationFlags

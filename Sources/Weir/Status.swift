@@ -14,7 +14,7 @@ struct Status: AsyncParsableCommand {
             \(ConfigurationFlags.discussion)
             """)
 
-    @OptionGroup(title: "Configuration")
+    @OptionGroup(visibility: .hidden)
     var flags: ConfigurationFlags
 
     func run() async throws {

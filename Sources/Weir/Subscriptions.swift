@@ -36,7 +36,7 @@ struct Subscriptions: AsyncParsableCommand {
         @OptionGroup
         var additions: PostFlags
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -60,7 +60,7 @@ struct Subscriptions: AsyncParsableCommand {
             commandName: "list", abstract: "List all destinations, those of streams included, and how they are.",
             discussion: ConfigurationFlags.discussion)
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -91,7 +91,7 @@ struct Subscriptions: AsyncParsableCommand {
         @Argument(help: idHelp)
         var id: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -110,7 +110,7 @@ struct Subscriptions: AsyncParsableCommand {
         @Argument(help: idHelp)
         var id: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -131,7 +131,7 @@ struct Subscriptions: AsyncParsableCommand {
         @Argument(help: idHelp)
         var id: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -151,7 +151,7 @@ struct Subscriptions: AsyncParsableCommand {
         @Argument(help: idHelp)
         var id: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -176,7 +176,7 @@ struct Subscriptions: AsyncParsableCommand {
         @Argument(help: idHelp)
         var id: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {

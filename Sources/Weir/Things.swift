@@ -26,10 +26,10 @@ struct Things: AsyncParsableCommand {
 
                     """ + ConfigurationFlags.discussion)
 
-            @Option(help: ArgumentHelp("How long it lasts.", valueName: "TIME"), transform: Keys.Lifetime.init)
-            var expiresIn: Keys.Lifetime?
+            @Option(help: ArgumentHelp("How long it lasts.", valueName: "TIME"), transform: TimeSpan.init)
+            var expiresIn: TimeSpan?
 
-            @OptionGroup(title: "Configuration")
+            @OptionGroup(visibility: .hidden)
             var flags: ConfigurationFlags
 
             func run() async throws {
@@ -45,11 +45,15 @@ struct Things: AsyncParsableCommand {
                 commandName: "show", abstract: "Print the certificates of the authorities, the newest first.",
                 discussion: ConfigurationFlags.discussion)
 
-            @OptionGroup(title: "Configuration")
+            @OptionGroup(visibility: .hidden)
             var flags: ConfigurationFlags
 
             func run() async throws {
-                try await Deployment.open(flags) { deployment, _ in try await Things.show(deployment.store.deviceAuthorities()[...]) }
+                try await Deployment.open(flags) { deployment, _ in
+                    let authorities = try await deployment.store.deviceAuthorities()
+                    guard !authorities.isEmpty else { throw ValidationError("There is no authority yet: weir things authority create") }
+                    Things.show(authorities[...])
+                }
             }
         }
     }
@@ -61,7 +65,7 @@ struct Things: AsyncParsableCommand {
         @Argument(help: "1 to 64 letters, digits and the characters :_-")
         var name: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func validate() throws {
@@ -97,10 +101,10 @@ struct Things: AsyncParsableCommand {
         var output = "."
 
         @Option(
-            help: ArgumentHelp("How long it lasts, at most as long as its authority.", valueName: "TIME"), transform: Keys.Lifetime.init)
-        var expiresIn: Keys.Lifetime?
+            help: ArgumentHelp("How long it lasts, at most as long as its authority.", valueName: "TIME"), transform: TimeSpan.init)
+        var expiresIn: TimeSpan?
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -134,7 +138,7 @@ struct Things: AsyncParsableCommand {
         @Argument(help: "The serial number, as weir things list and openssl x509 -serial show it.")
         var serial: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -153,7 +157,7 @@ struct Things: AsyncParsableCommand {
             commandName: "list", abstract: "List the devices of all accounts, each with its certificates.",
             discussion: ConfigurationFlags.discussion)
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {

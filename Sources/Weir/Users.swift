@@ -10,7 +10,7 @@ struct Accounts: StoreCommand {
         "accounts", "List the accounts, with how many users, active keys, roles and policies each has.",
         discussion: "An account is there once it has a key: weir keys create --account DIGITS.\n\n")
 
-    @OptionGroup(title: "Configuration")
+    @OptionGroup(visibility: .hidden)
     var flags: ConfigurationFlags
 
     func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
@@ -24,7 +24,7 @@ struct Accounts: StoreCommand {
 /// Makes, lists and removes the users of an account, and says which policies each has, beside the instances that run.
 struct Users: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "users", abstract: "Make, list and remove users, and attach policies to them.",
+        commandName: "users", abstract: "Make, list and delete users, and attach policies to them.",
         subcommands: [
             Create.self, List.self, AttachPolicy<UserKind>.self, DetachPolicy<UserKind>.self, DeleteHolder<UserKind>.self,
         ])
@@ -40,7 +40,7 @@ struct Users: AsyncParsableCommand {
         @OptionGroup
         var attached: AttachedOptions
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func validate() throws {
@@ -62,7 +62,7 @@ struct Users: AsyncParsableCommand {
     struct List: StoreCommand {
         static let configuration = CommandConfiguration.store("list", "List the users of all accounts, with their policies.")
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {

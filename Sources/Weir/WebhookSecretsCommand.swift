@@ -24,7 +24,7 @@ struct WebhookSecretsCommand: AsyncParsableCommand {
         @Argument(help: ownerHelp)
         var owner: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -40,7 +40,7 @@ struct WebhookSecretsCommand: AsyncParsableCommand {
         @Argument(help: ownerHelp)
         var owner: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {
@@ -64,7 +64,7 @@ struct WebhookSecretsCommand: AsyncParsableCommand {
         @Argument(help: ArgumentHelp("An account, by its twelve digits.", valueName: "account"))
         var owner: String
 
-        @OptionGroup(title: "Configuration")
+        @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
 
         func run() async throws {

@@ -369,12 +369,36 @@ def test_a_database_that_goes_from_under_the_server(sqlite_deployments, tmp_path
         assert sorted(names) == ["after", "before"]
 
 
-def test_help_lists_the_configuration():
-    for command in ("serve", "migrate"):
-        done = run_weir(command, "--help")
-        assert done.returncode == 0
-        for key in ("--data-dir", "--database", "--auth", "--tls-certificate", "--stop-seconds", "WEIR_DATA_DIR"):
-            assert key in done.stdout
+def commands(command=None, words=()):
+    """Every command that does something, as its words and the names of the configuration's keys that it takes."""
+    command = command or json.loads(run_weir("--experimental-dump-help").stdout)["command"]
+    below = [sub for sub in command.get("subcommands", []) if sub["commandName"] != "help"]
+    for sub in below:
+        yield from commands(sub, (*words, sub["commandName"]))
+    if not below:
+        yield words, {name["name"] for argument in command.get("arguments", []) for name in argument.get("names", [])}
+
+
+def test_help_is_about_the_command():
+    """The keys of the configuration are listed by `serve`; the help of every other command that takes them says so, and fits a screen."""
+    every = dict(commands())
+    assert len(every) > 40 and ("things", "authority", "create") in every
+    for words, names in every.items():
+        done = run_weir(*words, "--help")
+        assert done.returncode == 0 and len(done.stdout.splitlines()) < (1000 if words == ("serve",) else 60), words
+        listed = all(key in done.stdout for key in ("--data-dir <VALUE>", "--database <VALUE>", "--stop-seconds", "WEIR_DATA_DIR"))
+        assert listed == (words == ("serve",)), words
+        if "data-dir" in names and not listed:
+            assert "weir serve --help lists" in " ".join(done.stdout.split()) and "   " not in done.stdout.partition("USAGE")[0], words
+
+
+@pytest.mark.parametrize("command", ["status", "accounts", "keys list", "keys create", "users list", "subscriptions list", "events tail",
+                                     "media stats", "media rebuild", "audit query"])
+def test_commands_make_no_database(tmp_path, command):
+    """In a folder that is likely the wrong one."""
+    done = run_weir(*command.split(), "--data-dir", tmp_path / "elsewhere")
+    assert done.returncode == 1 and f"There is no database at {tmp_path}/elsewhere/weir.db" in done.stderr and "--data-dir" in done.stderr
+    assert not done.stdout and not list(tmp_path.iterdir())
 
 
 @pytest.fixture(scope="module")

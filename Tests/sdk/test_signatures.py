@@ -260,6 +260,7 @@ def test_keys_are_made_listed_and_disabled(deployments):
     first = server.credentials
     listed = run_weir("keys", "list", *flags)
     assert listed.returncode == 0, listed.stderr
+    assert re.match(r"ID +ACCOUNT +STATUS +USER +CREATED +ENDS +DESCRIPTION\n", listed.stdout)
     for key in (first, second):
         assert re.search(rf"^{key.access_key}  {ACCOUNT}  ACTIVE ", listed.stdout, re.MULTILINE)
         assert key.secret_key not in listed.stdout + listed.stderr
