@@ -117,6 +117,16 @@ def test_commands_work(page, tmp_path):
         server.kill()
 
 
+@pytest.mark.parametrize("command", sorted(path for folder in ("ops", "scripts") for path in (ROOT / folder).iterdir() if os.access(path, os.X_OK) and
+                                           path.is_file()), ids=lambda command: command.name)
+def test_scripts_explain_themselves(command, tmp_path):
+    """Before they install or build anything: here is neither a toolchain nor a way to get one."""
+    done = subprocess.run([command, "--help"], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=DEADLINE)
+    assert done.returncode == 0 and f"{command.parent.name}/{command.name}" in done.stdout and not done.stderr, done
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_tests_of_the_threat_model_exist():
     page = (ROOT / "docs" / "threat-model.md").read_text()
     named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", page)
