@@ -1,6 +1,7 @@
 """Who changed what, with the real client: a record outlives kill -9, what is changed in the log is noticed, and records can be asked for."""
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deployment import run_weir, until
+from inspection import write
 
 
 def audit(server, command, *flags, sink):
@@ -116,6 +118,35 @@ def test_a_new_master_key_without_a_stop(deployments):
     assert "4 records, 0 faults" in audit(server, "verify", sink="file").stdout
     (Path(server.folder) / "master.key").write_bytes(old)
     assert "not the one" in run_weir("keys", "list", *flags).stderr
+
+
+def test_a_master_key_that_is_lost_for_good(deployments):
+    """The runbook's statements take away what only that key could open, and nothing else."""
+    server = deployments.server("--audit", "both")
+    flags = ["--data-dir", server.folder, *server.database.flags]
+    server.client().create_stream(StreamName="gate")
+    for words in ("users create ada --policy viewer", "things authority create", "keys rewrap --add-key", "keys rewrap --swap", "keys rewrap",
+                  "keys rewrap --drop-old"):
+        done = run_weir(*words.split(), *flags)
+        assert done.returncode == 0, done.stderr
+    webhook = run_weir("subscriptions", "add", "https://receiver.example.com/", "--header", "Authorization: Bearer x", *flags).stdout.split()[0]
+    # All that the key can have sealed is there.
+    facts = server.database.query("SELECT name FROM deployment ORDER BY name")
+    assert facts == ["audit-secret", "first-access-key", "master-key-proof", "webhook-root"]
+    for table in ("access_key", "webhook_secret", "device_authority", "audit_chain", "destination WHERE headers_sealed IS NOT NULL"):
+        assert server.database.query(f"SELECT count(*) FROM {table}") != ["0"], table
+    server.terminate()
+    for path in (server.folder / "master.key", server.folder / "credentials", *server.folder.glob("audit.jsonl*")):
+        path.unlink()
+    runbook = (Path(__file__).parents[2] / "ops" / "runbook.md").read_text()
+    write(server.database, re.search(r"```sql\n(DELETE FROM deployment .*?)```", runbook, re.DOTALL)[1])
+    server = deployments.again(server)
+    assert [stream["StreamName"] for stream in server.client().list_streams()["StreamInfoList"]] == ["gate"]
+    for words in ("things authority create", f"webhook-secrets show {webhook}", "keys create --user ada", "keys rewrap", "doctor"):
+        done = run_weir(*words.split(), *flags, "--audit", "both")
+        assert done.returncode == 0 or words == "doctor" and done.returncode == 1, (words, done.stdout, done.stderr)
+    server.client().create_stream(StreamName="door")
+    assert "1 records, 0 faults" in audit(server, "verify", sink="both").stdout
 
 
 def test_credentials_that_are_given_out(deployments):
