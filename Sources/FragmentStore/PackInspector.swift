@@ -166,6 +166,7 @@ public struct PackInspector: Sendable {
     /// - Parameter report: Is told of each pack that is put in, and of what cannot be.
     public func rebuild(_ report: (String) -> Void) async throws -> Findings {
         if let bucket { return try await rebuild(bucket, report) }
+        let storeID = try await storeID()
         var holds: [any Sendable] = []
         for folder in Set([configuration.directory, warmDirectory]).sorted() {
             guard let hold = try files.hold(folder + "/lock") else {
@@ -174,7 +175,6 @@ public struct PackInspector: Sendable {
             holds.append(hold)
         }
         defer { withExtendedLifetime(holds) {} }
-        let storeID = try await storeID()
         var findings = Findings()
         for folder in folders(storeID) {
             for lane in try files.names(in: folder.path).sorted() {

@@ -401,6 +401,14 @@ def test_commands_make_no_database(tmp_path, command):
     assert not done.stdout and not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("command", ["verify", "rebuild"])
+def test_media_that_was_not_put_back(tmp_path, command):
+    """After a restore of the database alone."""
+    assert run_weir("migrate", "--data-dir", tmp_path).returncode == 0
+    done = run_weir("media", command, "--data-dir", tmp_path)
+    assert done.returncode == 1 and f"{tmp_path}/media is no media folder" in done.stderr and "lock" not in done.stderr
+
+
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     """A certificate authority and a certificate for 127.0.0.1 and kvs.localhost."""
