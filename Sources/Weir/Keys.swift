@@ -78,9 +78,11 @@ struct Keys: AsyncParsableCommand {
 
         func run() async throws {
             try await Keys.open(flags) { keys, _ in
+                let now = Int64(Date().timeIntervalSince1970 * 1000)
                 let rows = try await keys.list().map { key in
-                    [
-                        key.id, key.account, key.isActive ? "ACTIVE" : "DISABLED", key.user ?? "", Self.time(key.createdAt),
+                    let isOver = key.expiresAt.map { $0 <= now } ?? false
+                    return [
+                        key.id, key.account, key.isActive ? "ACTIVE" : isOver ? "ENDED" : "DISABLED", key.user ?? "", Self.time(key.createdAt),
                         key.expiresAt.map(Self.time) ?? "", key.description,
                     ]
                 }

@@ -233,6 +233,7 @@ def test_keys_follow_each_other_and_end(server):
     weir(server, "keys", "expire", after.access_key, "--in", "0s")
     new = server.client(after)
     until(lambda: refused(new.list_streams, "UnrecognizedClientException"), "the new key to end")
+    assert f"{after.access_key}  {ACCOUNT}  ENDED" in weir(server, "keys", "list")
     done = run_weir("keys", "rotate", credentials.access_key, "--data-dir", server.folder, *server.database.flags)
     assert done.returncode != 0 and "no active access key" in done.stderr
 
