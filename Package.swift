@@ -156,7 +156,7 @@ let package = Package(
                 nioCore,
                 nioPosix, nioSSL,
             ]),
-        tests("EdgeAgentTests", ["Client", "Contract", "EdgeAgent", "Locking", "Signing", crypto, logging]),
+        tests("EdgeAgentTests", ["Client", "Contract", "EdgeAgent", "Locking", "Signing", "TestSupport", crypto, logging]),
         tests("FilesTests", ["Files"]),
         tests(
             "FragmentStoreTests",

@@ -105,7 +105,7 @@ class SQLite:
         self.path = path
 
     def copy_to(self, path):
-        """A copy as of one moment, compact, checked; answers its counts. Weir goes on serving; its log grows by what it writes meanwhile."""
+        """A copy as of one moment, compact, checked; returns its counts. Weir goes on serving; its log grows by what it writes meanwhile."""
         if not os.path.exists(self.path):
             raise Refusal(f"{self.path} does not exist")
         with new_file(path) as written:
@@ -119,7 +119,7 @@ class SQLite:
                 return self._checked(copy)
 
     def restore(self, path):
-        """Makes the file anew from a copy; answers its counts."""
+        """Makes the file anew from a copy; returns its counts."""
         for leftover in (self.path, self.path + "-wal", self.path + "-shm", self.path + "-journal"):
             if os.path.lexists(leftover):
                 raise Refusal(f"{leftover} exists: nothing is overwritten. Move it away, or restore into another folder")
@@ -202,14 +202,14 @@ class Postgres:
         self._settings = connection_settings(text)
 
     def copy_to(self, path):
-        """A dump of the whole database as of one moment, in Postgres' custom format, read through to its end; answers its counts."""
+        """A dump of the whole database as of one moment, in Postgres' custom format, read through to its end; returns its counts."""
         with new_file(path) as written:
             # Waits for no lock for long: a migration that runs has one.
             self._run("pg_dump", "--format=custom", f"--lock-wait-timeout={LOCK_TIMEOUT}", f"--file={written}", "--dbname=service=weir")
             return self._counts_of(written)
 
     def restore(self, path):
-        """Fills an empty database from a dump, in one transaction; answers the counts."""
+        """Fills an empty database from a dump, in one transaction; returns the counts."""
         counts = self._counts_of(path)
         found = self._query(
             "SELECT count(*) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"

@@ -1,7 +1,6 @@
 import Crypto
 import Foundation
 import Identity
-import Logging
 import Prometheus
 import SQL
 import Store
@@ -13,7 +12,6 @@ import Testing
 /// Records from a call to the check of them, in a file, in the table and in both, and what an attacker without the master key may try.
 @Suite struct AuditLogTests {
     private static let key = AuditKey(SymmetricKey(data: Array(repeating: UInt8(7), count: 32)))
-    private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     private struct Place {
         let folder: URL
@@ -26,7 +24,7 @@ import Testing
         }
 
         func log(_ name: String, _ settings: AuditSettings) async throws -> AuditLog {
-            try await AuditLog(settings, instance: name, key: key, store: store, registry: Registry(), logger: quiet)
+            try await AuditLog(settings, instance: name, key: key, store: store, registry: Registry(), logger: .quiet)
         }
 
         /// What `weir audit verify` finds in the file.
@@ -100,7 +98,7 @@ import Testing
             let gate = Gate()
             let faults = FaultInjectingDatabase(place.database.database)
             let log = try await AuditLog(
-                place.settings(inTable: true), instance: "a", key: Self.key, store: Store(faults), registry: Registry(), logger: Self.quiet)
+                place.settings(inTable: true), instance: "a", key: Self.key, store: Store(faults), registry: Registry(), logger: .quiet)
             faults.inject(.hold(gate))
             let record = entry("CreateStream")
             try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -273,7 +271,7 @@ import Testing
             try await log.record(entry("New", time: place.database.clock.now))
             try await write([], log)
             let files = AuditFile.all(place.path).count
-            try await AuditRetention(settings, key: Self.key, store: place.store, logger: Self.quiet).cleanUp()
+            try await AuditRetention(settings, key: Self.key, store: place.store, logger: .quiet).cleanUp()
             #expect(try await place.verifiedTable().faults == [])
             #expect(try await place.verifiedTable().records == 1)
             #expect(AuditFile.all(place.path).count < files)
@@ -293,7 +291,7 @@ import Testing
             let log = try await place.log("c", settings)
             try await log.record(entry("New", time: place.database.clock.now))
             try await write([], log)
-            try await AuditRetention(settings, key: Self.key, store: place.store, logger: Self.quiet).cleanUp()
+            try await AuditRetention(settings, key: Self.key, store: place.store, logger: .quiet).cleanUp()
             #expect(try await place.store.auditChains().map(\.id) == ["c"])
             #expect(try await place.verifiedTable().faults == [])
             try place.database.execute("UPDATE audit_chain SET is_oldest = 0")

@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    /// Lets an event happen to the configuration; answers whether it was accepted.
+    /// Lets an event happen to the configuration; returns whether it was accepted.
     private static func attempt(_ event: EdgeStatusMachine.Event, _ found: EdgeRecord, _ plane: Plane) async throws -> Bool {
         switch event {
         case .updateAccepted:

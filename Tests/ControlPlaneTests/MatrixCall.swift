@@ -167,7 +167,7 @@ struct MatrixCall: Sendable, CustomTestStringConvertible {
 extension Plane {
     /// The operations of every plane, as the server offers them.
     func everyOperation() throws -> [RoutedOperation] {
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let logger = Logger.quiet
         let masterKey = try #require(MasterKey(Self.masterKey))
         // Nothing is done with media here, so that the folder is never made.
         let media = MediaPlane(

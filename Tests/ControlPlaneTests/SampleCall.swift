@@ -33,7 +33,7 @@ struct SampleCall: Sendable, CustomTestStringConvertible {
     /// The body as it can be checked, while nothing is there yet.
     var body: String { filled(version: "v", channelVersion: "v", revision: "r") }
 
-    /// Sees to what must be there; answers the body.
+    /// Sees to what must be there; returns the body.
     func prepare(_ plane: Plane) async throws -> String {
         _ = try await plane.store.createActive("gate")
         _ = try await plane.store.createActiveChannel("door")

@@ -42,7 +42,7 @@ extension Courier {
 }
 
 extension Store {
-    /// Adds a subscription that is told of everything, but for what is said; answers its id.
+    /// Adds a subscription that is told of everything, but for what is said; returns its id.
     @discardableResult
     func subscribe(
         _ id: String = "all", kind: DestinationKind = .webhook, target: String? = nil, account: String? = nil, types: [String]? = nil,

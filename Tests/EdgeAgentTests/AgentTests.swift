@@ -2,6 +2,7 @@ import Contract
 import Foundation
 import Locking
 import Signing
+import TestSupport
 import Testing
 
 @testable import Client
@@ -32,7 +33,7 @@ struct BackoffTests {
 @Suite("Agent")
 struct AgentTests {
     private let temporary = TemporaryFolder()
-    private let lines = LogLines()
+    private let lines = LogBook()
 
     /// An agent that waits only a little, and counts for what.
     private func agent(_ deployment: FakeDeployment, _ disk: any Disk = LocalDisk(), _ pauses: Pauses = Pauses()) throws -> Agent {
@@ -58,7 +59,7 @@ struct AgentTests {
     }
 
     private func expectNothingSecret() {
-        for line in lines.all { #expect(!line.contains("hush") && !line.contains("secretsmanager"), "\(line)") }
+        for line in lines.details { #expect(!line.contains("hush") && !line.contains("secretsmanager"), "\(line)") }
     }
 
     // MARK: Once
@@ -218,7 +219,7 @@ struct AgentTests {
     }
 
     private static func prepare(_ temporary: TemporaryFolder) async throws {
-        let folder = try Folder(temporary.path, logger: LogLines().logger)
+        let folder = try Folder(temporary.path, logger: LogBook().logger)
         for streamARN in [arn("a"), arn("c"), arn("gone"), arn("again", 1)] { try await folder.write(configuration(streamARN, "r1")) }
         for name in [
             "c.media/1.mkv", "c.media/day/2.mkv", "c.recorder-status.json", "again.recorder-status.json", "gone.uploader-status.json",
@@ -232,12 +233,12 @@ struct AgentTests {
         let credentials = Credentials(accessKeyID: "AKID", secretAccessKey: "hush-key")
         let signer = RequestSigner(credentials: credentials, region: "us-east-1", service: "kinesisvideo")
         guard let endpoint = try? Endpoint("http://weir.test/prefix"),
-            let folder = try? Folder(temporary.path, disk: FailingDisk(fuse: fuse), logger: LogLines().logger)
+            let folder = try? Folder(temporary.path, disk: FailingDisk(fuse: fuse), logger: LogBook().logger)
         else { return }
         var agent = Agent(
             thing: thing, folder: folder,
             api: DeploymentAPI(endpoint: endpoint, signer: signer, exchange: deployment, userAgent: "weir-edge-agent"),
-            logger: LogLines().logger)
+            logger: LogBook().logger)
         agent.pace.sleep = { _ in }
         try? await agent.runOnce()
     }
@@ -313,8 +314,8 @@ struct AgentTests {
         running.cancel()
         try await running.value
 
-        #expect(lines.count(of: "warning cannot go on for now") == unavailable.count + 1)
-        #expect(lines.count(of: "error the deployment refuses this agent") == denied.count)
+        #expect(lines.count(of: "warning: cannot go on for now") == unavailable.count + 1)
+        #expect(lines.count(of: "error: the deployment refuses this agent") == denied.count)
         #expect(lines.count(of: "403 AccessDeniedException: why") == 1)
         #expect(pauses.all.count { $0 == .seconds(30) } == denied.count)
         #expect(pauses.all.allSatisfy { $0 <= .seconds(30) })

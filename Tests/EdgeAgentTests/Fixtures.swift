@@ -1,6 +1,5 @@
 import Contract
 import Locking
-import Logging
 
 @testable import EdgeAgent
 
@@ -27,36 +26,6 @@ func configuration(_ streamARN: String, _ revision: String, _ status: SyncStatus
         syncStatus: status)
 }
 
-/// Lines of a log, kept. Any number of tasks may write.
-final class LogLines: Sendable {
-    private let lines = Lock<[String]>([])
-
-    var all: [String] { lines.withLock { $0 } }
-
-    var logger: Logger {
-        var logger = Logger(label: "test") { _ in Handler(lines: self) }
-        logger.logLevel = .trace
-        return logger
-    }
-
-    func count(of part: String) -> Int { all.count { $0.contains(part) } }
-
-    private struct Handler: LogHandler {
-        let lines: LogLines
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.trace
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            lines.lines.withLock { $0.append("\(event.level) \(event.message) \(event.metadata ?? [:])") }
-        }
-    }
-}
-
 /// Blows at one step of many: that step and all after it do not happen, as if the program had been killed.
 final class Fuse: Sendable {
     struct Killed: Error {}
@@ -70,7 +39,7 @@ final class Fuse: Sendable {
 
     var isBlown: Bool { steps.withLock { $0 < 0 } }
 
-    /// Makes a step. Answers whether it may happen.
+    /// Makes a step. Returns whether it may happen.
     func step() -> Bool {
         steps.withLock { left in
             if left >= 0 { left -= 1 }

@@ -1,5 +1,6 @@
 import Contract
 import Foundation
+import TestSupport
 import Testing
 
 @testable import EdgeAgent
@@ -53,7 +54,7 @@ struct StreamFilesTests {
 @Suite("Folder")
 struct FolderTests {
     private let temporary = TemporaryFolder()
-    private let lines = LogLines()
+    private let lines = LogBook()
 
     private func open(_ disk: any Disk = LocalDisk()) throws -> Folder {
         try Folder(temporary.path + "/agent", disk: disk, logger: lines.logger)

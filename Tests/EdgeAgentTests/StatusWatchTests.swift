@@ -1,5 +1,6 @@
 import Contract
 import Foundation
+import TestSupport
 import Testing
 
 @testable import EdgeAgent
@@ -7,7 +8,7 @@ import Testing
 @Suite("Statuses")
 struct StatusWatchTests {
     private let temporary = TemporaryFolder()
-    private let lines = LogLines()
+    private let lines = LogBook()
 
     private func folder() async throws -> Folder {
         let folder = try Folder(temporary.path, logger: lines.logger)

@@ -287,7 +287,7 @@ private struct Pair: Sendable {
     static func with(_ engine: Engine, _ body: @escaping @Sendable (Pair) async throws -> Void) async throws {
         var settings = MediaSettings(documented: false)
         settings.readerIdle = nil
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let logger = Logger.quiet
         let folder = FileManager.default.temporaryDirectory.appending(path: "weir-media-\(UInt64.random(in: 0 ... .max))").path
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let (key, addresses) = (SymmetricKey(size: .bits256), Addresses())

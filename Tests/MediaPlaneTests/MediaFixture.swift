@@ -31,7 +31,7 @@ struct MediaFixture {
         var settings = MediaSettings(documented: false)
         settings.readerIdle = 1
         change(&settings)
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let logger = Logger.quiet
         let folder = FileManager.default.temporaryDirectory.appending(path: "weir-media-\(UInt64.random(in: 0 ... .max))").path
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try await TestDatabase.with(engine) { [settings] database in

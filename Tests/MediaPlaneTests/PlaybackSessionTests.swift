@@ -2,7 +2,6 @@ import Contract
 import Foundation
 import FragmentStore
 import Identity
-import Logging
 import MediaFormats
 import SQL
 import Store
@@ -43,7 +42,7 @@ import Testing
             #expect(new.contains(last))
             let other = MediaPlane(
                 store: fixture.fragments, settings: MediaSettings(documented: false), masterKey: try #require(MasterKey(Array(0..<32))),
-                archiveAddress: { _, _ in "http://other.example" }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                archiveAddress: { _, _ in "http://other.example" }, logger: .quiet)
             #expect(try await fixture.play(address, on: other) == after)
         }
     }
@@ -95,7 +94,7 @@ import Testing
             try await fixture.put(film(5, from: 4))
             let other = MediaPlane(
                 store: fixture.fragments, settings: MediaSettings(documented: false), masterKey: try #require(MasterKey(Array(0..<32))),
-                archiveAddress: { _, _ in "http://other.example" }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                archiveAddress: { _, _ in "http://other.example" }, logger: .quiet)
             for tag in ["#EXT-X-MEDIA-SEQUENCE:", "#EXT-X-DISCONTINUITY-SEQUENCE:"] {
                 let followed = try await number(tag)
                 #expect(followed > 0)
@@ -137,7 +136,7 @@ import Testing
                 let plane = MediaPlane(
                     store: fixture.fragments, settings: MediaSettings(documented: false),
                     masterKey: try #require(MasterKey([key] + Array(1..<32))), archiveAddress: { _, _ in "" },
-                    clock: { systemTime() + seconds * 1000 }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                    clock: { systemTime() + seconds * 1000 }, logger: .quiet)
                 do {
                     _ = try await fixture.play(address, on: plane)
                     return nil

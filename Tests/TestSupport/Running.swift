@@ -1,4 +1,3 @@
-public import Logging
 public import ServiceLifecycle
 
 /// Runs services until `body` is done, then asks them to stop and waits until they have, or until the test's time is up.
@@ -18,9 +17,4 @@ public func running(_ services: [any Service], _ body: () async throws -> Void) 
     } onCancel: {
         run.cancel()
     }
-}
-
-extension Logger {
-    /// Writes nothing.
-    public static var quiet: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
 }

@@ -8,14 +8,14 @@ public struct NotCreated: Error {
 }
 
 extension Store {
-    /// Creates a stream that must not be there yet; answers its ARN. It stays CREATING until its task is finished.
+    /// Creates a stream that must not be there yet; returns its ARN. It stays CREATING until its task is finished.
     public func create(_ new: NewStream, _ change: Change = .fresh("CreateStream")) async throws -> String {
         let creation = try await createStream(new, quota: .max, activationDelay: 0, change)
         guard case .created(let arn) = creation else { throw NotCreated(creation: creation) }
         return arn
     }
 
-    /// Creates a stream and finishes every task that is due; answers the stream, ACTIVE.
+    /// Creates a stream and finishes every task that is due; returns the stream, ACTIVE.
     public func createActive(_ name: String, tags: [TagRecord] = []) async throws -> StreamRecord {
         let arn = try await create(.named(name, tags: tags))
         try await finishTasks()
@@ -23,14 +23,14 @@ extension Store {
         return stream
     }
 
-    /// Creates a channel that must not be there yet; answers its ARN. It stays CREATING until its task is finished.
+    /// Creates a channel that must not be there yet; returns its ARN. It stays CREATING until its task is finished.
     public func createChannel(_ new: NewChannel, _ change: Change = .fresh("CreateSignalingChannel")) async throws -> String {
         let creation = try await createChannel(new, quota: .max, activationDelay: 0, change)
         guard case .created(let arn) = creation else { throw NotCreated(creation: creation) }
         return arn
     }
 
-    /// Creates a channel and finishes every task that is due; answers the channel, ACTIVE.
+    /// Creates a channel and finishes every task that is due; returns the channel, ACTIVE.
     public func createActiveChannel(_ name: String, tags: [TagRecord] = []) async throws -> ChannelRecord {
         let new = NewChannel.named(name, tags: tags)
         let arn = try await createChannel(new)
@@ -63,7 +63,7 @@ extension Store {
         }
     }
 
-    /// Creates a resource that must not be there yet and finishes every task that is due; answers it, ACTIVE.
+    /// Creates a resource that must not be there yet and finishes every task that is due; returns it, ACTIVE.
     @discardableResult
     public func createActive(_ key: ResourceKey, tags: [TagRecord] = []) async throws -> ResourceState {
         let creation = try await createResource(key, tags: tags, .fresh(key.kind.createOperation))
@@ -80,7 +80,7 @@ extension Store {
         try await finishTasks()
     }
 
-    /// Sets the edge configuration of a stream that must allow it; answers it, SYNCING.
+    /// Sets the edge configuration of a stream that must allow it; returns it, SYNCING.
     @discardableResult
     public func startEdge(
         _ name: String, hub: String = Fixture.hub, configuration: String = "{}", timeout: Int64 = Fixture.edgeTimeout

@@ -6,7 +6,7 @@ public struct NotReached: Error, CustomStringConvertible {
     public let description: String
 }
 
-/// Returns once `isReached` answers true, which it is asked again and again; throws after the deadline, which only bounds a failure.
+/// Calls `isReached` again and again until it is true; throws after the deadline, which only bounds a failure.
 public func eventually(_ what: String, within limit: Duration = .seconds(120), _ isReached: () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + limit
     while try await !isReached() {

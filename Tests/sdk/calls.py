@@ -36,7 +36,7 @@ def call(client, operation, **members):
 
 
 def refused(client, operation, error, status, **members):
-    """Calls through boto3 and answers the message of the refusal, which must be this one."""
+    """Calls through boto3 and returns the message of the refusal, which must be this one."""
     with pytest.raises(botocore.exceptions.ClientError) as raised:
         client._make_api_call(operation, members)
     answer = raised.value.response
@@ -47,7 +47,7 @@ def refused(client, operation, error, status, **members):
 
 
 def accepted(sender, operation, body):
-    """Sends a call that must be accepted, and answers the JSON of its answer, none where the API has no output."""
+    """Sends a call that must be accepted, and returns the JSON of its answer, none where the API has no output."""
     answer = sender.call(model.path(operation), body)
     assert answer.status == 200, (operation, body, answer.status, answer.error, answer.body)
     if not model.operation(operation).output_shape.members:
@@ -58,7 +58,7 @@ def accepted(sender, operation, body):
 
 
 def denied(sender, operation, body, error, status=400):
-    """Sends a call that must be refused with this error, and answers the message."""
+    """Sends a call that must be refused with this error, and returns the message."""
     answer = sender.call(model.path(operation), body)
     assert (answer.status, answer.error) == (status, error), (operation, body, answer.status, answer.error, answer.body)
     assert list(answer.json) == ["Message"] and answer.message
@@ -66,12 +66,12 @@ def denied(sender, operation, body, error, status=400):
 
 
 def wait_active(client, name):
-    """Waits until a stream is ACTIVE, and answers its description."""
+    """Waits until a stream is ACTIVE, and returns its description."""
     return _active(lambda: call(client, "DescribeStream", StreamName=name)["StreamInfo"], "Status", name)
 
 
 def wait_channel(client, name):
-    """Waits until a channel is ACTIVE, and answers its description."""
+    """Waits until a channel is ACTIVE, and returns its description."""
     return _active(lambda: call(client, "DescribeSignalingChannel", ChannelName=name)["ChannelInfo"], "ChannelStatus", name)
 
 

@@ -90,7 +90,7 @@ def name():
 
 @pytest.fixture
 def new_stream(client):
-    """Creates a stream and waits until it is ACTIVE; answers its description."""
+    """Creates a stream and waits until it is ACTIVE; returns its description."""
 
     def create(name=None, client=client, **members):
         name = name or fresh("stream")
@@ -102,7 +102,7 @@ def new_stream(client):
 
 @pytest.fixture
 def new_channel(client):
-    """Creates a channel and waits until it is ACTIVE; answers its description."""
+    """Creates a channel and waits until it is ACTIVE; returns its description."""
 
     def create(name=None, client=client, **members):
         name = name or fresh("channel")

@@ -26,7 +26,7 @@ _BOTOCORE = botocore.session.get_session()
 
 
 def until(condition, what, deadline=DEADLINE):
-    """Waits until `condition()` is true and answers its value; fails after the deadline, saying what was waited for, a text or what makes it."""
+    """Waits until `condition()` is true and returns its value; fails after the deadline, saying what was waited for, a text or what makes it."""
     end = time.monotonic() + deadline
     while True:
         value = condition()
@@ -77,13 +77,13 @@ class Database:
             self._sql(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
 
     def query(self, sql):
-        """Runs SQL in this database, and answers the rows as text."""
+        """Runs SQL in this database, and returns the rows as text."""
         if self.engine == "sqlite":
             return ["|".join(row) for row in self.rows(sql)]
         return self._sql(sql, self.url).split()
 
     def rows(self, sql):
-        """Runs SQL in this database, and answers the rows with their columns as text, NULL as ''."""
+        """Runs SQL in this database, and returns the rows with their columns as text, NULL as ''."""
         if self.engine == "sqlite":
             import sqlite3
 

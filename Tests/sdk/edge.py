@@ -74,7 +74,7 @@ def delete(client, stream):
 
 
 def lead(client, hub, stream, status):
-    """Leads a stream without edge configuration into a status of one; answers the configuration's present revision."""
+    """Leads a stream without edge configuration into a status of one; returns the configuration's present revision."""
     start(client, stream, hub)
     if status not in ("SYNCING", "ACKNOWLEDGED", "SYNC_FAILED"):
         assert hub.settle(stream) == "IN_SYNC"

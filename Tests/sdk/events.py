@@ -110,7 +110,7 @@ _MARK = re.compile(r"(.*)/(\d+)@(\d+)")
 
 
 def check_event(event):
-    """Fails unless it is a CloudEvent that tells the same thing wherever it tells it twice; answers it."""
+    """Fails unless it is a CloudEvent that tells the same thing wherever it tells it twice; returns it."""
     for validator in _VALIDATORS:
         validator.validate(event)
     data = event["data"]
@@ -139,7 +139,7 @@ def message_id(event_id):
 
 
 def check_webhook(request, *secrets):
-    """Fails unless a request is a CloudEvent signed with each of these secrets and with no others; answers the event."""
+    """Fails unless a request is a CloudEvent signed with each of these secrets and with no others; returns the event."""
     assert (request.method, request.target) == ("POST", "/hook")
     assert re.fullmatch(r"application/cloudevents\+json(; ?charset=utf-8)?", request.headers["content-type"])
     event = check_event(request.event)
@@ -337,7 +337,7 @@ class Topic:
         self.messages = []
 
     def receive(self):
-        """Takes what is in the queue, and answers all that ever was: SNS's own envelopes."""
+        """Takes what is in the queue, and returns all that ever was: SNS's own envelopes."""
         while got := self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
             for message in got:
                 self.messages.append(json.loads(message["Body"]))

@@ -217,7 +217,7 @@ def signed_head(server, credentials, form, given, unsigned, region=REGION):
 
 
 def put(server, stream, *parts, **options):
-    """Sends a whole body and answers the producer with all its acknowledgements."""
+    """Sends a whole body and returns the producer with all its acknowledgements."""
     with Producer(server, stream, **options) as producer:
         assert producer.status == 200, producer.error
         producer.send(*parts).end()

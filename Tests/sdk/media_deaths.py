@@ -98,7 +98,7 @@ def make_streams(server):
 
 
 def deaths(engine, rounds, seed):
-    """Kills a server so often; answers how many fragments it told, and how many of them are lost."""
+    """Kills a server so often; returns how many fragments it told, and how many of them are lost."""
     chance = random.Random(seed)
     told = {f"camera-{number}": {} for number in range(PRODUCERS)}
     lost = 0
@@ -145,7 +145,7 @@ def small_file_system(megabytes):
 
 
 def fills(when_full):
-    """Sends more than a disk holds; answers how much was told, and how much of it is lost."""
+    """Sends more than a disk holds; returns how much was told, and how much of it is lost."""
     told = {f"camera-{number}": {} for number in range(PRODUCERS)}
     with small_file_system(96) as disk, tempfile.TemporaryDirectory(prefix="weir-full-", dir="/var/tmp") as folder:
         if disk is None:

@@ -475,6 +475,6 @@ class Receiver:
         return list(self._arrived.values())
 
     def wait(self, count, deadline=DEADLINE):
-        """Waits until so many events were accepted, and answers them."""
+        """Waits until so many events were accepted, and returns them."""
         until(lambda: len(self._accepted) >= count, lambda: f"{count} events; there are {len(self._accepted)}", deadline)
         return self.events

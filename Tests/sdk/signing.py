@@ -152,8 +152,24 @@ def exchange(port, raw):
         return read_response(connection)
 
 
+def received(port, raw, is_ended=True):
+    """Sends bytes on a connection of their own, and, where it `is_ended`, the end of what the client sends. Returns all that comes until the server
+    closes the connection or breaks it."""
+    with connect(port) as connection:
+        connection.sendall(raw)
+        if is_ended:
+            connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        try:
+            while part := connection.recv(65536):
+                answer += part
+        except ConnectionError:
+            pass
+    return answer
+
+
 def at_once(requests):
-    """Sends many requests, given as (port, bytes), so that they are in flight together, and answers their responses in order.
+    """Sends many requests, given as (port, bytes), so that they are in flight together, and returns their responses in order.
 
     All connections are open and have all but the last byte of their request before any gets the last one.
     """

@@ -5,7 +5,6 @@ import json
 import os
 import random
 import re
-import socket
 import urllib.parse
 
 import pytest
@@ -15,7 +14,7 @@ from botocore.awsrequest import AWSRequest
 import agent
 import cases
 import model
-from signing import connect, encoded, exchange, read_response, request_bytes
+from signing import connect, encoded, exchange, read_response, received, request_bytes
 
 FUZZED = int(os.environ.get("WEIR_FUZZ_ROUNDS", "1500"))
 LIMIT = 1 << 20
@@ -143,16 +142,7 @@ def test_fuzzed_heads(server, sender):
         raw = bytearray(good)
         for _ in range(chance.randint(1, 3)):
             raw[chance.randrange(end)] = chance.randrange(256)
-        with connect(server.port) as connection:
-            connection.settimeout(10)
-            connection.sendall(bytes(raw))
-            connection.shutdown(socket.SHUT_WR)
-            answer = b""
-            try:
-                while part := connection.recv(65536):
-                    answer += part
-            except ConnectionError:
-                pass
+        answer = received(server.port, bytes(raw))
         assert not answer or re.match(rb"HTTP/1\.[01] (200|4\d\d) ", answer), answer[:200]
 
 
@@ -169,15 +159,7 @@ def test_huge_bodies(server, sender):
 def test_a_length_that_is_a_lie(server, sender):
     method, target, headers, body = sender.signed("/listStreams")
     head = request_bytes(method, target, headers).replace(b"Content-Length: 0", b"Content-Length: 99999999999")
-    with connect(server.port) as connection:
-        connection.sendall(head)
-        connection.shutdown(socket.SHUT_WR)
-        answer = b""
-        try:
-            while part := connection.recv(65536):
-                answer += part
-        except ConnectionError:
-            pass
+    answer = received(server.port, head)
     assert not answer or answer.startswith((b"HTTP/1.1 413", b"HTTP/1.1 400")), answer
 
 
@@ -278,15 +260,7 @@ def test_what_http_lets_be_read_in_one_way(server, sender, kind, framing, body):
 
 def answers(server, raw):
     """The statuses of all that comes back, until the server ends it: the last request asks for that."""
-    with connect(server.port) as connection:
-        connection.sendall(raw)
-        received = b""
-        try:
-            while part := connection.recv(65536):
-                received += part
-        except ConnectionError:
-            pass
-    return [int(status) for status in re.findall(rb"(?:^|\}|\r\n)HTTP/1\.1 (\d+) ", received)]
+    return [int(status) for status in re.findall(rb"(?:^|\}|\r\n)HTTP/1\.1 (\d+) ", received(server.port, raw, is_ended=False))]
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE"])
@@ -486,14 +460,5 @@ def test_a_long_target(server, sender):
     b"BREW /describeStream HTTP/1.1\r\nHost: a\r\n\r\n", b"POST * HTTP/1.1\r\nHost: a\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", "POST /é HTTP/1.1\r\nHost: a\r\n\r\n".encode(),
 ], ids=lambda raw: repr(raw[:24]))
 def test_what_is_no_http(server, raw):
-    with connect(server.port) as connection:
-        connection.settimeout(10)
-        connection.sendall(raw)
-        connection.shutdown(socket.SHUT_WR)
-        answer = b""
-        try:
-            while part := connection.recv(65536):
-                answer += part
-        except ConnectionError:
-            pass
+    answer = received(server.port, raw)
     assert not answer or re.match(rb"HTTP/1\.[01] 4\d\d ", answer), answer[:200]

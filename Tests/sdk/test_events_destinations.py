@@ -150,7 +150,7 @@ def test_http_where_it_is_allowed(telling, receiver, stream, subscribe):
 
 
 def check_message(envelope, topic):
-    """Fails unless it is a lifecycle message as SNS hands it on; answers the event."""
+    """Fails unless it is a lifecycle message as SNS hands it on; returns the event."""
     assert (envelope["Type"], envelope["TopicArn"], envelope["Subject"]) == ("Notification", topic.arn, "Kinesis Video Streams Lifecycle")
     event = check_event(json.loads(envelope["Message"]))
     assert envelope["MessageAttributes"] == {"type": {"Type": "String", "Value": event["type"]}}

@@ -334,7 +334,7 @@ def export(server, stream, path, *words):
 
 
 def check_file(path):
-    """Fails where a reader of Matroska has anything to say against a file; answers its duration in seconds."""
+    """Fails where a reader of Matroska has anything to say against a file; returns its duration in seconds."""
     told = subprocess.run(["mkvinfo", "--ui-language", "en_US", "-v", str(path)], capture_output=True, text=True, timeout=60)
     assert told.returncode == 0 and not re.search("error|warning|unknown element|damaged", told.stdout + told.stderr, re.I), told.stdout
     assert "size unknown" not in told.stdout

@@ -101,7 +101,7 @@ class Callers:
 
 
 def kill_one_after_the_other(stack, seconds, seed, every=2.0):
-    """Kills an instance every two seconds and starts it again at once; answers how often."""
+    """Kills an instance every two seconds and starts it again at once; returns how often."""
     chance = random.Random(f"{seed}-kills")
     end, count = time.monotonic() + seconds, 0
     while time.monotonic() < end:
@@ -145,7 +145,7 @@ class Asker:
 
 
 def replace_one_after_the_other(stack):
-    """Every instance is asked to end and is started again, as an upgrade does; answers the codes that they ended with."""
+    """Every instance is asked to end and is started again, as an upgrade does; returns the codes that they ended with."""
     codes = []
     for instance in stack.instances:
         codes.append(instance.terminate())

@@ -26,7 +26,7 @@ def clean_environment(**more):
 
 
 def until(condition, what, deadline=DEADLINE, pause=0.02):
-    """Waits until `condition()` is true and answers its value; raises after the deadline."""
+    """Waits until `condition()` is true and returns its value; raises after the deadline."""
     end = time.monotonic() + deadline
     while True:
         value = condition()
@@ -86,7 +86,7 @@ class Process:
             self._process.send_signal(number)
 
     def end(self, number=signal.SIGTERM, deadline=30.0):
-        """Ends it by a signal, or by a harder one after the deadline; answers its code."""
+        """Ends it by a signal, or by a harder one after the deadline; returns its code."""
         if self in _running:
             _running.remove(self)
         self.send(number)

@@ -49,7 +49,7 @@ class Proxies:
         self._ask({"cut": name, "way": way, "share": share})
 
     def heal(self, name):
-        """Ends that, and answers how many connections were hurt."""
+        """Ends that, and returns how many connections were hurt."""
         return self._ask({"heal": name})
 
     def refuse(self, name):

@@ -218,7 +218,7 @@ class Instance:
         self._ended()
 
     def terminate(self):
-        """Asks it to finish and to end; answers its code."""
+        """Asks it to finish and to end; returns its code."""
         code = self._process.end(signal.SIGTERM)
         self._ended()
         return code

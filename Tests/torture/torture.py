@@ -34,7 +34,7 @@ def log(text):
 
 
 def torture(binary, folder, seconds, seed, kinds, rate=150, report=log, careless=False, media=0, sweep=False):
-    """One run. Answers its facts, those of its media, and what went wrong with the programs themselves; the history, the tables and what media there
+    """One run. Returns its facts, those of its media, and what went wrong with the programs themselves; the history, the tables and what media there
     was stay in `folder`.
 
     media: how many cameras, each with a viewer, there are beside the other clients. sweep: waits in the end until nothing of them is left.
