@@ -14,8 +14,8 @@ struct Doctor: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Look for what is wrong with this deployment, and say what to do about it.",
         discussion: """
-            It looks at the configuration, the files of secrets, certificates, disk space, open files, the database, its schema and clock, tasks and \
-            destinations, and changes nothing. It ends with 0 where all is well, with 1 where something needs attention soon, and with 2 where \
+            It looks at the configuration, the files of secrets, certificates, disk space, open files, the database, its schema and clock, the media \
+            folder, tasks and destinations, and changes nothing. It ends with 0 where all is well, with 1 where something needs attention soon, and with 2 where \
             something is broken.
 
             \(ConfigurationFlags.discussion)
@@ -219,6 +219,7 @@ private struct DeploymentChecks {
     func run(repair: Bool, _ report: inout Doctor.Report) async throws {
         try await checkKey(&report)
         try await checkClock(&report)
+        try await checkMedia(&report)
         try await checkInstances(&report)
         try await checkTasks(repair: repair, &report)
         try await checkDestinations(&report)
@@ -261,6 +262,19 @@ private struct DeploymentChecks {
             grade, "clock", "this machine and the database are \(off) ms apart at least",
             grade == .well
                 ? "" : "have both kept right (NTP): signatures are checked by this machine's clock, everything else by the database's")
+    }
+
+    /// Whether the media folder is there at all; `weir media verify` reads what is in it. Of several instances on Postgres each has a folder.
+    private func checkMedia(_ report: inout Doctor.Report) async throws {
+        guard case .sqlite = configuration.database, configuration.storesMedia, configuration.mediaStore == nil else { return }
+        let bytes = try await store.storedBytes().reduce(0) { $0 + $1.bytes }
+        let folder = configuration.mediaFolder.path
+        if bytes > 0, access("\(folder)/store", F_OK) != 0 {
+            report.add(
+                .broken, "media", "\(bytes) bytes are listed, and \(folder) is no media folder", "put the folder or its copy in place")
+        } else {
+            report.add(.well, "media", "\(bytes) bytes are listed", bytes > 0 ? "weir media verify reads them all" : "")
+        }
     }
 
     private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1000) }

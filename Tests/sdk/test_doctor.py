@@ -5,9 +5,11 @@ import sqlite3
 import subprocess
 import time
 
+from calls import wait_active
 from certificates import Authority
 from deployment import DEADLINE, binary, clean_environment, run_weir, until
 from inspection import migrated
+from media import cluster, head, now_ms, put
 
 WELL, ATTENTION, BROKEN = 0, 1, 2
 
@@ -113,6 +115,21 @@ def test_open_files(tmp_path):
     assert grades(found, "open files") == {"ATTENTION"} and "LimitNOFILE" in words(found, "open files") and code != WELL
     found, code = doctor(tmp_path, limit=90)
     assert grades(found, "open files") == {"BROKEN"} and code == BROKEN
+
+
+def test_media_that_was_not_put_back(sqlite_deployments, tmp_path):
+    """As after a restore of the database alone."""
+    server = sqlite_deployments.server()
+    assert grades(doctor(server.folder)[0], "media") == {"ok"}
+    client = server.client()
+    client.create_stream(StreamName="gate", DataRetentionInHours=24)
+    wait_active(client, "gate")
+    put(server, "gate", head(), cluster(now_ms()))
+    server.terminate()
+    assert grades(doctor(server.folder)[0], "media") == {"ok"}
+    (server.folder / "media").rename(tmp_path / "media")
+    found, code = doctor(server.folder)
+    assert code == BROKEN and grades(found, "media") == {"BROKEN"} and f"{server.folder}/media is no media folder" in words(found, "media")
 
 
 def test_tasks_that_a_clock_has_put_off(sqlite_deployments):
