@@ -187,21 +187,11 @@ struct Serve: AsyncParsableCommand {
                     mediaPlane, store, frames, try configuration.imageStores(), registry: registry, eventsWait: { courier.hint() }))
         }
         if configuration.roles.contains(.signaling) {
-            services.append(SignalingUpkeep(signaling, hasOthers: deployment.database.isShared, logger: logger))
-            services.append(turnWatch)
-            let isListening: @Sendable (Int) -> Void = { port in
+            services += [SignalingUpkeep(signaling, hasOthers: deployment.database.isShared, logger: logger), turnWatch]
+            let responder = configuration.stunResponder(serverPort: { await ports.first { _ in true } }, logger) { port in
                 stunPort.withLock { $0 = port }
-                logger.notice("answering STUN", metadata: ["port": "\(port)"])
             }
-            switch configuration.stun {
-            case .none: break
-            case .asServer:
-                services.append(
-                    STUNResponder(
-                        host: configuration.host, port: { await ports.first { _ in true } }, logger: logger, isListening: isListening))
-            case .at(let host, let port):
-                services.append(STUNResponder(host: host, port: { port }, logger: logger, isListening: isListening))
-            }
+            if let responder { services.append(responder) }
         }
         if configuration.roles.contains(.worker) {
             services += [
@@ -228,6 +218,11 @@ struct Serve: AsyncParsableCommand {
             server,
             Drain(readiness: readiness, membership: membership, seconds: configuration.drainSeconds, logger: logger),
         ]
+        try await run(services, configuration)
+    }
+
+    /// Runs the services until a signal ends them.
+    private func run(_ services: [any Service], _ configuration: ServerConfiguration) async throws {
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: Log.quiet)
         // The server gives up on requests by itself, and waits for WebSockets alone any longer.
@@ -324,6 +319,21 @@ extension ServerConfiguration {
     fileprivate func deviceCertificates(_ authorities: DeviceAuthorities) async throws -> ServerCertificates? {
         guard let tls, deviceListener != nil else { return nil }
         return try ServerCertificates(tls, trusting: try await authorities.certificates())
+    }
+
+    /// What answers STUN, as configured; `serverPort` is awaited where that is on the port of the server.
+    fileprivate func stunResponder(
+        serverPort: @escaping @Sendable () async -> Int?, _ logger: Logger, isListening: @escaping @Sendable (Int) -> Void
+    ) -> STUNResponder? {
+        let tell: @Sendable (Int) -> Void = { port in
+            isListening(port)
+            logger.notice("answering STUN", metadata: ["port": "\(port)"])
+        }
+        return switch stun {
+        case .none: nil
+        case .asServer: STUNResponder(host: host, port: serverPort, logger: logger, isListening: tell)
+        case .at(let host, let port): STUNResponder(host: host, port: { port }, logger: logger, isListening: tell)
+        }
     }
 
     /// Whether this process has the folder of packs.

@@ -5,9 +5,6 @@ public struct TopicARN: Sendable, Hashable {
     public let partition: String
     public let region: String
 
-    /// Whether order and repetition matter to the topic.
-    public var isFIFO: Bool { text.hasSuffix(".fifo") }
-
     /// nil where the text has another form, or holds control characters.
     public init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
