@@ -1,4 +1,4 @@
-# An image of weir: docker build -t weir . && docker run --rm -v weir-data:/var/lib/weir -p 127.0.0.1:7080:7080 \
+# An image of weir: docker build -t weir . && docker run --rm --stop-timeout 90 -v weir-data:/var/lib/weir -p 127.0.0.1:7080:7080 \
 #     -e WEIR_PLAIN_HTTP_BEYOND_LOOPBACK=true weir
 # It listens on every address, so it starts with a certificate (WEIR_TLS_CERTIFICATE, WEIR_TLS_KEY), or where it is told that plain HTTP will do.
 # Tests/sdk/test_packaging.py tries its steps where there is no engine.

@@ -100,8 +100,7 @@ def test_what_the_unit_starts_is_a_valid_command(unit):
     done = run_weir("config", "list", *flags)
     assert done.returncode == 0 and "/var/lib/" + unit["StateDirectory"][0] in done.stdout
     limit = int(unit["TimeoutStopSec"][0])
-    stop, drain = (int(run_weir("config", "get", key).stdout) for key in ("stop-seconds", "drain-seconds"))
-    assert limit > stop + drain
+    assert limit > sum(int(run_weir("config", "get", key).stdout) for key in ("drain-seconds", "signaling-grace-seconds", "stop-seconds"))
 
 
 def test_the_unit_gives_away_nothing(unit):
