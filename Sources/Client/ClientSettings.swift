@@ -81,7 +81,7 @@ package struct ClientSettings: Sendable {
         return Credentials(accessKeyID: id, secretAccessKey: secret, sessionToken: profile?["aws_session_token"])
     }
 
-    /// The profile to use; nil where none was asked for by name and there is none. With `isOptional`, an unset file is no fault.
+    /// The profile to use; nil where it is missing and nobody asked for it by name. With `isOptional`, an unset file is no fault.
     private static func profile(
         _ flags: Flags, _ named: String?, path: String?, isOptional: Bool
     ) throws(SettingsFault) -> [String: String]? {

@@ -2,15 +2,15 @@ package import Contract
 package import FoundationEssentials
 package import Signing
 
-/// Why a call was not answered with success, sorted by what a client does about it. The texts are for the log.
+/// Why a call failed, sorted by what a client does about it. The texts are for the log.
 package enum CallFailure: Error, CustomStringConvertible {
     /// No answer, or one that asks to come again later: call again after a back-off.
     case unavailable(String)
-    /// The key may not do this, or the server is not to be trusted. Only an operator can help, so call again, but seldom.
+    /// The key lacks the right to do this, or the server's certificate is not trusted. Only an operator can help, so call again, but seldom.
     case denied(String)
     /// The deployment has another revision or status than the agent knows of: fetch again.
     case outdated(String)
-    /// The deployment does not take this call, and will not another time.
+    /// The deployment refuses this call, and would do so again.
     case rejected(String)
 
     package var description: String {

@@ -21,7 +21,7 @@ package struct ReceivedAnswer: Sendable {
     }
 }
 
-/// No request was sent, since the server is not to be trusted. Says why.
+/// Why the server's certificate is not trusted. The request was not sent.
 package struct ServerIsNotTrusted: Error, CustomStringConvertible {
     package let description: String
 

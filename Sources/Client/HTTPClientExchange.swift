@@ -60,7 +60,7 @@ package struct HTTPClientExchange: Exchange {
         return try await Self.whole(answer)
     }
 
-    /// Throws `ServerIsNotTrusted` where the server is not, and would not be another time.
+    /// Throws `ServerIsNotTrusted` where another try would fail alike.
     private func execute(_ request: HTTPClientRequest, _ deadline: NIODeadline) async throws -> HTTPClientResponse {
         do {
             return try await client.execute(request, deadline: deadline)

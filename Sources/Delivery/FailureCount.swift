@@ -26,7 +26,7 @@ struct FailureCount {
     /// Whether nothing has arrived for a while.
     var isFailing: Bool { inARow >= pace.toleratedFailures }
 
-    /// Takes in what was read from the database. Failures count; that there are none may be outdated, and does not.
+    /// Takes in what was read from the database, which may be outdated: failures count, a zero is ignored.
     mutating func learn(known failures: Int64) {
         if failures > 0 { isKnownToFail = true }
     }

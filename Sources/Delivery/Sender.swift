@@ -7,7 +7,7 @@ enum AttemptResult: Sendable {
     /// It arrived, with an HTTP status where there is one.
     case delivered(status: Int?, excerpt: [UInt8])
     case failed(Failure)
-    /// No attempt was made, for a reason that is no fault of the receiver.
+    /// No attempt was made, for a reason on this side.
     case unsent(String)
     /// The attempt was cut off, since the courier stops.
     case cutShort

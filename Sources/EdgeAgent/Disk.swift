@@ -23,7 +23,7 @@ struct FileStamp: Sendable, Equatable {
 enum EntryKind: Sendable {
     case file
     case folder
-    /// A link, or something else that is neither file nor folder.
+    /// A link, a socket or anything else.
     case other
 }
 

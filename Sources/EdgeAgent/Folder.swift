@@ -8,12 +8,12 @@ import Logging
 /// A configuration is there whole or not at all, in its old or its new revision, whatever moment the agent is killed at or the power is lost.
 /// Every method can be repeated. What is on the disk is the truth: nothing of it is remembered but which streams it was about.
 actor Folder {
-    /// What cannot be done in the folder, for a reason that is none of the disk's.
+    /// Why the agent refuses to do something in the folder, though the disk would let it.
     struct Refusal: Error, CustomStringConvertible {
         let description: String
     }
 
-    /// No configuration has more than a few thousand bytes, and no status.
+    /// Bytes of a file that is read: a configuration or a status has a few thousand at most.
     private static let limit = 64 * 1024
 
     private let folder: OpenFolder
@@ -175,7 +175,7 @@ actor Folder {
         return writer.bytes + [UInt8(ascii: "\n")]
     }
 
-    /// The configuration in a file, without what it says; nil where there is no file or it is none.
+    /// Which configuration is in a file, without its contents; nil where the file is missing or holds something else.
     private func configuration(in name: String) throws -> HeldEdgeConfiguration? {
         guard let bytes = try disk.read(name, in: folder, limit: Self.limit), case .object(let object) = try? JSONParser.parse(bytes),
             case .string(let streamARN) = object["StreamARN"], case .string(let revision) = object["Revision"],

@@ -6,7 +6,7 @@ import ArgumentParser
 package struct ConfigurationFlags: ParsableArguments, CustomReflectable {
     /// What was given, by key, `config` among them.
     package let values: [String: String]
-    /// What was given and is no flag of the command, without its value, which may be a secret with a misspelt name.
+    /// Words that the command does not know, each as a fault. Values are left out: one may be a secret behind a misspelt flag.
     package let faults: [String]
 
     package init() { (values, faults) = ([:], []) }

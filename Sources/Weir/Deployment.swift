@@ -82,7 +82,8 @@ struct Deployment {
     private static func requireFile(_ database: ServerConfiguration.DatabaseLocation) throws {
         guard case .sqlite(let path) = database, access(path, F_OK) != 0 else { return }
         throw Failure(
-            description: "There is no database at \(path). Is that the --data-dir of the server? weir serve makes one, and so does weir migrate.")
+            description:
+                "There is no database at \(path). Is that the --data-dir of the server? weir serve makes one, and so does weir migrate.")
     }
 
     private static func database(

@@ -112,7 +112,7 @@ struct PostFlags: ParsableArguments {
             valueName: "type"))
     var contentType: String?
 
-    /// Refuses what is no header, or one that is not for operators to set, without repeating it: it may be a secret.
+    /// The headers and the content type. Refuses a malformed header and one that Weir sets itself, without repeating it: it may be a secret.
     func options() throws -> PostOptions {
         var lines = headerLines
         if let headersFile {

@@ -81,9 +81,10 @@ struct Keys: AsyncParsableCommand {
                 let now = Int64(Date().timeIntervalSince1970 * 1000)
                 let rows = try await keys.list().map { key in
                     let isOver = key.expiresAt.map { $0 <= now } ?? false
+                    let status = key.isActive ? "ACTIVE" : isOver ? "ENDED" : "DISABLED"
                     return [
-                        key.id, key.account, key.isActive ? "ACTIVE" : isOver ? "ENDED" : "DISABLED", key.user ?? "", Self.time(key.createdAt),
-                        key.expiresAt.map(Self.time) ?? "", key.description,
+                        key.id, key.account, status, key.user ?? "", Self.time(key.createdAt), key.expiresAt.map(Self.time) ?? "",
+                        key.description,
                     ]
                 }
                 print(TextTable(["ID", "ACCOUNT", "STATUS", "USER", "CREATED", "ENDS", "DESCRIPTION"], rows).text)

@@ -63,7 +63,7 @@ final class LogWriter: Sendable {
                 return (state.waiting, state.untold)
             }
             guard !lines.isEmpty || untold > 0 else { return }
-            // What cannot be written is lost, as nobody could be told.
+            // Lines that cannot be written are lost: there is no other place to report them.
             _ = writeWhole(lines, to: STDERR_FILENO)
             if untold > 0 { tellOfDropped(untold) }
         }

@@ -16,8 +16,8 @@ extension ServerConfiguration {
         return configuration
     }
 
-    /// Runs `body` with the bucket of media that all instances share, and closes it afterwards; with nil where there is none, or this process has nothing to do with
-    /// media.
+    /// Runs `body` with the bucket of media that all instances share, and closes it afterwards; with nil where `media-store` is empty or this process
+    /// neither takes nor sends media.
     func withMediaObjects(_ body: (FragmentStore.Objects?) async throws -> Void) async throws {
         let objects = storesMedia ? try await mediaObjects() : nil
         do {

@@ -3,8 +3,8 @@ import Logging
 import NIOCore
 import Settings
 
-/// How many files, sockets among them, this process may have open: a server that has no more of them cannot even wait for those that it has, so
-/// connections of clients are limited to what is left beside its own.
+/// How many files, sockets among them, this process may have open. Connections of clients are limited to what is left beside the server's own: without
+/// a file to spare it could not even accept a connection to refuse it.
 struct OpenFiles {
     /// How many may be open at one time.
     let limit: Int

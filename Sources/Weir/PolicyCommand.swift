@@ -188,7 +188,7 @@ struct PolicyCommand: AsyncParsableCommand {
             }
         }
 
-        /// Who is not there may do nothing, which would say nothing of any policy.
+        /// Refuses a user or role that does not exist: "not allowed" would seem to follow from its policies.
         private func require(_ holder: PolicyHolder, account: String, _ store: Store) async throws {
             switch holder {
             case .user(let name):

@@ -130,6 +130,7 @@ def test_a_master_key_that_is_lost_for_good(deployments):
         done = run_weir(*words.split(), *flags)
         assert done.returncode == 0, done.stderr
     webhook = run_weir("subscriptions", "add", "https://receiver.example.com/", "--header", "Authorization: Bearer x", *flags).stdout.split()[0]
+    assert run_weir("webhook-secrets", "rotate", webhook, *flags).returncode == 0
     # All that the key can have sealed is there.
     facts = server.database.query("SELECT name FROM deployment ORDER BY name")
     assert facts == ["audit-secret", "first-access-key", "master-key-proof", "webhook-root"]
