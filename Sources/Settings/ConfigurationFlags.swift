@@ -27,12 +27,12 @@ package struct ConfigurationFlags: ParsableArguments, CustomReflectable {
                 "config",
                 Option<String?>(
                     name: .customLong("config"), parsing: .unconditional,
-                    help: ArgumentHelp("JSON file with any of the keys below, as \"data-dir\".", valueName: "FILE"), completion: .file())
+                    help: ArgumentHelp("JSON file with any of the keys below, as \"data-dir\".", valueName: "file"), completion: .file())
             )
         ]
         children += ConfigurationKey.all.map { key in
             let fallback = key.fallback.isEmpty ? "" : " (default: \(key.fallback))"
-            let help = ArgumentHelp("\(key.help)\(fallback)", valueName: "VALUE")
+            let help = ArgumentHelp("\(key.help)\(fallback)", valueName: "value")
             return (key.name, Option<String?>(name: .customLong(key.name), parsing: .unconditional, help: help))
         }
         children.append((Self.rest, Argument<[String]>(wrappedValue: [], parsing: .allUnrecognized, help: .hidden)))

@@ -65,7 +65,7 @@ struct AuditCommand: AsyncParsableCommand {
         var from: Place?
 
         @Option(
-            help: ArgumentHelp("A record that an earlier check has printed; may be given several times.", valueName: "CHAIN:SEQUENCE:CODE"),
+            help: ArgumentHelp("A record that an earlier check has printed; may be given several times.", valueName: "chain:sequence:code"),
             transform: { text in
                 guard let anchor = AuditVerifier.Anchor(text) else {
                     throw ValidationError("must be an anchor as weir audit verify prints it")

@@ -14,12 +14,12 @@ struct ChannelsCommand: AsyncParsableCommand {
             commandName: "connections",
             abstract: "List the master and the viewers of a channel that are connected, with their instances.",
             discussion: """
-                A NAME is that of a channel of the configuration's account and region, whose keys are --account and --region.
+                A name is that of a channel of the configuration's account and region, whose keys are --account and --region.
 
 
                 """ + ConfigurationFlags.discussion)
 
-        @Argument(help: ArgumentHelp("The channel, by its name or its ARN.", valueName: "NAME"))
+        @Argument(help: ArgumentHelp("The channel, by its name or its ARN.", valueName: "name"))
         var channel: String
 
         @OptionGroup(visibility: .hidden)

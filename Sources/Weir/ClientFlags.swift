@@ -11,18 +11,18 @@ struct ClientFlags: ParsableArguments {
 
     @Option(
         name: .customLong("endpoint-url"),
-        help: ArgumentHelp("Where the deployment answers. Default: AWS_ENDPOINT_URL, or endpoint_url in the profile.", valueName: "URL"))
+        help: ArgumentHelp("Where the deployment answers. Default: AWS_ENDPOINT_URL, or endpoint_url in the profile.", valueName: "url"))
     var endpointURL: String?
 
     @Option(help: ArgumentHelp("The region of the deployment. Default: AWS_REGION, or region in the profile."))
     var region: String?
 
-    @Option(help: ArgumentHelp("The profile that has the key.", valueName: "NAME"))
+    @Option(help: ArgumentHelp("The profile that has the key.", valueName: "name"))
     var profile: String?
 
     @Option(
         name: .customLong("ca-file"),
-        help: ArgumentHelp("The authorities to trust in place of the system's. Default: AWS_CA_BUNDLE.", valueName: "PEM"))
+        help: ArgumentHelp("The authorities to trust in place of the system's. Default: AWS_CA_BUNDLE.", valueName: "file"))
     var caFile: String?
 
     var flags: ClientSettings.Flags { ClientSettings.Flags(endpointURL: endpointURL, region: region, profile: profile, caFile: caFile) }

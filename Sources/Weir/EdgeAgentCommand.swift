@@ -18,10 +18,10 @@ struct EdgeAgentCommand: AsyncParsableCommand {
             to STREAMNAME.uploader-status.json is told to the deployment.
             """)
 
-    @Option(help: ArgumentHelp("The thing that this agent is, as an ARN.", valueName: "ARN"))
+    @Option(help: ArgumentHelp("The thing that this agent is, as an ARN.", valueName: "arn"))
     var thing: String
 
-    @Option(help: ArgumentHelp("Where the configurations are kept. Made where it is missing.", valueName: "DIR"))
+    @Option(help: ArgumentHelp("Where the configurations are kept. Made where it is missing.", valueName: "folder"))
     var folder: String
 
     @OptionGroup(title: "Deployment")

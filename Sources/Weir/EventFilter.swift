@@ -21,7 +21,7 @@ struct EventFilterFlags: ParsableArguments {
 
 /// How far back a command looks.
 struct AgeFlag: ParsableArguments {
-    @Option(help: ArgumentHelp("Go back so far: 90s, 15m, 24h or 7d.", valueName: "age"), transform: TimeSpan.init)
+    @Option(help: ArgumentHelp("Go back so far: 90s, 15m, 24h or 7d.", valueName: "duration"), transform: TimeSpan.init)
     var since: TimeSpan?
 
     var milliseconds: Int64? { since?.milliseconds }

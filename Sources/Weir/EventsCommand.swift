@@ -97,7 +97,7 @@ struct Events: AsyncParsableCommand {
             commandName: "replay", abstract: "Send an event again, or all that were given up, marked as a replay.",
             usage: """
                 weir events replay <id> [--destination <id>] [<options>]
-                weir events replay --dead [--destination <id>] [--account <digits>] [--types <a,b>] [--prefix <arn>] [--since <age>] [<options>]
+                weir events replay --dead [--destination <id>] [--account <digits>] [--types <a,b>] [--prefix <arn>] [--since <duration>] [<options>]
                 """,
             discussion: """
                 Without --destination an event goes to every destination that gave it up or, where there is none, to every one that it went to. \

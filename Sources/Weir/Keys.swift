@@ -19,15 +19,15 @@ struct Keys: AsyncParsableCommand {
 
         @Option(
             help: ArgumentHelp(
-                "Make a key for the edge agent of this thing, in the thing's account. It may do nothing else.", valueName: "ARN"),
+                "Make a key for the edge agent of this thing, in the thing's account. It may do nothing else.", valueName: "arn"),
             transform: Thing.init)
         var thing: Thing?
 
         @Option(
-            help: ArgumentHelp("Make a key for this user of the account, who may do what the user's policies allow.", valueName: "NAME"))
+            help: ArgumentHelp("Make a key for this user of the account, who may do what the user's policies allow.", valueName: "name"))
         var user: String?
 
-        @Option(help: ArgumentHelp("How long the key may be used, such as 12h or 30d.", valueName: "TIME"), transform: TimeSpan.init)
+        @Option(help: ArgumentHelp("How long the key may be used, such as 12h or 30d.", valueName: "duration"), transform: TimeSpan.init)
         var expiresIn: TimeSpan?
 
         @OptionGroup(visibility: .hidden)
@@ -104,7 +104,7 @@ struct Keys: AsyncParsableCommand {
         @Argument(help: ArgumentHelp("The id of the key that is to end, as weir keys list shows it.", valueName: "id"))
         var id: String
 
-        @Option(help: ArgumentHelp("How long the old key may still be used.", valueName: "TIME"), transform: TimeSpan.init)
+        @Option(help: ArgumentHelp("How long the old key may still be used.", valueName: "duration"), transform: TimeSpan.init)
         var overlap: TimeSpan?
 
         @OptionGroup(visibility: .hidden)
@@ -128,7 +128,8 @@ struct Keys: AsyncParsableCommand {
         @Argument(help: ArgumentHelp("The id of the key, as weir keys list shows it.", valueName: "id"))
         var id: String
 
-        @Option(name: .customLong("in"), help: ArgumentHelp("How long it may still be used.", valueName: "TIME"), transform: TimeSpan.init)
+        @Option(
+            name: .customLong("in"), help: ArgumentHelp("How long it may still be used.", valueName: "duration"), transform: TimeSpan.init)
         var lifetime: TimeSpan
 
         @OptionGroup(visibility: .hidden)

@@ -12,7 +12,7 @@ import Store
 struct MediaExport: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Write what is kept of a stream into a Matroska file, from the media folder of this machine.",
-        usage: "weir media export <stream> [--from <time>] [--to <time>] <FILE.mkv> [<options>]",
+        usage: "weir media export <stream> [--from <time>] [--to <time>] <file.mkv> [<options>]",
         discussion: """
             Beside the server, if one runs. Frames are as they came; times begin at zero and gaps stay. Where a camera changed its format, or its \
             clock went back, another file is begun: FILE.2.mkv and so on. Of the stream in the account and region of the configuration.
@@ -23,7 +23,7 @@ struct MediaExport: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The name of the stream.", valueName: "stream"))
     var stream: String
 
-    @Argument(help: ArgumentHelp("The file, which must not be there yet.", valueName: "FILE.mkv"))
+    @Argument(help: ArgumentHelp("The file, which must not be there yet.", valueName: "file.mkv"))
     var file: String
 
     @Option(help: ArgumentHelp("Fragments that begin then or later: a time as text, or seconds since 1970.", valueName: "time"))

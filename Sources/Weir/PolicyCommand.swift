@@ -119,26 +119,26 @@ struct PolicyCommand: AsyncParsableCommand {
 
                 """ + ConfigurationFlags.discussion)
 
-        @Option(help: ArgumentHelp("The user of the account whose policies are weighed.", valueName: "NAME"))
+        @Option(help: ArgumentHelp("The user of the account whose policies are weighed.", valueName: "name"))
         var user: String?
 
-        @Option(help: ArgumentHelp("The role of the account whose policies are weighed.", valueName: "NAME"))
+        @Option(help: ArgumentHelp("The role of the account whose policies are weighed.", valueName: "name"))
         var role: String?
 
         @Option(
-            name: .customLong("file"), help: ArgumentHelp("A file with a policy to be weighed. May stand several times.", valueName: "FILE")
+            name: .customLong("file"), help: ArgumentHelp("A file with a policy to be weighed. May stand several times.", valueName: "file")
         )
         var files: [String] = []
 
-        @Option(help: ArgumentHelp("Such as kinesisvideo:PutMedia.", valueName: "ACTION"))
+        @Option(help: ArgumentHelp("Such as kinesisvideo:PutMedia.", valueName: "action"))
         var action: String?
 
-        @Option(help: ArgumentHelp("An ARN; * for what is about the account as a whole.", valueName: "ARN"))
+        @Option(help: ArgumentHelp("An ARN; * for what is about the account as a whole.", valueName: "arn"))
         var resource = "*"
 
         @Option(
             name: .customLong("context"),
-            help: ArgumentHelp("What else the request has, such as aws:SourceIp=10.0.0.1. May stand several times.", valueName: "KEY=VALUE")
+            help: ArgumentHelp("What else the request has, such as aws:SourceIp=10.0.0.1. May stand several times.", valueName: "key=value")
         )
         var context: [String] = []
 

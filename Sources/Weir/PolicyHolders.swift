@@ -94,12 +94,12 @@ struct AttachedOptions: ParsableArguments {
         name: .customLong("policy"),
         help: ArgumentHelp(
             "A policy of the account, or a ready-made one, which is put into the account: camera, viewer, operator, auditor. May stand several times.",
-            valueName: "NAME"))
+            valueName: "name"))
     var policies: [String] = []
 
     @Option(
         name: .customLong("tag"),
-        help: ArgumentHelp("A tag, for policies that ask for aws:PrincipalTag/KEY. May stand several times.", valueName: "KEY=VALUE"))
+        help: ArgumentHelp("A tag, for policies that ask for aws:PrincipalTag/KEY. May stand several times.", valueName: "key=value"))
     var tags: [String] = []
 
     /// The tags, checked.

@@ -22,14 +22,14 @@ struct Roles: AsyncParsableCommand {
 
         @Option(
             help: ArgumentHelp(
-                "A file with the policy of who may take the role on, in IAM's JSON language; - for the standard input.", valueName: "FILE"))
+                "A file with the policy of who may take the role on, in IAM's JSON language; - for the standard input.", valueName: "file"))
         var trust: String
 
         @OptionGroup
         var attached: AttachedOptions
 
         @Option(
-            help: ArgumentHelp("How long credentials made from it may last, 1h to 12h.", valueName: "TIME"), transform: TimeSpan.init)
+            help: ArgumentHelp("How long credentials made from it may last, 1h to 12h.", valueName: "duration"), transform: TimeSpan.init)
         var longestSession: TimeSpan?
 
         @OptionGroup(visibility: .hidden)
@@ -147,7 +147,7 @@ struct Roles: AsyncParsableCommand {
         @Argument(help: "The alias: 1 to 128 letters, digits and the characters =,@_-")
         var name: String
 
-        @Option(help: ArgumentHelp("How long the credentials last, 15m to 12h.", valueName: "TIME"), transform: TimeSpan.init)
+        @Option(help: ArgumentHelp("How long the credentials last, 15m to 12h.", valueName: "duration"), transform: TimeSpan.init)
         var lifetime: TimeSpan?
 
         @OptionGroup(visibility: .hidden)

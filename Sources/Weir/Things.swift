@@ -26,7 +26,7 @@ struct Things: AsyncParsableCommand {
 
                     """ + ConfigurationFlags.discussion)
 
-            @Option(help: ArgumentHelp("How long it lasts.", valueName: "TIME"), transform: TimeSpan.init)
+            @Option(help: ArgumentHelp("How long it lasts.", valueName: "duration"), transform: TimeSpan.init)
             var expiresIn: TimeSpan?
 
             @OptionGroup(visibility: .hidden)
@@ -97,11 +97,11 @@ struct Things: AsyncParsableCommand {
         @Argument(help: "The device.")
         var name: String
 
-        @Option(help: ArgumentHelp("The folder for the files.", valueName: "FOLDER"), completion: .directory)
+        @Option(help: ArgumentHelp("The folder for the files.", valueName: "folder"), completion: .directory)
         var output = "."
 
         @Option(
-            help: ArgumentHelp("How long it lasts, at most as long as its authority.", valueName: "TIME"), transform: TimeSpan.init)
+            help: ArgumentHelp("How long it lasts, at most as long as its authority.", valueName: "duration"), transform: TimeSpan.init)
         var expiresIn: TimeSpan?
 
         @OptionGroup(visibility: .hidden)

@@ -386,7 +386,7 @@ def test_help_is_about_the_command():
     for words, names in every.items():
         done = run_weir(*words, "--help")
         assert done.returncode == 0 and len(done.stdout.splitlines()) < (1000 if words == ("serve",) else 60), words
-        listed = all(key in done.stdout for key in ("--data-dir <VALUE>", "--database <VALUE>", "--stop-seconds", "WEIR_DATA_DIR"))
+        listed = all(key in done.stdout for key in ("--data-dir <value>", "--database <value>", "--stop-seconds", "WEIR_DATA_DIR"))
         assert listed == (words == ("serve",)), words
         if "data-dir" in names and not listed:
             assert "weir serve --help lists" in " ".join(done.stdout.split()) and "   " not in done.stdout.partition("USAGE")[0], words
