@@ -48,6 +48,9 @@ public final class FragmentStore: Service {
             self.directory = directory
             self.instanceID = instanceID
         }
+
+        /// Bytes that are left free of a disk of `total` bytes.
+        public func reserve(of total: Int64) -> Int64 { reserve ?? DiskState.reserve(of: total) }
     }
 
     /// A bucket of packs.

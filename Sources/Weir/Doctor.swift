@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import FoundationEssentials
+import FragmentStore
 import Glibc
 import Identity
 import Logging
@@ -119,6 +120,7 @@ private struct HostChecks {
         checkSecrets(&report)
         checkCertificates(&report)
         checkRoom(&report)
+        checkMediaRoom(&report)
         checkOpenFiles(&report)
     }
 
@@ -183,6 +185,23 @@ private struct HostChecks {
             let finding = "\(free >> 20) MiB are free at \(folder)"
             let grade: Doctor.Grade = free < Self.roomNeeded ? .broken : free < Self.roomNotice ? .attention : .well
             report.add(grade, "disk", finding, grade == .well ? "" : "make room: a full disk refuses every change")
+        }
+    }
+
+    /// Whether the disks of media have more room than the reserve, at which media is refused or the oldest removed.
+    private func checkMediaRoom(_ report: inout Doctor.Report) {
+        guard configuration.storesMedia, configuration.mediaStore == nil else { return }
+        let media = configuration.fragmentStore(instanceID: "")
+        for folder in Set([media.directory, media.warmDirectory ?? media.directory]).sorted() {
+            // A folder that is not there yet is made by the server.
+            guard let space = try? LocalFiles().space(at: folder) else { continue }
+            let reserve = media.reserve(of: space.total)
+            guard space.free < reserve else { continue }
+            let outcome = media.whenFull == .refuse ? "no media is taken" : "the oldest media is removed"
+            report.add(
+                .attention, "disk",
+                "\(space.free >> 20) MiB are free at \(folder), and its reserve is \(reserve >> 20) MiB: \(outcome)",
+                "make room, or set media-reserve-bytes: docs/storage.md")
         }
     }
 

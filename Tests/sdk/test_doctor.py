@@ -110,6 +110,16 @@ def test_certificates(sqlite_deployments, tmp_path_factory):
     assert grade == {"BROKEN"} and code == BROKEN
 
 
+def test_the_reserve_of_the_media_disk(tmp_path):
+    (tmp_path / "media").mkdir()
+    whole = ["--media-reserve-bytes", 1 << 60]
+    assert "its reserve is" not in words(doctor(tmp_path, "--media-reserve-bytes", 0)[0], "disk")
+    found, code = doctor(tmp_path, *whole)
+    assert code != WELL and "ATTENTION" in grades(found, "disk") and f"{tmp_path}/media, and its reserve is" in words(found, "disk")
+    assert words(found, "disk").count("no media is taken") == 1
+    assert "the oldest media is removed" in words(doctor(tmp_path, *whole, "--disk-full", "oldest")[0], "disk")
+
+
 def test_open_files(tmp_path):
     found, code = doctor(tmp_path, limit=512)
     assert grades(found, "open files") == {"ATTENTION"} and "LimitNOFILE" in words(found, "open files") and code != WELL
