@@ -53,7 +53,7 @@ struct ChannelsCommand: AsyncParsableCommand {
             let rows = connections.map { connection in
                 [
                     connection.client.isEmpty ? "MASTER" : "VIEWER", connection.client, connection.instance,
-                    Date(timeIntervalSince1970: Double(connection.connectedAt) / 1000).formatted(.iso8601),
+                    TextTable.time(connection.connectedAt),
                 ]
             }
             return TextTable(["ROLE", "CLIENT", "INSTANCE", "SINCE"], rows).text

@@ -337,7 +337,7 @@ private struct DeploymentChecks {
                 guard let since = destination.failingSince else { continue }
                 report.add(
                     .attention, "destination",
-                    "\(destination.id) fails since \(Date(timeIntervalSince1970: Double(since) / 1000).formatted(.iso8601)), "
+                    "\(destination.id) fails since \(TextTable.time(since)), "
                         + "\(destination.failures) times; \(destination.pending) events wait",
                     "weir subscriptions test \(destination.id)")
             case .paused, .disabled:

@@ -70,7 +70,7 @@ struct Events: AsyncParsableCommand {
                             deliveries.map { delivery in
                                 [
                                     delivery.destinationID, delivery.state.rawValue, "\(delivery.attempts)", delivery.isReplay ? "yes" : "",
-                                    delivery.finishedAt.map(time) ?? "", delivery.lastStatus.map(String.init) ?? "",
+                                    delivery.finishedAt.map(TextTable.time) ?? "", delivery.lastStatus.map(String.init) ?? "",
                                     delivery.lastError ?? "",
                                 ]
                             }
@@ -83,7 +83,7 @@ struct Events: AsyncParsableCommand {
                             ["DESTINATION", "FAILED ATTEMPT", "ENDED", "TOOK", "STATUS", "ERROR"],
                             attempts.map { attempt in
                                 [
-                                    attempt.destinationID, "\(attempt.attempt)", time(attempt.endedAt), "\(attempt.duration) ms",
+                                    attempt.destinationID, "\(attempt.attempt)", TextTable.time(attempt.endedAt), "\(attempt.duration) ms",
                                     attempt.httpStatus.map(String.init) ?? "", attempt.error,
                                 ]
                             }
@@ -196,10 +196,6 @@ struct Events: AsyncParsableCommand {
             }
             try await body(event, deployment)
         }
-    }
-
-    private static func time(_ milliseconds: Int64) -> String {
-        Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
     }
 }
 

@@ -83,16 +83,12 @@ struct Keys: AsyncParsableCommand {
                     let isOver = key.expiresAt.map { $0 <= now } ?? false
                     let status = key.isActive ? "ACTIVE" : isOver ? "ENDED" : "DISABLED"
                     return [
-                        key.id, key.account, status, key.user ?? "", Self.time(key.createdAt), key.expiresAt.map(Self.time) ?? "",
+                        key.id, key.account, status, key.user ?? "", TextTable.time(key.createdAt), key.expiresAt.map(TextTable.time) ?? "",
                         key.description,
                     ]
                 }
                 print(TextTable(["ID", "ACCOUNT", "STATUS", "USER", "CREATED", "ENDS", "DESCRIPTION"], rows).text)
             }
-        }
-
-        private static func time(_ milliseconds: Int64) -> String {
-            Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
         }
     }
 

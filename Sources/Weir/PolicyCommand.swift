@@ -77,7 +77,7 @@ struct PolicyCommand: AsyncParsableCommand {
                 let rows = try await deployment.store.policies().map { policy in
                     [
                         policy.account, policy.name, "\(policy.users)", "\(policy.roles)",
-                        Date(timeIntervalSince1970: Double(policy.changedAt) / 1000).formatted(.iso8601),
+                        TextTable.time(policy.changedAt),
                     ]
                 }
                 print(TextTable(["ACCOUNT", "POLICY", "USERS", "ROLES", "CHANGED"], rows).text)

@@ -69,7 +69,7 @@ struct Roles: AsyncParsableCommand {
                 [
                     role.account, role.name, role.policies.joined(separator: ","),
                     aliases.filter { $0.account == role.account && $0.role == role.name }.map(\.name).joined(separator: ","),
-                    "\(role.longestSession) s", Date(milliseconds: role.createdAt).formatted(.iso8601),
+                    "\(role.longestSession) s", TextTable.time(role.createdAt),
                 ]
             }
             return TextTable(["ACCOUNT", "ROLE", "POLICIES", "ALIASES", "LONGEST SESSION", "CREATED"], rows).text
@@ -91,7 +91,7 @@ struct Roles: AsyncParsableCommand {
                 throw ValidationError("The account \(account) has no role \(name).")
             }
             let tags = try await store.grants(of: .role(name), account: account).tags
-            let revoked = role.revokedAt.map { ["Sessions are refused that began by \(Date(milliseconds: $0).formatted(.iso8601))"] } ?? []
+            let revoked = role.revokedAt.map { ["Sessions are refused that began by \(TextTable.time($0))"] } ?? []
             return
                 ([
                     "ARN: arn:\(Partition.of(configuration.region)):iam::\(account):role/\(name)",
@@ -196,8 +196,4 @@ struct Roles: AsyncParsableCommand {
         do throws(PolicyMistake) { _ = try TrustPolicy(document) } catch { throw ValidationError("\(file), \(error)") }
         return document
     }
-}
-
-extension Date {
-    fileprivate init(milliseconds: Int64) { self.init(timeIntervalSince1970: Double(milliseconds) / 1000) }
 }

@@ -61,7 +61,7 @@ struct Status: AsyncParsableCommand {
             [
                 instance.id, instance.host, "\(instance.processID)", instance.version, "\(instance.schemaVersion)", instance.roles,
                 instance.isAlive || instance.status == .stopped ? instance.status.rawValue : "SILENT",
-                Date(timeIntervalSince1970: Double(instance.startedAt) / 1000).formatted(.iso8601),
+                TextTable.time(instance.startedAt),
                 "\(instance.heartbeatAge / 1000) s ago", "\(instance.requestsPerSecond)", "\(instance.leasedTasks)",
                 pages[instance.id]?.text(.connections) ?? "-", pages[instance.id]?.text(.files) ?? "-",
             ]

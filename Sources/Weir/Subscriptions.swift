@@ -71,15 +71,11 @@ struct Subscriptions: AsyncParsableCommand {
                         destination.id, destination.status.rawValue, destination.kind.rawValue, destination.target,
                         destination.account ?? "any", destination.types?.joined(separator: ",") ?? "any",
                         destination.resourcePrefix ?? "any",
-                        "\(destination.pending)", destination.failingSince.map(Self.time) ?? "", destination.statusReason ?? "",
+                        "\(destination.pending)", destination.failingSince.map(TextTable.time) ?? "", destination.statusReason ?? "",
                     ]
                 }
                 print(TextTable(heads, rows).text)
             }
-        }
-
-        private static func time(_ milliseconds: Int64) -> String {
-            Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
         }
     }
 

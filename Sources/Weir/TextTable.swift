@@ -1,4 +1,5 @@
 import Contract
+import FoundationEssentials
 
 /// Columns that are as wide as what is in them, without what a terminal would obey.
 struct TextTable {
@@ -13,5 +14,10 @@ struct TextTable {
             while line.last == " " { line.removeLast() }
             return line
         }.joined(separator: "\n")
+    }
+
+    /// A moment in milliseconds since the epoch, such as `2026-11-28T09:30:00Z`.
+    static func time(_ milliseconds: Int64) -> String {
+        Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
     }
 }

@@ -165,7 +165,7 @@ struct Things: AsyncParsableCommand {
                 let rows = try await deployment.store.things().map { thing in
                     guard let certificate = thing.certificate else { return [thing.account, thing.name, "", "", ""] }
                     let status = certificate.isActive ? "ACTIVE" : certificate.revokedAt == nil ? "ENDED" : "REVOKED"
-                    return [thing.account, thing.name, certificate.serial, status, Things.time(certificate.expiresAt)]
+                    return [thing.account, thing.name, certificate.serial, status, TextTable.time(certificate.expiresAt)]
                 }
                 print(TextTable(["ACCOUNT", "THING", "SERIAL", "STATUS", "GOOD UNTIL"], rows).text)
             }
@@ -175,13 +175,9 @@ struct Things: AsyncParsableCommand {
     /// Milliseconds.
     private static let day: Int64 = 86_400_000
 
-    private static func time(_ milliseconds: Int64) -> String {
-        Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
-    }
-
     private static func show(_ authorities: ArraySlice<DeviceAuthorityRecord>) {
         for authority in authorities {
-            print("# \(authority.id), good until \(time(authority.expiresAt))\n\(authority.certificate)", terminator: "")
+            print("# \(authority.id), good until \(TextTable.time(authority.expiresAt))\n\(authority.certificate)", terminator: "")
         }
     }
 

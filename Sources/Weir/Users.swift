@@ -69,7 +69,7 @@ struct Users: AsyncParsableCommand {
             let rows = try await store.users().map { user in
                 [
                     user.account, user.name, user.policies.joined(separator: ","), "\(user.activeKeys)",
-                    Date(timeIntervalSince1970: Double(user.createdAt) / 1000).formatted(.iso8601),
+                    TextTable.time(user.createdAt),
                 ]
             }
             return TextTable(["ACCOUNT", "USER", "POLICIES", "ACTIVE KEYS", "CREATED"], rows).text
