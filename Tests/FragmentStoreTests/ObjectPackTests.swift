@@ -279,7 +279,9 @@ import Testing
             let fragment = try await session.send(1, at: 0)
             await #expect(throws: IngestFailure.streamGone) { _ = try await fragment.stored() }
             bucket.beforePut(nil)
-            try await eventually("it is given up") { try shared.fixture.database.rows("SELECT count(*) FROM pack WHERE state = 'DELETING'") == [[1]] }
+            try await eventually("it is given up") {
+                try shared.fixture.database.rows("SELECT count(*) FROM pack WHERE state = 'DELETING'") == [[1]]
+            }
             let pack = try #require(try await store.removablePacks(storeID: media.use().storeID).first)
             let path = try #require(try media.use().objects).key(pack.id, tier: pack.tier, retentionHours: pack.retentionHours)
             await media.maintain()
