@@ -152,6 +152,9 @@ package struct ConfigurationKey: Sendable {
             "outbox-limit", "1000000", "How many events of an account may wait for their destinations before its changes are refused."),
         .init("drain-seconds", "0", "How long to answer as before, but not ready, after SIGTERM."),
         .init("viewer-events", "false", "Whether events tell of each viewer that connects to a signaling channel or leaves."),
+        .init(
+            "signaling-reconnect-ice", "false",
+            "Whether clients are told RECONNECT_ICE_SERVER where a TURN server stops answering; those that offer a sub-protocol never are."),
         .init("signaling-grace-seconds", "60", "How long WebSockets may take to go to another instance when stopping."),
         .init("stop-seconds", "10", "How long requests in flight may take to finish when stopping."),
         .init("log-level", "info", "trace, debug, info, notice, warning, error or critical."),

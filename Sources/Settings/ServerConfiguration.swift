@@ -73,6 +73,8 @@ package struct ServerConfiguration: Sendable {
     package let signalingGraceSeconds: Int64
     /// Whether events tell of viewers.
     package let tellsViewers: Bool
+    /// Whether clients of signaling are told where a TURN server stops answering.
+    package let signalingReconnectsICE: Bool
     /// TURN servers, each by its URIs.
     package let turnServers: [[String]]
     /// What credentials for them are made by; nil where there is none.
@@ -278,6 +280,7 @@ package struct ServerConfiguration: Sendable {
         outboxLimit = checking.integer("outbox-limit", in: 1...1_000_000_000)
         drainSeconds = Int(checking.integer("drain-seconds", in: 0...3600))
         tellsViewers = checking.boolean("viewer-events")
+        signalingReconnectsICE = checking.boolean("signaling-reconnect-ice")
         signalingGraceSeconds = checking.integer("signaling-grace-seconds", in: 0...3600)
         turnServers = checking.turnServers()
         turnSecretFile = checking.optionalText("turn-secret-file")

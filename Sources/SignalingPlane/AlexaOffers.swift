@@ -60,6 +60,7 @@ private final class AlexaCaller: Recipient {
     }
 
     func fail(_ failure: MessageFailure, _ correlationID: String) {}
+    func reconnectICEServers() {}
     /// The channel is deleted: nothing else ends the connection of an id that is there once.
     func close() { came.finish() }
 

@@ -37,6 +37,9 @@ public struct ICEServers: Sendable {
         self.isThere = isThere
     }
 
+    /// The TURN servers that do not answer.
+    var gone: Set<TURN> { Set(turn).filter { !isThere($0) } }
+
     /// How long credentials are good for, in seconds. WebRTC developer guide, "service quotas".
     static let lifetime = 300
 

@@ -161,4 +161,5 @@ enum ControlMessage {
     static let payload = "e30="
 
     static let goAway = ByteBuffer(string: #"{"messagePayload":"e30=","messageType":"GO_AWAY"}"#)
+    static let reconnectICEServer = ByteBuffer(string: #"{"messagePayload":"e30=","messageType":"RECONNECT_ICE_SERVER"}"#)
 }

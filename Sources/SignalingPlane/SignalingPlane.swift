@@ -160,6 +160,8 @@ protocol Recipient: AnyObject, Sendable {
     func deliver(_ letter: Letter, waited: Bool)
     /// Tells what became of a message that the client sent with this correlation id.
     func fail(_ failure: MessageFailure, _ correlationID: String)
+    /// The client is to ask for the list of ICE servers again.
+    func reconnectICEServers()
     /// The client is to go, and may come again.
     func close()
 }

@@ -94,6 +94,10 @@ final class SignalingSocket: SocketSession, Recipient {
 
     func fail(_ failure: MessageFailure, _ correlationID: String) { send(failure.text(correlationID)) }
 
+    func reconnectICEServers() {
+        if !offersProtocol { send(ControlMessage.reconnectICEServer) }
+    }
+
     func close() {
         state.withLock { state in
             state.isToClose = true

@@ -7,12 +7,16 @@ import Store
 public struct SignalingUpkeep: Service {
     private let plane: SignalingPlane
     private let hasOthers: Bool
+    private let reconnectsICE: Bool
     private let logger: Logger
 
-    /// `hasOthers`: whether other instances may serve the same deployment.
-    public init(_ plane: SignalingPlane, hasOthers: Bool, logger: Logger) {
+    /// - Parameters:
+    ///   - hasOthers: Whether other instances may serve the same deployment.
+    ///   - reconnectsICE: Whether clients are told where a TURN server stops answering.
+    public init(_ plane: SignalingPlane, hasOthers: Bool, reconnectsICE: Bool = false, logger: Logger) {
         self.plane = plane
         self.hasOthers = hasOthers
+        self.reconnectsICE = reconnectsICE
         self.logger = logger
     }
 
@@ -37,9 +41,13 @@ public struct SignalingUpkeep: Service {
 
     private func look() async {
         var looks = 0
+        var reconnection = ICEReconnection<SignalingPeer>()
         while true {
             do { try await Task.sleep(for: .milliseconds(.random(in: 900...1100))) } catch { return }
             looks += 1
+            if reconnectsICE {
+                for peer in reconnection.look(plane.servers.gone, { Array(plane.peers.values) }) { peer.recipient.reconnectICEServers() }
+            }
             do throws(Store.Failure) {
                 if hasOthers { try await plane.takeMessages() }
                 if looks % 5 == 0 { try await plane.compare() }
@@ -47,6 +55,24 @@ public struct SignalingUpkeep: Service {
                 logger.warning("signaling was not looked after", metadata: ["error": "\(error)"])
             }
         }
+    }
+}
+
+/// Who is told, and when, that a TURN server has stopped answering: whoever is connected then, over ten seconds, since each asks for the list anew.
+struct ICEReconnection<Peer> {
+    private var gone: Set<ICEServers.TURN> = []
+    private var waiting: [Peer] = []
+    private var share = 0
+
+    /// Called about once a second with the servers that do not answer. Returns who is told now.
+    mutating func look(_ gone: Set<ICEServers.TURN>, _ peers: () -> [Peer]) -> [Peer] {
+        if !gone.isSubset(of: self.gone) {
+            waiting = peers().shuffled()
+            share = (waiting.count + 9) / 10
+        }
+        self.gone = gone
+        defer { waiting.removeFirst(min(share, waiting.count)) }
+        return Array(waiting.prefix(share))
     }
 }
 

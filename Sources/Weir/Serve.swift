@@ -187,7 +187,11 @@ struct Serve: AsyncParsableCommand {
                     mediaPlane, store, frames, try configuration.imageStores(), registry: registry, eventsWait: { courier.hint() }))
         }
         if configuration.roles.contains(.signaling) {
-            services += [SignalingUpkeep(signaling, hasOthers: deployment.database.isShared, logger: logger), turnWatch]
+            services += [
+                SignalingUpkeep(
+                    signaling, hasOthers: deployment.database.isShared, reconnectsICE: configuration.signalingReconnectsICE, logger: logger),
+                turnWatch,
+            ]
             let responder = configuration.stunResponder(serverPort: { await ports.first { _ in true } }, logger) { port in
                 stunPort.withLock { $0 = port }
             }

@@ -1,8 +1,10 @@
 import Contract
 import Foundation
+import Locking
 import Logging
 import NIOCore
 import NIOPosix
+import Planes
 import Prometheus
 import TestSupport
 import Testing
@@ -71,6 +73,35 @@ import Testing
         #expect(told([servers[0]]) == [servers[0].uris])
         #expect(told([servers[0], byTCP]) == [byTCP.uris])
         try await answering.close()
+    }
+
+    @Test func `once a TURN server is gone everybody is told, over ten seconds`() {
+        let (one, two) = (ICEServers.TURN(uris: ["turn:one"]), ICEServers.TURN(uris: ["turn:two"]))
+        var reconnection = ICEReconnection<Int>()
+        #expect(reconnection.look([], { Array(0..<25) }).isEmpty)
+        var told = [reconnection.look([one], { Array(0..<25) })]
+        for _ in 1..<10 { told.append(reconnection.look([one], { [] })) }
+        #expect(told.map(\.count) == [3, 3, 3, 3, 3, 3, 3, 3, 1, 0])
+        #expect(told.joined().sorted() == Array(0..<25))
+        #expect(reconnection.look([], { [7] }).isEmpty)
+        #expect(reconnection.look([two], { [7] }) == [7])
+        #expect(reconnection.look([two], { [7] }).isEmpty)
+        #expect(ICEServers(turn: [one, two], secret: { "" }, stunPort: { 1 }, isThere: { $0 == one }).gone == [two])
+    }
+
+    @Test(arguments: [false, true]) func `those that offer a sub-protocol are told nothing of ICE servers`(offersProtocol: Bool) {
+        let client = Client()
+        let socket = SignalingSocket(.relaxed, offersProtocol: offersProtocol)
+        socket.opened(client)
+        socket.reconnectICEServers()
+        #expect(client.texts == (offersProtocol ? [] : [#"{"messagePayload":"e30=","messageType":"RECONNECT_ICE_SERVER"}"#]))
+    }
+
+    private final class Client: Socket {
+        private let sent = Lock<[String]>([])
+        var texts: [String] { sent.withLock { $0 } }
+        func send(_ text: ByteBuffer, isCounted: Bool) { sent.withLock { $0.append(String(buffer: text)) } }
+        func close(_ closure: SocketClosure) {}
     }
 
     /// Threads: on its channel's event loop only.
