@@ -217,7 +217,7 @@ public final class FragmentStore: Service {
         opened.withLock {
             $0 = Opened(
                 storeID: storeID, hot: hot, warm: warm, objects: nil, writers: writers, ring: ring,
-                reader: PackReader(store, [hot, warm], ring, metrics, threads), threads: threads, filled: hand, sealing: sealing,
+                reader: PackReader(store, [hot, warm], ring, metrics, threads, logger), threads: threads, filled: hand, sealing: sealing,
                 holds: holds)
         }
         try await recover()
@@ -249,7 +249,8 @@ public final class FragmentStore: Service {
         opened.withLock {
             $0 = Opened(
                 storeID: storeID, hot: folder, warm: folder, objects: objects, writers: writers, ring: ring,
-                reader: PackReader(store, [folder], ring, metrics, threads, objects: objects), threads: threads, filled: hand, sealing: nil,
+                reader: PackReader(store, [folder], ring, metrics, threads, logger, objects: objects), threads: threads, filled: hand,
+                sealing: nil,
                 holds: holds)
         }
         try await countQuota()
@@ -274,7 +275,7 @@ public final class FragmentStore: Service {
             let threads = NIOThreadPool(numberOfThreads: 2)
             threads.start()
             let ring = Ring(files, folder: configuration.directory, span: 0, bytes: 0, clock: clock)
-            let reader = PackReader(store, [hot, warm], ring, metrics, threads)
+            let reader = PackReader(store, [hot, warm], ring, metrics, threads, logger)
             let (_, hand) = AsyncStream<Pack>.makeStream()
             opened.withLock {
                 $0 = Opened(

@@ -1,4 +1,5 @@
 import Locking
+import Logging
 public import NIOCore
 import NIOPosix
 import SQL
@@ -16,6 +17,8 @@ final class PackReader: Sendable {
     private struct State {
         var files = LeastRecentlyUsed<Int64, any StoredFile>(limit: 256)
         var sections = LeastRecentlyUsed<Extent, [FragmentRecord]>(limit: 512)
+        /// Packs that were told to be missing.
+        var missing: Set<Int64> = []
     }
 
     private let store: Store
@@ -25,11 +28,12 @@ final class PackReader: Sendable {
     private let ring: Ring
     private let metrics: StoreMetrics
     private let threads: NIOThreadPool
+    private let logger: Logger
     private let state = Lock(State())
 
     init(
         _ store: Store, _ folders: [PackFolder], _ ring: Ring, _ metrics: StoreMetrics, _ threads: NIOThreadPool,
-        objects: PackObjects? = nil
+        _ logger: Logger, objects: PackObjects? = nil
     ) {
         self.store = store
         self.folders = folders
@@ -37,6 +41,7 @@ final class PackReader: Sendable {
         self.ring = ring
         self.metrics = metrics
         self.threads = threads
+        self.logger = logger
     }
 
     /// Runs what blocks on a thread for it.
@@ -75,7 +80,12 @@ final class PackReader: Sendable {
     }
 
     private func file(ofPack id: Int64) async throws(ReadFailure) -> any StoredFile {
-        if let objects { return try await objects.file(ofPack: id) }
+        if let objects {
+            do throws(ReadFailure) { return try await objects.file(ofPack: id) } catch {
+                if case .fragmentGone = error { await tellIfLost(id) }
+                throw error
+            }
+        }
         if let open = state.withLock({ $0.files[id] }) { return open }
         let row: PackRow?
         do throws(DatabaseError) {
@@ -90,8 +100,19 @@ final class PackReader: Sendable {
             state.withLock { $0.files[id] = file }
             return file
         } catch {
-            throw error.isMissing ? .fragmentGone : .disk("\(error)")
+            guard error.isMissing else { throw .disk("\(error)") }
+            await tellIfLost(id)
+            throw .fragmentGone
         }
+    }
+
+    /// Tells operators, once, of a pack that is not there although the database has something in it. One that has expired meanwhile is nothing to tell.
+    private func tellIfLost(_ id: Int64) async {
+        guard let row = try? await store.pack(id, storeID: folders[0].storeID), row.state != "DELETING", row.committedBytes > 0,
+            state.withLock({ $0.missing.insert(id).inserted })
+        else { return }
+        metrics.foundDamage()
+        logger.error("a pack is missing: what was stored in it cannot be read", metadata: ["pack": "\(String(id, radix: 16))"])
     }
 
     /// The fragments of an extent.

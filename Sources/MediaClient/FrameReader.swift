@@ -47,7 +47,10 @@ struct FrameReader {
                 window += bytes[range]
                 try takeBlocks(take)
             case .tags, .fragmentEnd, .end: continue
-            case .violation(let violation): throw SourceFault(description: "the source is not Matroska as it should be: \(violation)")
+            case .violation(let violation):
+                guard trackSet == nil else { throw SourceFault(description: "the source is not Matroska as it should be: \(violation)") }
+                throw SourceFault(
+                    description: "the source is not Matroska: \(violation); of other files `ffmpeg -i FILE -c copy -f matroska -` makes it")
             }
         }
     }

@@ -397,4 +397,29 @@ import Testing
             await next.close()
         }
     }
+
+    @Test func `a pack that is lost is told to operators when it is read, once; one that has expired is not`() async throws {
+        try await MediaFixture.with(.sqlite) { fixture in
+            let key = try await fixture.stream()
+            let log = LogBook()
+            let media = try await fixture.open(logger: log.logger) { $0.tuning.packFragments = 1 }
+            let session = try await media.openSession(key)
+            let fragment = try await session.send(1, at: 0).stored()
+            await session.close()
+            await media.close()
+            let path = try #require(fixture.files.packs.first)
+            let next = try await fixture.open(logger: log.logger)
+            fixture.files.lose(path)
+            for _ in 0..<2 {
+                await #expect(throws: ReadFailure.self) { for try await _ in next.bytes(of: fragment) {} }
+            }
+            #expect(log.count(of: "a pack is missing") == 1)
+            await next.close()
+            try fixture.database.execute("UPDATE pack SET state = 'DELETING'")
+            let last = try await fixture.open(logger: log.logger)
+            await #expect(throws: ReadFailure.self) { for try await _ in last.bytes(of: fragment) {} }
+            #expect(log.count(of: "a pack is missing") == 1)
+            await last.close()
+        }
+    }
 }

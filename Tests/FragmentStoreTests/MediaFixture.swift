@@ -27,13 +27,15 @@ struct MediaFixture: Sendable {
     }
 
     /// Opens the store, as a process that starts does.
-    func open(_ change: (inout FragmentStore.Configuration) -> Void = { _ in }) async throws -> FragmentStore {
+    func open(
+        logger: Logger = .quiet, _ change: (inout FragmentStore.Configuration) -> Void = { _ in }
+    ) async throws -> FragmentStore {
         var configuration = FragmentStore.Configuration(directory: "/media", instanceID: "one")
         configuration.reserve = 0
         configuration.tuning.roundInterval = .zero
         change(&configuration)
         let clock = database.clock
-        let media = FragmentStore(store: store, configuration: configuration, files: files, clock: { clock.now }, logger: .quiet)
+        let media = FragmentStore(store: store, configuration: configuration, files: files, clock: { clock.now }, logger: logger)
         try await media.open()
         return media
     }

@@ -99,7 +99,8 @@ import Testing
     }
 
     @Test func `what is no Matroska is told`() {
-        #expect(throws: SourceFault.self) { try fragments(Array("RIFF....AVI ".utf8)) }
+        let fault = #expect(throws: SourceFault.self) { try fragments(Array("RIFF....AVI ".utf8)) }
+        #expect(fault?.description.contains("ffmpeg -i FILE -c copy -f matroska -") == true)
         #expect(throws: SourceFault.self) { try fragments([]) }
         var writer = Writer()
         writer.ebml()
