@@ -323,9 +323,9 @@ def years(bench, weir: Path, folder: Path) -> None:
     extents = count // archive.EXTENT
     if not bench.options.quick:
         extents = 4_300_000
-        store.known_stream("all others", archive.RETENTION)
+        store.known_stream("all-others", archive.RETENTION)
         store.program.stop()
-        archive.Archive(store.folder, "all others", extents * archive.EXTENT - count, archive.FIRST_PACK + 20_000_000)
+        archive.Archive(store.folder, "all-others", extents * archive.EXTENT - count, archive.FIRST_PACK + 20_000_000)
     store.program.stop()
     seconds = statistics.median([store.start(), (store.program.stop(), store.start())[1], (store.program.stop(), store.start())[1]])
     bench.report.compare(f"start with {extents:,} extents", 1, seconds, at_most=True, unit=" s")
