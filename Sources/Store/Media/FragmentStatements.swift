@@ -87,16 +87,17 @@ extension MediaStatements {
     }
 
     /// At most $5 extents of the stream $1 with sequences after $2 and server times between $3 and $4, in order. Sequences and server times rise
-    /// together, so that both ends of the range are found by an index.
+    /// together, so that both ends of the range are found by an index; the lower ones are one bound, since SQLite begins its search at one alone.
     static let extents = Statement(
         "media.extents",
         """
         SELECT \(extentColumns) FROM extent
         WHERE stream_id = $1
-            AND first_sequence >= coalesce((SELECT max(first_sequence) FROM extent
-                WHERE stream_id = $1 AND first_sequence <= CAST($2 AS BIGINT)), 0)
-            AND first_sequence >= coalesce((SELECT first_sequence FROM extent WHERE stream_id = $1 AND first_server_ms <= CAST($3 AS BIGINT)
-                ORDER BY first_server_ms DESC LIMIT CAST(1 AS BIGINT)), 0)
+            AND first_sequence >= (SELECT max(bound) FROM (
+                SELECT coalesce((SELECT max(first_sequence) FROM extent
+                    WHERE stream_id = $1 AND first_sequence <= CAST($2 AS BIGINT)), 0) AS bound
+                UNION ALL SELECT coalesce((SELECT first_sequence FROM extent WHERE stream_id = $1 AND first_server_ms <= CAST($3 AS BIGINT)
+                    ORDER BY first_server_ms DESC LIMIT CAST(1 AS BIGINT)), 0)) AS bounds)
             AND first_sequence <= coalesce((SELECT first_sequence FROM extent WHERE stream_id = $1 AND first_server_ms <= CAST($4 AS BIGINT)
                 ORDER BY first_server_ms DESC LIMIT CAST(1 AS BIGINT)), -1)
             AND last_sequence > CAST($2 AS BIGINT) AND last_server_ms >= CAST($3 AS BIGINT)
