@@ -188,6 +188,7 @@ public final class FragmentStore: Service {
             }
             holds.append(hold)
         }
+        try await recordHolder(of: directory)
         if let objects = configuration.objects { return try await openObjects(objects, holds) }
         let storeID = try storeID(in: directory, else: Token.random())
         guard try self.storeID(in: warmDirectory, else: storeID) == storeID else {
@@ -291,19 +292,43 @@ public final class FragmentStore: Service {
     /// The name of a media folder, made where it has none.
     private func storeID(in folder: String, else new: String) throws -> String {
         let path = folder + "/store"
-        do throws(FileFailure) {
-            let file = try files.open(path, writing: false)
-            let text = String(buffer: try file.bytes(PackRange(offset: 0, length: file.size())))
+        let file = try openOrCreate(path)
+        let text = String(buffer: try file.bytes(PackRange(offset: 0, length: file.size())))
+        guard text.isEmpty else {
             guard text.utf8.count == new.utf8.count else { throw FileFailure("\(path) is not what Weir wrote", code: 0) }
             return text
-        } catch {
-            guard error.isMissing else { throw error }
         }
-        // Renamed or written by halves it would be refused above: it is small enough for one write.
-        let file = try files.create(path)
+        // Where the process ends before this, the file is empty, and named by the next.
         try file.writeAll(ByteBuffer(string: new), at: 0)
         try file.synchronize()
         return new
+    }
+
+    /// Records this instance as the holder of the folder, and the one before it as stopped: its lock is ours, so it is gone, whatever its last
+    /// heartbeat says. A full disk is no reason to have no media: the next holder waits then until it counts as dead.
+    private func recordHolder(of folder: String) async throws {
+        do {
+            let file = try openOrCreate(folder + "/holder")
+            let former = String(buffer: try file.bytes(PackRange(offset: 0, length: file.size())))
+            if try await store.markStopped(instance: former) {
+                logger.notice("the instance that had the media folder is gone", metadata: ["instance": "\(former)"])
+            }
+            // After the statement: where the process ends in between, the next start finds the former holder again.
+            try file.truncate(to: 0)
+            try file.writeAll(ByteBuffer(string: configuration.instanceID), at: 0)
+        } catch let failure as FileFailure where failure.isFull {
+            logger.warning("the holder of the media folder could not be recorded", metadata: ["error": "\(failure)"])
+        }
+    }
+
+    /// A file of a folder whose lock is held.
+    private func openOrCreate(_ path: String) throws(FileFailure) -> any StoredFile {
+        do {
+            return try files.open(path, writing: true)
+        } catch {
+            guard error.isMissing else { throw error }
+            return try files.create(path)
+        }
     }
 
     /// Finishes what waits, and gives the folders back. The bucket stays open, for whoever made it.

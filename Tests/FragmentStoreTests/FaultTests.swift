@@ -361,6 +361,43 @@ import Testing
         }
     }
 
+    /// Whatever its heartbeat says: a lock that was got is a process that is gone.
+    @Test(arguments: Engine.allCases) func `whoever gets the folder of an instance knows that this has stopped`(_ engine: Engine)
+        async throws
+    {
+        try await MediaFixture.with(engine) { fixture in
+            func beat(_ id: String) async throws {
+                try await fixture.store.beat(
+                    InstanceRecord(
+                        id: id, host: "host", processID: 1, version: "1", roles: "media", schemaVersion: 19, status: .running,
+                        requestsPerSecond: 0, leasedTasks: 0))
+            }
+            func alive() async throws -> [String] { try await fixture.store.instances().filter(\.isAlive).map(\.id).sorted() }
+            for id in ["one", "two", "three", "elsewhere"] { try await beat(id) }
+            for (id, rest) in [("one", 4), ("two", 3), ("three", 2)] {
+                let media = try await fixture.open { $0.instanceID = id }
+                #expect(try await alive().count == rest)
+                await media.close()
+            }
+            #expect(try await alive() == ["elsewhere", "three"])
+            // A disk that is full keeps nobody from its media.
+            fixture.files.inject(.code(ENOSPC), on: .write)
+            let media = try await fixture.open { $0.instanceID = "four" }
+            #expect(try await alive() == ["elsewhere"])
+            await media.close()
+        }
+    }
+
+    @Test func `a folder whose first process ended before it gave it a name has one from the next`() async throws {
+        try await MediaFixture.with(.sqlite) { fixture in
+            fixture.files.inject(.code(EIO), on: .write, skipping: 1)
+            await #expect(throws: FragmentStore.OpeningFailure.self) { try await fixture.open() }
+            let media = try await fixture.open()
+            #expect(media.storeID?.isEmpty == false)
+            await media.close()
+        }
+    }
+
     @Test func `a session that outlives the store is told so`() async throws {
         try await MediaFixture.with(.sqlite) { fixture in
             let key = try await fixture.stream()

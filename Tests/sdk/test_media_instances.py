@@ -269,3 +269,15 @@ def test_two_folders_are_not_one_store(postgres):
     assert len(persisted(put(one, "gate", head(), cluster(media.now_ms() - 60_000)))) == 1
     one.kill()
     until(lambda: page(two, "/ready") == (200, "ready\n"), "the other has media", 40)
+
+
+def test_the_folder_of_a_killed_instance_is_its_successors_at_once(postgres):
+    """A lock that was got is a process that is gone, however young its last heartbeat is."""
+    server = postgres.server()
+    make_stream(server, "gate", 24)
+    for number in range(1, 4):
+        assert len(persisted(put(server, "gate", head(), cluster(media.now_ms() - 60_000 * number)))) == 1
+        server.kill()
+        server = postgres.again(server)
+        assert page(server, "/ready") == (200, "ready\n")
+    assert len(media_client(server, "gate", "LIST_FRAGMENTS").list_fragments(StreamName="gate")["Fragments"]) == 3

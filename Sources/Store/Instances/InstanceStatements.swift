@@ -13,6 +13,11 @@ enum InstanceStatements {
             requests_per_second = excluded.requests_per_second, leased_tasks = excluded.leased_tasks
         """)
 
+    /// The instance $1 is gone.
+    static let markStopped = Statement(
+        "instance.mark-stopped", "UPDATE instance SET status = 'STOPPED' WHERE id = $1 AND status <> 'STOPPED' RETURNING id"
+    ) { row throws(DatabaseError) in try row.text() }
+
     /// Every instance with the age of its last heartbeat, the longest running first.
     static let list = Statement(
         "instance.list",
@@ -41,5 +46,5 @@ enum InstanceStatements {
         SchemaState(version: try row.integer(), oldestCompatible: try row.integer())
     }
 
-    static let all: [StatementText] = [beat.text, list.text, removeOld.text, schema.text]
+    static let all: [StatementText] = [beat.text, markStopped.text, list.text, removeOld.text, schema.text]
 }

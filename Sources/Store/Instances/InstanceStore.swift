@@ -99,6 +99,13 @@ extension Store {
         _ = try await write(batch)
     }
 
+    /// Records that an instance has ended, of which it is known otherwise than by its heartbeat; returns whether it had not said so itself.
+    public func markStopped(instance id: String) async throws(DatabaseError) -> Bool {
+        var batch = Batch()
+        let marked = batch.add(InstanceStatements.markStopped, [.text(id)])
+        return try await !write(batch).rows(marked).isEmpty
+    }
+
     /// Every instance that was heard of lately, the longest running first.
     public func instances() async throws(DatabaseError) -> [InstanceRecord] {
         try await database.read(InstanceStatements.list, [])
