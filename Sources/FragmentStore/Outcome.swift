@@ -66,35 +66,26 @@ final class Semaphore: @unchecked Sendable {
     }
 }
 
-/// A thread of the operating system, for work that blocks.
-struct Thread: Sendable {
-    private let handle: pthread_t
-
+/// Starts a thread of the operating system, for work that blocks. It is not joined: the work tells its end where somebody waits for it.
+func startThread(_ work: @escaping @Sendable () -> Void) throws(FileFailure) {
     // Carries the closure through pthread_create's pointer.
-    private final class Body: Sendable {
+    final class Body: Sendable {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
-
-    /// Starts it; it is to be joined.
-    init(_ body: @escaping @Sendable () -> Void) throws(FileFailure) {
-        var handle = pthread_t()
-        let context = Unmanaged.passRetained(Body(body))
-        let failure = pthread_create(
-            &handle, nil,
-            { context in
-                if let context { Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run() }
-                return nil
-            }, context.toOpaque())
-        guard failure == 0 else {
-            context.release()
-            throw FileFailure("pthread_create", code: failure)
-        }
-        self.handle = handle
+    var thread = pthread_t()
+    let context = Unmanaged.passRetained(Body(work))
+    let failure = pthread_create(
+        &thread, nil,
+        { context in
+            if let context { Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run() }
+            return nil
+        }, context.toOpaque())
+    guard failure == 0 else {
+        context.release()
+        throw FileFailure("pthread_create", code: failure)
     }
-
-    /// Waits for its end; once at most.
-    func join() { pthread_join(handle, nil) }
+    pthread_detach(thread)
 }
 
 /// Waits on a thread that may block for what a task does: the task is over when whoever awaits the thread goes on.

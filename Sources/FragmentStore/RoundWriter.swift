@@ -78,7 +78,9 @@ final class RoundWriter: Sendable {
     private let rounds: AsyncStream<Round>.Continuation
     /// Ends behind the last of `rounds`; `close` awaits it.
     private let committer: Task<Void, Never>
-    private let thread: Lock<Thread?> = Lock(nil)
+    private let isStarted = Lock(false)
+    /// Told by the thread as the last it does.
+    private let ended = Outcome<Void, Never>()
 
     /// A writer of the packs of a shelf. It works once it is started.
     init(_ shelf: any PackShelf, _ tuning: FragmentStore.Tuning, _ memory: MemoryBudget, _ metrics: StoreMetrics, _ logger: Logger) {
@@ -100,8 +102,11 @@ final class RoundWriter: Sendable {
     }
 
     func start() throws(FileFailure) {
-        let started = try Thread { self.run() }
-        thread.withLock { $0 = started }
+        try startThread {
+            self.run()
+            self.ended.tell(.success(()))
+        }
+        isStarted.withLock { $0 = true }
     }
 
     /// Takes work over; nothing more once closed, which its sessions are told.
@@ -122,20 +127,7 @@ final class RoundWriter: Sendable {
             inbox.isClosed = true
             ring(&inbox)
         }
-        let thread = thread.withLock { thread in
-            defer { thread = nil }
-            return thread
-        }
-        if let thread {
-            await withCheckedContinuation { continuation in
-                // A thread is joined by one that may block.
-                let joiner = try? Thread {
-                    thread.join()
-                    continuation.resume()
-                }
-                if joiner == nil { continuation.resume() }
-            }
-        }
+        if isStarted.withLock({ $0 }) { await ended.value() }
         rounds.finish()
         await committer.value
     }
