@@ -66,28 +66,6 @@ final class Semaphore: @unchecked Sendable {
     }
 }
 
-/// Starts a thread of the operating system, for work that blocks. It is not joined: the work tells its end where somebody waits for it.
-func startThread(_ work: @escaping @Sendable () -> Void) throws(FileFailure) {
-    // Carries the closure through pthread_create's pointer.
-    final class Body: Sendable {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(Body(work))
-    let failure = pthread_create(
-        &thread, nil,
-        { context in
-            if let context { Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run() }
-            return nil
-        }, context.toOpaque())
-    guard failure == 0 else {
-        context.release()
-        throw FileFailure("pthread_create", code: failure)
-    }
-    pthread_detach(thread)
-}
-
 /// Waits on a thread that may block for what a task does: the task is over when whoever awaits the thread goes on.
 func waitForTask<Value: Sendable>(_ work: @escaping @Sendable () async -> Value) -> Value? {
     let done = Semaphore(0)

@@ -102,9 +102,13 @@ final class RoundWriter: Sendable {
     }
 
     func start() throws(FileFailure) {
-        try startThread {
-            self.run()
-            self.ended.tell(.success(()))
+        do throws(SystemThread.Failure) {
+            try SystemThread {
+                self.run()
+                self.ended.tell(.success(()))
+            }.detach()
+        } catch {
+            throw FileFailure("pthread_create", code: error.code)
         }
         isStarted.withLock { $0 = true }
     }

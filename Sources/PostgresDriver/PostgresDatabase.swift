@@ -24,7 +24,7 @@ public final class PostgresDatabase: Database {
     private let settings: PostgresSettings
     private let inbox: PostgresInbox
     private let workers: [PostgresWorker]
-    private let threads: Lock<[PostgresThread]>
+    private let threads: Lock<[SystemThread]>
     private let nextID = Atomic<UInt64>(0)
     private let logger: Logger
 
@@ -35,15 +35,15 @@ public final class PostgresDatabase: Database {
         let inbox = try PostgresInbox(configuration)
         var workers: [PostgresWorker] = []
         for _ in 0..<configuration.connections { workers.append(try PostgresWorker(inbox, settings, logger)) }
-        var threads: [PostgresThread] = []
-        do throws(DatabaseError) {
-            threads.append(try PostgresThread { inbox.watchDeadlines() })
-            for worker in workers { threads.append(try PostgresThread { worker.run() }) }
+        var threads: [SystemThread] = []
+        do throws(SystemThread.Failure) {
+            threads.append(try SystemThread { inbox.watchDeadlines() })
+            for worker in workers { threads.append(try SystemThread { worker.run() }) }
         } catch {
             inbox.close()
             for worker in workers { worker.interrupt() }
             for thread in threads { thread.detach() }
-            throw error
+            throw DatabaseError(.unavailable, "\(error)")
         }
         self.settings = settings
         self.inbox = inbox
@@ -92,11 +92,11 @@ public final class PostgresDatabase: Database {
                 continuation.resume()
             }
             // Joining blocks, so it has a thread of its own too.
-            do throws(DatabaseError) { try PostgresThread(join).detach() } catch { join() }
+            do throws(SystemThread.Failure) { try SystemThread(join).detach() } catch { join() }
         }
     }
 
-    private func stop() -> [PostgresThread] {
+    private func stop() -> [SystemThread] {
         inbox.close()
         for worker in workers { worker.interrupt() }
         return threads.withLock { threads in

@@ -29,7 +29,7 @@ final class SQLiteWriter: Sendable {
     private let configuration: SQLiteDatabase.Configuration
     private let metrics: DatabaseMetrics
     /// Nil once the thread has ended and was joined.
-    private let thread: Lock<pthread_t?>
+    private let thread: Lock<SystemThread?>
 
     /// Starts the thread, which closes the connection when it ends.
     init(
@@ -39,8 +39,12 @@ final class SQLiteWriter: Sendable {
         self.configuration = configuration
         self.metrics = metrics
         thread = Lock(nil)
-        let started = try startThread { self.run(on: connection) }
-        thread.withLock { $0 = started }
+        do throws(SystemThread.Failure) {
+            let started = try SystemThread { self.run(on: connection) }
+            thread.withLock { $0 = started }
+        } catch {
+            throw DatabaseError(.unavailable, "cannot start the writer: \(error)")
+        }
     }
 
     /// How many batches wait.
@@ -73,7 +77,7 @@ final class SQLiteWriter: Sendable {
             wake(&inbox)
         }
         thread.withLock { thread in
-            if let thread { pthread_join(thread, nil) }
+            thread?.join()
             thread = nil
         }
     }
@@ -263,28 +267,4 @@ private final class Bell: @unchecked Sendable {
     func wait() {
         sem_wait(semaphore)
     }
-}
-
-/// Starts a thread that runs `body` once; it must be joined.
-private func startThread(_ body: @escaping @Sendable () -> Void) throws(DatabaseError) -> pthread_t {
-    final class Body {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-    let argument = Unmanaged.passRetained(Body(body))
-    var thread = pthread_t()
-    let code = pthread_create(
-        &thread,
-        nil,
-        { argument in
-            if let argument { Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run() }
-            return nil
-        },
-        argument.toOpaque()
-    )
-    guard code == 0 else {
-        argument.release()
-        throw DatabaseError(.unavailable, "cannot start the writer's thread: \(String(cString: strerror(code)))")
-    }
-    return thread
 }

@@ -49,7 +49,7 @@ final class Relay: Sendable {
         let (listener, _) = Self.bound(to: port)
         try #require(listener >= 0 && listen(listener, 64) == 0)
         state.withLock { ($0.listener, $0.withholdsAnswers) = (listener, false) }
-        try PostgresThread { [self] in
+        try SystemThread { [self] in
             while case let client = accept(listener, nil, nil), client >= 0 { connect(client) }
             Glibc.close(listener)
         }.detach()
@@ -86,8 +86,8 @@ final class Relay: Sendable {
         guard isConnected else { return }
         state.withLock { $0.pairs.append(pair) }
         for (from, to, isAnswer) in [(client, server, false), (server, client, true)] {
-            do throws(DatabaseError) {
-                try PostgresThread { [self] in pump(pair, from, to, isAnswer) }.detach()
+            do throws(SystemThread.Failure) {
+                try SystemThread { [self] in pump(pair, from, to, isAnswer) }.detach()
             } catch {
                 pair.cut()
             }
