@@ -157,9 +157,33 @@ import Testing
             created: 1, expires: 2, mode: .liveReplay, source: .producer, range: 3...(.max), discontinuity: .onDiscontinuity,
             showsTimes: true, showsNumbers: false, capacity: 5, first: 6, base: 7, audioOrigin: -8, frame: 9, still: 10, target: 11)
         #expect(PlaybackSession(session.text) == session)
-        #expect(
-            PlaybackSession("") == nil && PlaybackSession(session.text + " 1") == nil
-                && PlaybackSession("2" + session.text.dropFirst()) == nil)
+        #expect(PlaybackSession("") == nil && PlaybackSession("2" + session.text.dropFirst()) == nil)
+        // As instances of other versions write it: without what they do not know, and with what this one does not.
+        let first = "1 dash 123456789012 eu-west-1 a.b_c-d 17 1 2 LIVE_REPLAY PRODUCER_TIMESTAMP 3 \(Int64.max) ON_DISCONTINUITY 1 0 5 6 7 -8 9"
+        #expect(session.text == first + " 10 11")
+        #expect(PlaybackSession(session.text + " later") == session)
+        var former = session
+        former.still = former.frame
+        #expect(PlaybackSession(first + " 11") == former)
+        #expect(PlaybackSession(first) == nil && PlaybackSession(first + " -") == nil)
+    }
+
+    @Test func `a token that was made before sessions knew how long single frames last opens what it did`() async throws {
+        try await MediaFixture.with(.sqlite) { fixture in
+            _ = try await fixture.store.createActive("gate")
+            try await fixture.put(film(2))
+            let address = try await fixture.session(.getHLSStreamingSessionURL, "")
+                .replacing("getHLSMasterPlaylist", with: "getHLSMediaPlaylist")
+            let tokens = SealedTokens(try #require(MasterKey(Array(0..<32))), for: "playback sessions")
+            let token = try #require(address.split(separator: "=").last.map(String.init))
+            var parts = try #require(tokens.content(of: token)).split(separator: " ")
+            parts.remove(at: 20)
+            let former = address.replacing(token, with: try tokens.token(of: parts.joined(separator: " ")))
+            func durations(_ address: String) async throws -> [Substring] {
+                try await fixture.play(address).split(separator: "\n").filter { $0.hasPrefix("#EXTINF:") }
+            }
+            #expect(try await durations(former) == durations(address))
+        }
     }
 
     @Test(arguments: Engine.allCases)

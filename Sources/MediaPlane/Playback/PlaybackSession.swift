@@ -63,7 +63,8 @@ struct PlaybackSession: Sendable, Hashable {
 }
 
 extension PlaybackSession {
-    /// As the token holds it. No part holds a space.
+    /// As the token holds it. No part holds a space. While instances of two versions run, each opens the tokens of the other: a new part comes last and
+    /// has a default, and the number in front changes only when an older instance must not open the token.
     var text: String {
         [
             "1", form.rawValue, stream.account, stream.region, stream.name, "\(stream.creationTime ?? 0)", "\(created)", "\(expires)",
@@ -73,10 +74,12 @@ extension PlaybackSession {
         ].joined(separator: " ")
     }
 
-    /// - Parameter text: What `text` of a session was; nil for anything else.
+    /// - Parameter text: What `text` of a session was, on an instance of this version or another; nil for anything else.
     init?(_ text: String) {
-        let parts = text.split(separator: " ").map(String.init)
-        guard parts.count == 22, parts[0] == "1", let form = Form(rawValue: parts[1]),
+        var parts = text.split(separator: " ").map(String.init)
+        // The first form has no `still`: the only frame of a fragment lasts as long as the last one of others.
+        if parts.count == 21 { parts.insert(parts[19], at: 20) }
+        guard parts.count >= 22, parts[0] == "1", let form = Form(rawValue: parts[1]),
             let mode = MediaFormats.PlaybackMode(rawValue: parts[8]), let source = TimestampSource(rawValue: parts[9]),
             let discontinuity = MediaFormats.DiscontinuityMode(rawValue: parts[12])
         else { return nil }
