@@ -77,7 +77,7 @@ extension MediaPlane {
                 .noDataRetention, "The stream \(call.key.name) has a retention of 0 hours, and a clip needs media that is kept.")
         }
         let times = (range.start ?? 0)...(range.end ?? 0)
-        let selection: FragmentSelection = range.source == .server ? .serverTime(times) : .producerTime(times)
+        let selection = range.source.selection(of: times)
         var window = PlaylistWindow(capacity: Clip.mostFragments, keeping: .oldest, mode: .never)
         var byNumber: [String: FragmentRecord] = [:]
         var position: FragmentPosition?
@@ -90,13 +90,9 @@ extension MediaPlane {
                 throw OperationError(error)
             }
             for record in page.fragments {
-                let number = record.number.description
-                byNumber[number] = record
-                window.append(
-                    ListedFragment(
-                        number: number, sequence: record.number.sequence,
-                        start: range.source == .server ? record.serverTime : record.producerTime, produced: record.producerTime,
-                        duration: record.length, trackSet: record.trackSet.text))
+                let listed = ListedFragment(record, by: range.source, duration: record.length, trackSet: record.trackSet.text)
+                byNumber[listed.number] = record
+                window.append(listed)
             }
             position = page.next
         } while position != nil && !window.isOver

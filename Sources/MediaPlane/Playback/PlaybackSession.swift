@@ -32,14 +32,13 @@ struct PlaybackSession: Sendable, Hashable {
     var target: Int64 = 1
 
     /// When a fragment starts, by the session's clock.
-    func start(of record: FragmentRecord) -> Int64 { source == .server ? record.serverTime : record.producerTime }
+    func start(of record: FragmentRecord) -> Int64 { source.start(of: record) }
 
     /// Which fragments the index is asked for. What arrives is LIVE by the server's clock, whatever the source.
     var selection: FragmentSelection {
-        switch (mode, source) {
-        case (.live, _): .all
-        case (.liveReplay, .server), (.onDemand, .server): .serverTime(range)
-        case (.liveReplay, .producer), (.onDemand, .producer): .producerTime(range)
+        switch mode {
+        case .live: .all
+        case .liveReplay, .onDemand: source.selection(of: range)
         }
     }
 
@@ -60,6 +59,33 @@ struct PlaybackSession: Sendable, Hashable {
 
     /// How long a fragment plays, its last frame included, in milliseconds.
     func duration(of record: FragmentRecord) -> Int64 { record.length > 0 ? record.length + frame : still }
+}
+
+extension TimestampSource {
+    /// When a fragment starts by this clock.
+    func start(of record: FragmentRecord) -> Int64 {
+        switch self {
+        case .server: record.serverTime
+        case .producer: record.producerTime
+        }
+    }
+
+    /// The fragments that start in a range by this clock.
+    func selection(of range: ClosedRange<Int64>) -> FragmentSelection {
+        switch self {
+        case .server: .serverTime(range)
+        case .producer: .producerTime(range)
+        }
+    }
+}
+
+extension ListedFragment {
+    /// A stored fragment whose start is by the clock of `source`. `duration` is in milliseconds, with its last frame where that is known.
+    init(_ record: FragmentRecord, by source: TimestampSource, duration: Int64, trackSet: String) {
+        self.init(
+            number: record.number.description, sequence: record.number.sequence, start: source.start(of: record),
+            produced: record.producerTime, duration: duration, trackSet: trackSet)
+    }
 }
 
 extension PlaybackSession {

@@ -196,8 +196,7 @@ final class PlaybackSessions: Sendable {
         let (start, overflows) = session.base.addingReportingOverflow(time)
         guard !overflows else { throw OperationError(.resourceNotFound, "The session has no such fragment.") }
         let stream = try await stream(of: session)
-        let selection: FragmentSelection = session.source == .server ? .serverTime(start...start) : .producerTime(start...start)
-        let found = try await page(of: stream, selection, limit: 100).last { session.holds($0) }
+        let found = try await page(of: stream, session.source.selection(of: start...start), limit: 100).last { session.holds($0) }
         guard let found else { throw OperationError(.resourceNotFound, "The session has no such fragment.") }
         return found
     }
@@ -251,11 +250,7 @@ final class PlaybackSessions: Sendable {
         }
         listing.tracks = header.played
         let listed = listing.window.count
-        listing.window.append(
-            ListedFragment(
-                number: record.number.description, sequence: record.number.sequence, start: session.start(of: record),
-                produced: record.producerTime, duration: duration,
-                trackSet: header.text))
+        listing.window.append(ListedFragment(record, by: session.source, duration: duration, trackSet: header.text))
         // One that is a double of another, or is not listed, lets no time pass.
         if listing.window.count > listed { listing.elapsed += duration }
         listing.bandwidth = max(listing.bandwidth, Int(record.size * 8000 / max(duration, 1)))
