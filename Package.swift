@@ -188,7 +188,7 @@ let package = Package(
         tests("MediaClientTests", ["Client", "Contract", "Locking", "Matroska", "MediaClient", "Seeded", nioCore, nioHTTP1, nioPosix]),
         tests("PrometheusTests", ["Prometheus", coreMetrics]),
         tests("SQLTests", ["Migrations", "SQL", "TestSupport"]),
-        tests("StoreConformanceTests", ["Migrations", "SQL", "Seeded", "Store", "TestSupport"]),
+        tests("StoreConformanceTests", ["Migrations", "SQL", "Seeded", "Store", "TestSupport", "CSQLite"]),
         tests(
             "ControlPlaneTests",
             [

@@ -106,13 +106,16 @@ extension MediaStatements {
         decode: extent)
 
     /// At most $7 extents of the stream $1 that may hold fragments of producer times from $2 to $3 and server times from $4 on, in the order of
-    /// their least producer time and first sequence, after $5 and $6. No extent spans more than an hour of producer times.
+    /// their least producer time and first sequence, after $5 and $6. No extent spans more than an hour of producer times. Its two lower bounds
+    /// are one, as in `extents`.
     static let extentsByProducer = Statement(
         "media.extents-by-producer",
         """
         SELECT \(extentColumns) FROM extent
-        WHERE stream_id = $1 AND min_producer_ms BETWEEN CAST($2 AS BIGINT) - \(ExtentRow.longestSpan) AND CAST($3 AS BIGINT)
-            AND min_producer_ms >= CAST($5 AS BIGINT)
+        WHERE stream_id = $1
+            AND min_producer_ms >= CASE WHEN CAST($5 AS BIGINT) > CAST($2 AS BIGINT) - \(ExtentRow.longestSpan) THEN CAST($5 AS BIGINT)
+                ELSE CAST($2 AS BIGINT) - \(ExtentRow.longestSpan) END
+            AND min_producer_ms <= CAST($3 AS BIGINT)
             AND (min_producer_ms > CAST($5 AS BIGINT) OR first_sequence > CAST($6 AS BIGINT))
             AND max_producer_ms >= CAST($2 AS BIGINT) AND last_server_ms >= CAST($4 AS BIGINT)
         ORDER BY min_producer_ms, first_sequence LIMIT CAST($7 AS BIGINT)
