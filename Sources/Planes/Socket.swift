@@ -7,7 +7,7 @@ public import NIOCore
 public protocol SocketSession: AnyObject, Sendable {
     /// The client has been told that it is connected.
     func opened(_ socket: any Socket)
-    /// A text message, as it came: at most as long as the rules allow, and not checked for UTF-8.
+    /// A text message: UTF-8, at most as long as the rules allow.
     func received(_ text: ByteBuffer)
     /// The instance is asked to stop. Returns whether the client was told and will go by itself; else it is disconnected now.
     func draining() -> Bool
@@ -49,6 +49,7 @@ public struct SocketClosure: Sendable, Hashable {
     public static let longest = SocketClosure(code: 1001, reason: "The connection has lasted as long as it may: connect again.")
     public static let malformed = SocketClosure(code: 1002, reason: "What was sent is no WebSocket frame that can stand here.")
     public static let binary = SocketClosure(code: 1003, reason: "Only text messages are taken.")
+    public static let notUTF8 = SocketClosure(code: 1007, reason: "What was sent as text is not UTF-8.")
     public static let slow = SocketClosure(code: 1008, reason: "Too many messages were left unread.")
     public static let tooLarge = SocketClosure(code: 1009, reason: "The message is too large.")
 }

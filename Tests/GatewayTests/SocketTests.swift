@@ -114,12 +114,35 @@ import Testing
         }
     }
 
+    /// RFC 6455, sections 5.6 and 8.1, and RFC 3629, section 3: what bytes are no text. A character may be cut in two by fragments.
+    @Test(
+        arguments: [
+            ([[0xC3]], false), ([[0xFF]], false), ([[0xC0, 0x80]], false), ([[0xED, 0xA0, 0x80]], false),
+            ([[0xF4, 0x90, 0x80, 0x80]], false), ([[0x61, 0xC3], [0x61]], false), ([[0x61, 0xC3], []], false),
+            ([[0xFF], [0x61]], false), ([[0x61, 0xC3], [0xBC]], true), ([[0xF0], [0x9F], [0x8E], [0xA5]], true), ([[0], [0x7F]], true),
+        ] as [([[UInt8]], Bool)])
+    func `a message is text in UTF-8`(_ fragments: [[UInt8]], _ isText: Bool) async throws {
+        try await LoopbackGateway.with { server in
+            try await RawConnection.with(server.port) { connection in
+                _ = try await connection.open()
+                for (place, bytes) in fragments.enumerated() {
+                    try await connection.send(place == 0 ? 1 : 0, bytes, isLast: place == fragments.count - 1)
+                }
+                if isText {
+                    #expect(try await connection.frame().data == fragments.flatMap { $0 })
+                } else {
+                    #expect(try await connection.goodbye() == 1007)
+                }
+            }
+        }
+    }
+
     /// What a client says as it leaves, and the code that it is told: the same, unless no client may say it.
     @Test(
         arguments: [
             ([0x03, 0xE8], 1000), ([0x03, 0xE9, 0x62, 0x79, 0x65], 1001), ([0x0B, 0xB8], 3000), ([0x13, 0x87], 4999),
             ([0x61], 1002), ([0x00, 0x00], 1002), ([0x03, 0xE7], 1002), ([0x03, 0xEC], 1002), ([0x03, 0xED], 1002), ([0x03, 0xF7], 1002),
-            ([0x13, 0x88], 1002), ([0x03, 0xE8, 0xC3, 0xBC], 1000), ([0x03, 0xE8, 0xC3], 1002),
+            ([0x13, 0x88], 1002), ([0x03, 0xE8, 0xC3, 0xBC], 1000), ([0x03, 0xE8, 0xC3], 1007),
         ] as [([UInt8], Int)])
     func `a goodbye is answered`(_ data: [UInt8], _ code: Int) async throws {
         try await LoopbackGateway.with { server in

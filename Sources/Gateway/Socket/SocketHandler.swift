@@ -169,14 +169,16 @@ final class SocketHandler: ChannelInboundHandler {
         guard frame.fin, let whole = message else { return }
         message = nil
         fragments = 0
+        // Characters may begin in one fragment and end in the next, so that the whole is what counts. RFC 6455, section 8.1.
+        guard whole.isUTF8 else { return close(.notUTF8) }
         record.received.count(whole)
         gateway.metrics.socketMessagesReceived.increment()
         session.received(whole)
     }
 
     private func takeGoodbye(_ data: ByteBuffer) {
-        guard Self.isGoodbye(data) else {
-            close(.malformed)
+        if let fault = Self.fault(ofGoodbye: data) {
+            close(fault)
             return disconnect()
         }
         if record.closure == nil {
@@ -190,14 +192,14 @@ final class SocketHandler: ChannelInboundHandler {
         disconnect()
     }
 
-    /// Whether a client may say goodbye so: with nothing, or with a code that may be sent and perhaps a reason. RFC 6455, sections 5.5.1 and 7.4.
-    private static func isGoodbye(_ data: ByteBuffer) -> Bool {
-        guard data.readableBytes > 0 else { return true }
-        guard let code = data.getInteger(at: data.readerIndex, as: UInt16.self),
-            String(validating: data.readableBytesView.dropFirst(2), as: UTF8.self) != nil
-        else { return false }
+    /// Returns nil where a client may say goodbye so: with nothing, or with a code that may be sent and perhaps a reason. RFC 6455, sections 5.5.1
+    /// and 7.4.
+    private static func fault(ofGoodbye data: ByteBuffer) -> SocketClosure? {
+        guard data.readableBytes > 0 else { return nil }
+        var reason = data
         let sendable: [ClosedRange<UInt16>] = [1000...1003, 1007...1014, 3000...4999]
-        return sendable.contains { $0.contains(code) }
+        guard let code = reason.readInteger(as: UInt16.self), sendable.contains(where: { $0.contains(code) }) else { return .malformed }
+        return reason.isUTF8 ? nil : .notUTF8
     }
 
     // MARK: What is done
@@ -309,6 +311,19 @@ final class SocketHandler: ChannelInboundHandler {
             unansweredPings += 1
             pinged = now
             if context?.channel.isWritable == true { write(.ping, ByteBuffer()) }
+        }
+    }
+}
+
+extension ByteBuffer {
+    fileprivate var isUTF8: Bool {
+        withUnsafeReadableBytes { bytes in
+            do {
+                _ = try UTF8Span(validating: bytes.assumingMemoryBound(to: UInt8.self).span)
+                return true
+            } catch {
+                return false
+            }
         }
     }
 }
