@@ -9,21 +9,21 @@ import Planes
 extension Gateway {
     /// Keeps what a call asks for, without what is secret.
     func keepParameters(of operation: RoutedOperation, _ body: ByteBuffer?, in exchange: inout Exchange) {
-        guard audit != nil else { return }
-        exchange.parameters = operation.auditedParameters(exchange.head, body)
+        guard audit != nil, let parameters = operation.auditedParameters(exchange.head, body) else { return }
+        exchange.parameters = parameters
     }
 
     /// Writes down a call that was answered, before the answer leaves. Throws where that cannot be done and must be.
     func writeDown(_ exchange: inout Exchange, answer: [UInt8] = []) async throws(OperationError) {
-        guard let audit, let operation = exchange.operation, exchange.caller != nil,
-            operation.changes || exchange.access?.givesCredentials == true
-        else { return }
+        guard let audit, let operation = exchange.operation, exchange.caller != nil, operation.changes || exchange.granted != nil else {
+            return
+        }
         exchange.isWrittenDown = true
         var entry = entry(exchange, operation)
         if let output = operation.id?.contract.output, let json = try? JSONParser.parse(answer) {
             entry.responseElements = output.audited(json)
         }
-        if exchange.access?.givesCredentials == true { entry.responseElements = .credentials(in: answer) }
+        if let granted = exchange.granted { entry.responseElements = granted }
         try await audit.record(entry)
     }
 
@@ -96,7 +96,7 @@ extension Gateway {
             sourceAddress: exchange.peer.address,
             userAgent: String((head.headers.first(name: "user-agent") ?? "").unicodeScalars.prefix(512)),
             requestID: exchange.requestID, isReadOnly: operation?.changes != true, resources: exchange.access?.auditResources ?? [],
-            requestParameters: operation?.service == .tokens ? exchange.access?.credentialParameters ?? .null : exchange.parameters,
+            requestParameters: exchange.parameters,
             tlsHost: configuration.isTLS ? String((head.headers.first(name: "host") ?? "").unicodeScalars.prefix(255)) : nil)
     }
 }
@@ -139,11 +139,11 @@ extension RoutedOperation {
     /// Whether a call changes something: a connected WebSocket is something that others see.
     var changes: Bool { isMutation || id?.isMutation == true || payload == .socket }
 
-    /// What a request asks for, as the audit log tells it.
-    fileprivate func auditedParameters(_ head: HTTPRequestHead, _ body: ByteBuffer?) -> JSONValue {
+    /// What a request asks for, as the audit log tells it; nil where neither a contract nor the head tells what is secret.
+    fileprivate func auditedParameters(_ head: HTTPRequestHead, _ body: ByteBuffer?) -> JSONValue? {
         let input = CallInput(head: head, body: UnsafeRawBufferPointer(start: nil, count: 0))
         guard let contract = id?.contract else {
-            guard payload == .socket else { return .null }
+            guard payload == .socket else { return nil }
             let members = [("channelARN", "X-Amz-ChannelARN"), ("clientId", "X-Amz-ClientId")].compactMap { name, parameter in
                 input.query(parameter).map { (name, JSONValue.string(String($0.unicodeScalars.prefix(1024)))) }
             }
@@ -170,18 +170,6 @@ extension RoutedOperation {
 }
 
 extension Access {
-    /// Whether the answer holds credentials, by which others sign from then on.
-    fileprivate var givesCredentials: Bool { service == .tokens && operation != "GetCallerIdentity" }
-
-    /// What a call for credentials asks for: these have no contract by which secrets could be taken out.
-    fileprivate var credentialParameters: JSONValue {
-        var members: [(key: String, value: JSONValue)] = []
-        for case .role(let arn) in resources { members.append(("roleArn", .string(String(arn.unicodeScalars.prefix(1024))))) }
-        if let name = context["sts:rolesessionname"] { members.append(("roleSessionName", .string(name))) }
-        if !tags.isEmpty { members.append(("tagKeys", .array(tags.map { .string($0.key) }))) }
-        return members.isEmpty ? .null : .object(JSONObject(members))
-    }
-
     fileprivate var auditResources: [String] {
         resources.map { resource in
             switch resource {
@@ -189,26 +177,6 @@ extension Access {
             case .own(let kind, let name), .new(let kind, let name): "\(kind)/\(String(name.unicodeScalars.prefix(256)))"
             }
         }
-    }
-}
-
-extension JSONValue {
-    /// Which credentials an answer of the token service gives out, and as whom; nothing else of it, and so nothing secret.
-    fileprivate static func credentials(in answer: [UInt8]) -> JSONValue {
-        let document = String(decoding: answer, as: UTF8.self)
-        func members(_ names: String...) -> JSONValue? {
-            let found = names.compactMap { name -> (key: String, value: JSONValue)? in
-                guard let start = document.firstRange(of: "<\(name)>"),
-                    let end = document[start.upperBound...].firstRange(of: "</\(name)>")
-                else { return nil }
-                return (name.prefix(1).lowercased() + name.dropFirst(), .string(String(document[start.upperBound..<end.lowerBound])))
-            }
-            return found.isEmpty ? nil : .object(JSONObject(found))
-        }
-        let elements = [
-            ("assumedRoleUser", members("AssumedRoleId", "Arn")), ("credentials", members("AccessKeyId", "Expiration")),
-        ]
-        return .object(JSONObject(elements.compactMap { name, value in value.map { (key: name, value: $0) } }))
     }
 }
 

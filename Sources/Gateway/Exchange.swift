@@ -23,6 +23,8 @@ struct Exchange: Sendable {
     var access: Access?
     /// What the audit log tells of the input; null where it tells nothing.
     var parameters = JSONValue.null
+    /// What the audit log tells of credentials that the call gave out; nil where it gave none.
+    var granted: JSONValue?
     /// Whether the audit log was told of the call.
     var isWrittenDown = false
     var error: OperationError?

@@ -93,6 +93,7 @@ public final class Gateway: Sendable {
         if operation.changes { keepParameters(of: operation, body, in: &exchange) }
         let requested = if let bearer = exchange.bearer { bearer.call } else { try body.prepare(operation, exchange.head, caller) }
         exchange.access = requested.access
+        if let audited = requested.auditedInput { exchange.parameters = audited }
         do throws(OperationError) {
             try await authorizer.authorize(caller, requested.access)
         } catch {
@@ -109,6 +110,10 @@ public final class Gateway: Sendable {
         switch call.answer {
         case .bytes(let perform) where call.isLong: return .reply(try await longReply(exchange, caller, perform))
         case .bytes(let perform): return .reply(Reply(status: 200, contentType: operation.service.contentType, body: try await perform()))
+        case .grant(let perform):
+            let grant = try await perform()
+            exchange.granted = grant.audited
+            return .reply(Reply(status: 200, contentType: operation.service.contentType, body: grant.document))
         case .stream, .exchange: return .stream(operation, call.answer)
         case .socket(let open): return .socket(try await open())
         }
@@ -166,7 +171,7 @@ public final class Gateway: Sendable {
         defer { metrics.streamsOpen.decrement() }
         do {
             switch call {
-            case .bytes, .socket: return
+            case .bytes, .grant, .socket: return
             case .stream(let perform): try await perform(writer)
             case .exchange(let perform):
                 guard case .stream(let silence, let continues) = operation.payload else { return }

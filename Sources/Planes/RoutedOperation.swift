@@ -141,27 +141,45 @@ extension CallInput: RequestHead {
 /// A call whose input is well formed, and what its caller must be allowed to do.
 public struct RequestedCall: Sendable {
     public let access: Access
+    /// What the audit log tells of the input of an operation that has no contract: nothing secret. Nil for others.
+    package let auditedInput: JSONValue?
     /// The call, once its caller is allowed to make it. Throws what is wrong with what it names: nobody else is told.
     package let checked: @Sendable () throws(OperationError) -> RoutedCall
 
-    public init(_ access: Access, checked: @escaping @Sendable () throws(OperationError) -> RoutedCall) {
+    public init(
+        _ access: Access, auditedInput: JSONValue? = nil, checked: @escaping @Sendable () throws(OperationError) -> RoutedCall
+    ) {
         self.access = access
+        self.auditedInput = auditedInput
         self.checked = checked
     }
 }
 
 /// A call that is valid, ready to be made.
 public struct RoutedCall: Sendable {
-    /// The four kinds of answer. A streamed one may fail with an `OperationError` until its head is out.
+    /// The kinds of answer. A streamed one may fail with an `OperationError` until its head is out.
     public enum Answer: Sendable {
         /// Bytes: a JSON document, or nothing.
         case bytes(@Sendable () async throws(OperationError) -> [UInt8])
+        /// A document with credentials, by which others sign from then on.
+        case grant(@Sendable () async throws(OperationError) -> Grant)
         /// A stream out.
         case stream(@Sendable (any ResponseWriter) async throws -> Void)
         /// A stream in and a stream out, at once.
         case exchange(@Sendable (RequestBody, any ResponseWriter) async throws -> Void)
         /// A WebSocket, of a route whose payload is `socket`. Whoever gets one is connected from then on.
         case socket(@Sendable () async throws(OperationError) -> AdmittedSocket)
+    }
+
+    /// A document with credentials, and what the audit log tells of it: nothing secret.
+    public struct Grant: Sendable {
+        public let document: [UInt8]
+        public let audited: JSONValue
+
+        public init(document: [UInt8], audited: JSONValue) {
+            self.document = document
+            self.audited = audited
+        }
     }
 
     /// The name of the one resource that the call is about, for rates per resource and the log; nil where it is about none.

@@ -159,7 +159,8 @@ import Testing
         #expect(PlaybackSession(session.text) == session)
         #expect(PlaybackSession("") == nil && PlaybackSession("2" + session.text.dropFirst()) == nil)
         // As instances of other versions write it: without what they do not know, and with what this one does not.
-        let first = "1 dash 123456789012 eu-west-1 a.b_c-d 17 1 2 LIVE_REPLAY PRODUCER_TIMESTAMP 3 \(Int64.max) ON_DISCONTINUITY 1 0 5 6 7 -8 9"
+        let first =
+            "1 dash 123456789012 eu-west-1 a.b_c-d 17 1 2 LIVE_REPLAY PRODUCER_TIMESTAMP 3 \(Int64.max) ON_DISCONTINUITY 1 0 5 6 7 -8 9"
         #expect(session.text == first + " 10 11")
         #expect(PlaybackSession(session.text + " later") == session)
         var former = session

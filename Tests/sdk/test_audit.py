@@ -164,16 +164,26 @@ def test_credentials_that_are_given_out(deployments):
         "accessKeyId": given["AccessKeyId"], "expiration": given["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ")}}
     trust = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}})
     assert run_weir("roles", "create", "watch", "--trust", "-", "--data-dir", server.folder, *server.database.flags, input=trust).returncode == 0
+    assert records[0]["requestParameters"] is None
     taken = client.assume_role(RoleArn="arn:aws:iam::123456789012:role/watch", RoleSessionName="ada")
     record, = query(server, "--event", "AssumeRole", sink="file")
+    assert record["requestParameters"] == {"roleArn": "arn:aws:iam::123456789012:role/watch", "roleSessionName": "ada"}
     assert record["responseElements"]["credentials"]["accessKeyId"] == taken["Credentials"]["AccessKeyId"]
     assert record["responseElements"]["assumedRoleUser"] == {
         "assumedRoleId": taken["AssumedRoleUser"]["AssumedRoleId"], "arn": taken["AssumedRoleUser"]["Arn"]}
     assert taken["Credentials"]["SessionToken"] not in json.dumps(record) and taken["Credentials"]["SecretAccessKey"] not in json.dumps(record)
-    # Whose role was to be taken on, under which name, is told where it is denied, too.
-    parameters = {"roleArn": "arn:aws:iam::123456789012:role/none", "roleSessionName": "ada"}
+    client.get_session_token(DurationSeconds=1800)
+    assert query(server, "--event", "GetSessionToken", sink="file")[-1]["requestParameters"] == {"durationSeconds": 1800}
+    # Whose role was to be taken on, under which name, for how long and with what policy, is told where it is denied, too.
+    policy = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kinesisvideo:*", "Resource": "*" * 1500}})
+    narrowed = {"roleSessionName": "ada", "durationSeconds": 900, "policy": policy, "tagKeys": ["site"]}
+    asked = {"RoleSessionName": "ada", "DurationSeconds": 900, "Policy": policy, "Tags": [{"Key": "site", "Value": "north"}]}
+    client.assume_role(RoleArn="arn:aws:iam::123456789012:role/watch", **asked)
+    assert query(server, "--event", "AssumeRole", sink="file")[-1]["requestParameters"] == {
+        "roleArn": "arn:aws:iam::123456789012:role/watch", **narrowed}
+    parameters = {"roleArn": "arn:aws:iam::123456789012:role/none", **narrowed}
     with pytest.raises(ClientError, match="AccessDenied"):
-        client.assume_role(RoleArn=parameters["roleArn"], RoleSessionName="ada", ExternalId="external-secret")
+        client.assume_role(RoleArn=parameters["roleArn"], ExternalId="external-secret", **asked)
     records = query(server, "--event", "AssumeRole", "--refused", sink="file")
     assert [(record["requestParameters"], record["errorCode"]) for record in records] == [(parameters, "AccessDeniedException")]
     assert "external-secret" not in json.dumps(records)
