@@ -123,6 +123,21 @@ def test_systemd_knows_every_line_of_the_unit(tmp_path):
     assert {line.partition("=")[0] for line in text.splitlines() if "=" in line and not line.startswith("#")} <= known
 
 
+@pytest.mark.parametrize("words", [
+    "run --prot 1", "run --tls --prot=1", "cluster --nonsense", "cluster --instances 2 --roles control --nonsense", "bench --nonsense", "bench --only nothing",
+    "torture --floods --minutes 3", "torture --media many", "fuzz parser --minutes 1", "install all", "test swift --only X",
+])
+def test_wrong_words_are_refused_before_anything_is_built(tmp_path, words):
+    for tool in ("swift", "apt-get", "sudo"):
+        (tmp_path / tool).write_text("#!/bin/sh\nsleep 60\n")
+        (tmp_path / tool).chmod(0o755)
+    script, *words = words.split()
+    done = subprocess.run(
+        [ROOT / "ops" / script, *words], cwd=tmp_path, env=clean_environment(PATH=f"{tmp_path}:{os.environ['PATH']}"), capture_output=True, text=True,
+        timeout=30)
+    assert done.returncode != 0 and f"ops/{script}" in done.stderr, done.stderr
+
+
 def test_ops_run_finds_the_configuration_as_the_server_does(tmp_path):
     """With a swift that has built the program already. It takes port and folder from the file, makes certificates, and says what to paste."""
     tools = tmp_path / "tools"

@@ -578,13 +578,15 @@ def main() -> None:
     parser.add_argument("--part", choices=media.PARTS, help="with --only media: only this part of it")
     parser.add_argument(
         "--folder", default="/var/tmp", help="where the data is put; a folder in memory shows what the processor alone would allow")
-    parser.add_argument("--weir", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--echo", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--delivery", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--media-store", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--sockets", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--postgres", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--weir", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--echo", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--delivery", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--media-store", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--sockets", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--postgres", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if not options.weir:
+        return  # Without programs only the words are looked at.
     # Not by default /tmp, which may be memory, where a durable write costs nothing.
     folder = Path(tempfile.mkdtemp(prefix="weir-bench-", dir=options.folder))
     # The user postgres has to pass through.
