@@ -335,10 +335,11 @@ private struct DeploymentChecks {
             switch destination.status {
             case .active:
                 guard let since = destination.failingSince else { continue }
+                let failure = try await store.lastFailure(at: destination)
                 report.add(
                     .attention, "destination",
                     "\(destination.id) fails since \(TextTable.time(since)), "
-                        + "\(destination.failures) times; \(destination.pending) events wait",
+                        + "\(destination.failures) times\(failure.map { ", at last: \($0)" } ?? ""); \(destination.pending) events wait",
                     "weir subscriptions test \(destination.id)")
             case .paused, .disabled:
                 report.add(

@@ -66,13 +66,16 @@ struct Subscriptions: AsyncParsableCommand {
         func run() async throws {
             try await Deployment.open(flags) { deployment, _ in
                 let heads = ["ID", "STATUS", "KIND", "TARGET", "ACCOUNT", "TYPES", "PREFIX", "WAITING", "FAILING SINCE", "WHY"]
-                let rows = try await deployment.store.destinations().map { destination in
-                    [
+                var rows: [[String]] = []
+                for destination in try await deployment.store.destinations() {
+                    let failure = try await deployment.store.lastFailure(at: destination)
+                    rows.append([
                         destination.id, destination.status.rawValue, destination.kind.rawValue, destination.target,
                         destination.account ?? "any", destination.types?.joined(separator: ",") ?? "any",
                         destination.resourcePrefix ?? "any",
-                        "\(destination.pending)", destination.failingSince.map(TextTable.time) ?? "", destination.statusReason ?? "",
-                    ]
+                        "\(destination.pending)", destination.failingSince.map(TextTable.time) ?? "",
+                        [destination.statusReason, failure].compactMap(\.self).joined(separator: ": "),
+                    ])
                 }
                 print(TextTable(heads, rows).text)
             }
@@ -153,7 +156,7 @@ struct Subscriptions: AsyncParsableCommand {
         func run() async throws {
             try await withDestination(id, flags) { destination, deployment, _ in
                 guard try await deployment.store.removeSubscription(destination.id) else {
-                    throw ValidationError(
+                    throw Refused(
                         "\(destination.id) is named by the notification configurations of streams, and cannot be removed. It can be paused, "
                             + "and what waits for it dropped."
                     )
@@ -193,7 +196,7 @@ struct Subscriptions: AsyncParsableCommand {
     ) async throws {
         try await Deployment.open(flags) { deployment, configuration in
             guard let destination = try await deployment.store.destination(id) else {
-                throw ValidationError(
+                throw Refused(
                     "There is no destination \(id.escapingControls): weir subscriptions list shows them.")
             }
             try await body(destination, deployment, configuration)

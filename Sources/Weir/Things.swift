@@ -51,7 +51,7 @@ struct Things: AsyncParsableCommand {
             func run() async throws {
                 try await Deployment.open(flags) { deployment, _ in
                     let authorities = try await deployment.store.deviceAuthorities()
-                    guard !authorities.isEmpty else { throw ValidationError("There is no authority yet: weir things authority create") }
+                    guard !authorities.isEmpty else { throw Refused("There is no authority yet: weir things authority create") }
                     Things.show(authorities[...])
                 }
             }
@@ -77,7 +77,7 @@ struct Things: AsyncParsableCommand {
         func run() async throws {
             try await Deployment.open(flags) { deployment, configuration in
                 guard try await deployment.store.addThing(account: configuration.account, name: name) else {
-                    throw ValidationError("The account \(configuration.account) has a thing \(name) already.")
+                    throw Refused("The account \(configuration.account) has a thing \(name) already.")
                 }
                 print("Made \(name).")
             }
@@ -111,13 +111,13 @@ struct Things: AsyncParsableCommand {
             try await Things.open(flags) { authorities, _, configuration in
                 let paths = (certificate: "\(output)/\(name).pem", key: "\(output)/\(name).key")
                 for path in [paths.certificate, paths.key] where access(path) {
-                    throw ValidationError("\(path) is there already: nothing is written over.")
+                    throw Refused("\(path) is there already: nothing is written over.")
                 }
                 let issued = try await authorities.certify(
                     name, account: configuration.account, lifetime: expiresIn?.milliseconds ?? 365 * Things.day)
                 for (path, text) in [(paths.key, issued.key), (paths.certificate, issued.certificate)] {
                     guard try PrivateFile.write(Array(text.utf8), to: path, replacing: false) else {
-                        throw ValidationError(
+                        throw Refused(
                             "\(path) is there already. Revoke the certificate that was made: weir things revoke \(issued.serial)")
                     }
                 }
@@ -145,7 +145,7 @@ struct Things: AsyncParsableCommand {
             let serial = serial.uppercased().filter { $0 != ":" }
             try await Deployment.open(flags) { deployment, _ in
                 guard try await deployment.store.revokeThingCertificate(serial: serial) else {
-                    throw ValidationError("There is no certificate \(serial).")
+                    throw Refused("There is no certificate \(serial).")
                 }
                 print("Revoked \(serial).")
             }
@@ -155,7 +155,11 @@ struct Things: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "list", abstract: "List the devices of all accounts, each with its certificates.",
-            discussion: ConfigurationFlags.discussion)
+            discussion: """
+                A certificate is ACTIVE, REVOKED, or ENDED by its time. NO AUTHORITY: the authority that signed it was removed, and so it can be used no longer.
+
+
+                """ + ConfigurationFlags.discussion)
 
         @OptionGroup(visibility: .hidden)
         var flags: ConfigurationFlags
@@ -164,7 +168,12 @@ struct Things: AsyncParsableCommand {
             try await Deployment.open(flags) { deployment, _ in
                 let rows = try await deployment.store.things().map { thing in
                     guard let certificate = thing.certificate else { return [thing.account, thing.name, "", "", ""] }
-                    let status = certificate.isActive ? "ACTIVE" : certificate.revokedAt == nil ? "ENDED" : "REVOKED"
+                    let status =
+                        switch (certificate.isActive, thing.hasAuthority) {
+                        case (true, true): "ACTIVE"
+                        case (true, false): "NO AUTHORITY"
+                        case (false, _): certificate.revokedAt == nil ? "ENDED" : "REVOKED"
+                        }
                     return [thing.account, thing.name, certificate.serial, status, TextTable.time(certificate.expiresAt)]
                 }
                 print(TextTable(["ACCOUNT", "THING", "SERIAL", "STATUS", "GOOD UNTIL"], rows).text)

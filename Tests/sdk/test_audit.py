@@ -120,7 +120,7 @@ def test_a_new_master_key_without_a_stop(deployments):
     assert "not the one" in run_weir("keys", "list", *flags).stderr
 
 
-def test_a_master_key_that_is_lost_for_good(deployments):
+def test_a_master_key_that_is_lost_for_good(deployments, tmp_path):
     """The runbook's statements take away what only that key could open, and nothing else."""
     server = deployments.server("--audit", "both")
     flags = ["--data-dir", server.folder, *server.database.flags]
@@ -129,6 +129,10 @@ def test_a_master_key_that_is_lost_for_good(deployments):
                   "keys rewrap --drop-old"):
         done = run_weir(*words.split(), *flags)
         assert done.returncode == 0, done.stderr
+    for words in ("create gate-7", f"certificate gate-7 --output {tmp_path}", "list"):
+        done = run_weir("things", *words.split(), *flags)
+        assert done.returncode == 0, done.stderr
+    assert " ACTIVE " in done.stdout
     webhook = run_weir("subscriptions", "add", "https://receiver.example.com/", "--header", "Authorization: Bearer x", *flags).stdout.split()[0]
     assert run_weir("webhook-secrets", "rotate", webhook, *flags).returncode == 0
     # All that the key can have sealed is there.
@@ -143,9 +147,16 @@ def test_a_master_key_that_is_lost_for_good(deployments):
     write(server.database, re.search(r"```sql\n(DELETE FROM deployment .*?)```", runbook, re.DOTALL)[1])
     server = deployments.again(server)
     assert [stream["StreamName"] for stream in server.client().list_streams()["StreamInfoList"]] == ["gate"]
+    # The certificate is of an authority that is no more, whatever authority is made.
+    things = lambda: run_weir("things", "list", *flags).stdout.splitlines()[1:]
+    assert len(things()) == 1 and " NO AUTHORITY " in things()[0]
     for words in ("things authority create", f"webhook-secrets show {webhook}", "keys create --user ada", "keys rewrap", "doctor"):
         done = run_weir(*words.split(), *flags, "--audit", "both")
         assert done.returncode == 0 or words == "doctor" and done.returncode == 1, (words, done.stdout, done.stderr)
+    assert len(things()) == 1 and " NO AUTHORITY " in things()[0]
+    (tmp_path / "new").mkdir()
+    assert run_weir("things", "certificate", "gate-7", "--output", tmp_path / "new", *flags).returncode == 0
+    assert len(things()) == 2 and sum(" ACTIVE " in line for line in things()) == 1
     server.client().create_stream(StreamName="door")
     assert "1 records, 0 faults" in audit(server, "verify", sink="both").stdout
 
@@ -162,7 +173,7 @@ def test_credentials_that_are_given_out(deployments):
     # By the key that was given out one finds who does what with it.
     assert records[0]["responseElements"] == {"credentials": {
         "accessKeyId": given["AccessKeyId"], "expiration": given["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ")}}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}})
+    trust = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}})
     assert run_weir("roles", "create", "watch", "--trust", "-", "--data-dir", server.folder, *server.database.flags, input=trust).returncode == 0
     assert records[0]["requestParameters"] is None
     taken = client.assume_role(RoleArn="arn:aws:iam::123456789012:role/watch", RoleSessionName="ada")
@@ -175,7 +186,7 @@ def test_credentials_that_are_given_out(deployments):
     client.get_session_token(DurationSeconds=1800)
     assert query(server, "--event", "GetSessionToken", sink="file")[-1]["requestParameters"] == {"durationSeconds": 1800}
     # Whose role was to be taken on, under which name, for how long and with what policy, is told where it is denied, too.
-    policy = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kinesisvideo:*", "Resource": "*" * 1500}})
+    policy = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kinesisvideo:*", "Resource": ["*"] * 300}})
     narrowed = {"roleSessionName": "ada", "durationSeconds": 900, "policy": policy, "tagKeys": ["site"]}
     asked = {"RoleSessionName": "ada", "DurationSeconds": 900, "Policy": policy, "Tags": [{"Key": "site", "Value": "north"}]}
     client.assume_role(RoleArn="arn:aws:iam::123456789012:role/watch", **asked)

@@ -373,8 +373,13 @@ def test_a_file_that_cannot_be_written(telling, subscribe, tmp_path):
     accepted(telling.calls, "CreateStream", {"StreamName": name})
     error = until(lambda: telling.database.rows(f"SELECT error FROM delivery_attempt WHERE destination_id = '{subscription.id}'"), "a failed attempt")[0][0]
     assert error
+    # What is wrong is shown, although it is ACTIVE.
+    def shown(words):
+        return next((line for line in telling.notifications.done(*words).splitlines() if subscription.id in line and error in line), "")
+    assert re.search(r"ACTIVE .* 20\d\d-\d\d-\d\dT\S+Z  ", until(lambda: shown(["subscriptions", "list"]), "the reason is listed"))
     folder.mkdir()
     until(lambda: lines(folder / "events.jsonl"), "it is written")
+    until(lambda: not shown(["subscriptions", "list"]), "it fails no longer")
 
 
 def test_standard_output(sqlite_deployments, delivering, tmp_path):

@@ -292,6 +292,15 @@ enum DeliveryStatements {
             httpStatus: try row.optionalInteger(), error: try row.text())
     }
 
+    /// Why the newest attempt at the destination $1 that failed since $2 did.
+    static let lastFailure = Statement(
+        "delivery.last-failure",
+        """
+        SELECT error FROM delivery_attempt WHERE destination_id = $1 AND ended_at >= CAST($2 AS BIGINT)
+        ORDER BY ended_at DESC LIMIT CAST(1 AS BIGINT)
+        """,
+        decode: text)
+
     /// At most $5 events that were given up, of destinations that exist, after ($1, $2, $3, $4) in the order of time.
     static let dead = Statement(
         "delivery.dead",
@@ -428,8 +437,8 @@ enum DeliveryStatements {
         due.text, abandoned.text, claim.text, waiting.text, deliver.text, fail.text, insertAttempt.text, removeQueue.text,
         releaseQueue.text, removeFreeQueue.text, releaseFreeQueue.text, queues.text, giveUp.text, forget.text, removeAbandonedQueue.text,
         releaseLate.text, queuesAfter.text, drop.text, removeDroppedQueue.text, nextQueue.text, countPendingOf.text, tail.text,
-        findEvent.text,
-        deliveries.text, attempts.text, dead.text, replay.text, enqueueReplay.text, now.text, countPending.text, backlog.text,
+        findEvent.text, deliveries.text, attempts.text, lastFailure.text,
+        dead.text, replay.text, enqueueReplay.text, now.text, countPending.text, backlog.text,
         insertEvent.text, insertEventDeliveries.text, enqueueEventDeliveries.text, removeOld.text, removeOldAttempts.text,
     ]
 }

@@ -108,6 +108,13 @@ extension Store {
         try await database.read(DeliveryStatements.attempts, [.text(key.resourceARN), .integer(key.sequence)])
     }
 
+    /// Why the newest attempt at a destination failed; nil where none fails, or what is known of it has been removed.
+    public func lastFailure(at destination: DestinationRecord) async throws(DatabaseError) -> String? {
+        guard let since = destination.failingSince else { return nil }
+        // The destination's row is written up to some seconds after the attempt.
+        return try await database.read(DeliveryStatements.lastFailure, [.text(destination.id), .integer(since - 60_000)]).first
+    }
+
     /// At most `limit` events that were given up, after one, in the order of time: of `after`, or from the moment `since` on.
     public func deadLetters(after: DeadLetter?, since: Int64, limit: Int) async throws(DatabaseError) -> [DeadLetter] {
         try await database.read(

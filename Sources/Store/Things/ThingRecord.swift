@@ -16,6 +16,8 @@ public struct ThingRecord: Sendable, Hashable {
     public let account: String
     public let name: String
     public let createdAt: Int64
+    /// Whether an authority is left that may have signed the certificate; else TLS refuses it.
+    public let hasAuthority: Bool
     public let certificate: ThingCertificateRecord?
 }
 

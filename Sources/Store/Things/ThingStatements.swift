@@ -23,17 +23,20 @@ enum ThingStatements {
         "INSERT INTO thing (account, name, created_at) VALUES ($1, $2, now_ms()) ON CONFLICT (account, name) DO NOTHING RETURNING name",
         decode: text)
 
-    /// A row for each certificate of a thing, or one without.
+    /// A row for each certificate of a thing, or one without. A certificate has no authority if all that were made before it are removed.
     static let list = Statement(
         "thing.list",
         """
-        SELECT t.account, t.name, t.created_at, \(certificateColumns)
+        SELECT t.account, t.name, t.created_at,
+            CAST(CASE WHEN EXISTS (SELECT 1 FROM device_authority a WHERE a.created_at <= c.created_at) THEN 1 ELSE 0 END AS BIGINT),
+            \(certificateColumns)
         FROM thing t LEFT JOIN thing_certificate c ON c.account = t.account AND c.thing_name = t.name
         ORDER BY t.account, t.name, c.created_at, c.id
         """
     ) { row throws(DatabaseError) in
         ThingRecord(
-            account: try row.text(), name: try row.text(), createdAt: try row.integer(), certificate: try certificate(&row))
+            account: try row.text(), name: try row.text(), createdAt: try row.integer(), hasAuthority: try row.integer() == 1,
+            certificate: try certificate(&row))
     }
 
     /// A certificate of a thing that is there.
