@@ -30,7 +30,7 @@ struct ChannelsCommand: AsyncParsableCommand {
             try await Deployment.open(flags) { deployment, configuration in
                 let key = Self.key(named, configuration)
                 guard let channel = try await deployment.store.channel(key) else {
-                    throw ValidationError("There is no channel \(named) in account \(key.account), region \(key.region).")
+                    throw Refused("There is no channel \(named) in account \(key.account), region \(key.region).")
                 }
                 let incarnation = ResourceKey(
                     .channel, account: key.account, region: key.region, name: key.name, creationTime: channel.creationTime)

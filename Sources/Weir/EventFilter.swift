@@ -117,7 +117,7 @@ struct PostFlags: ParsableArguments {
         var lines = headerLines
         if let headersFile {
             guard let text = try? String(contentsOf: URL(filePath: headersFile), encoding: .utf8) else {
-                throw ValidationError("--headers-file: \(headersFile) cannot be read")
+                throw Refused("--headers-file: \(headersFile) cannot be read")
             }
             lines += text.split(whereSeparator: \.isNewline).map(String.init)
         }

@@ -132,7 +132,7 @@ struct Events: AsyncParsableCommand {
             try await Deployment.open(flags) { deployment, _ in
                 if let id { throw ValidationError("Name an event, \(id), or --dead for all that were given up, not both.") }
                 if let destination, try await deployment.store.destination(destination) == nil {
-                    throw ValidationError("There is no destination \(destination): weir subscriptions list has them all.")
+                    throw Refused("There is no destination \(destination): weir subscriptions list has them all.")
                 }
                 let first = if let age = since.milliseconds { try await deployment.store.now() - age } else { Int64(0) }
                 let count = try await Self.replayDead(of: destination, filter, since: first, in: deployment.store)
@@ -171,11 +171,11 @@ struct Events: AsyncParsableCommand {
         private static func destinations(_ wanted: String?, _ deliveries: [DeliveryRecord]) throws -> [String] {
             if let wanted {
                 guard deliveries.contains(where: { $0.destinationID == wanted }) else {
-                    throw ValidationError("The event was never to go to \(wanted): weir events show lists where it went.")
+                    throw Refused("The event was never to go to \(wanted): weir events show lists where it went.")
                 }
                 return [wanted]
             }
-            guard !deliveries.isEmpty else { throw ValidationError("The event was to go nowhere.") }
+            guard !deliveries.isEmpty else { throw Refused("The event was to go nowhere.") }
             let dead = deliveries.filter { $0.state == .dead }
             return (dead.isEmpty ? deliveries : dead).map(\.destinationID)
         }
@@ -192,7 +192,7 @@ struct Events: AsyncParsableCommand {
                 throw ValidationError("Name an event by its id, ARN/SEQUENCE@MILLISECONDS, as weir events tail prints it.")
             }
             guard let event = try await deployment.store.event(key) else {
-                throw ValidationError("There is no event \(id), or it is not kept any more.")
+                throw Refused("There is no event \(id), or it is not kept any more.")
             }
             try await body(event, deployment)
         }

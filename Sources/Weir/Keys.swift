@@ -109,7 +109,7 @@ struct Keys: AsyncParsableCommand {
         func run() async throws {
             try await Keys.open(flags) { keys, configuration in
                 guard let key = try await keys.rotate(id, overlap: overlap?.milliseconds ?? 86_400_000) else {
-                    throw ValidationError("There is no active access key \(id).")
+                    throw Refused("There is no active access key \(id).")
                 }
                 print(FirstCredentials.profile("weir-\(key.account)", key, region: configuration.region, configuration))
             }
@@ -133,7 +133,7 @@ struct Keys: AsyncParsableCommand {
 
         func run() async throws {
             try await Keys.open(flags) { keys, _ in
-                guard try await keys.expire(id, in: lifetime.milliseconds) else { throw ValidationError("There is no access key \(id).") }
+                guard try await keys.expire(id, in: lifetime.milliseconds) else { throw Refused("There is no access key \(id).") }
                 let end = Date(timeIntervalSinceNow: Double(lifetime.milliseconds) / 1000).formatted(.iso8601)
                 print("\(id) will sign nothing from \(end) on.")
             }
@@ -153,7 +153,7 @@ struct Keys: AsyncParsableCommand {
 
         func run() async throws {
             try await Keys.open(flags) { keys, _ in
-                guard try await keys.disable(id) else { throw ValidationError("There is no access key \(id).") }
+                guard try await keys.disable(id) else { throw Refused("There is no access key \(id).") }
                 print("Disabled \(id).")
             }
         }
@@ -190,18 +190,18 @@ struct Keys: AsyncParsableCommand {
                 let (first, second) = (Array(bytes.prefix(32)), Array(bytes.dropFirst(32)))
                 switch step {
                 case .addKey:
-                    guard second.isEmpty else { throw ValidationError("\(path) holds two keys already.") }
+                    guard second.isEmpty else { throw Refused("\(path) holds two keys already.") }
                     try write(first + MasterKey.randomBytes(), path)
                     print("\(path) holds a new key too. Give it to every instance, and SIGHUP; then: weir keys rewrap --swap")
                 case .swap:
-                    guard !second.isEmpty else { throw ValidationError("\(path) holds one key: begin with --add-key.") }
+                    guard !second.isEmpty else { throw Refused("\(path) holds one key: begin with --add-key.") }
                     try write(second + first, path)
                     print("The other key of \(path) seals from now on. Give it to every instance, and SIGHUP; then: weir keys rewrap")
                 case .dropOld:
                     guard !second.isEmpty else { return print("\(path) holds one key.") }
                     let left = try await rotation.left()
                     guard left == 0 else {
-                        throw ValidationError(
+                        throw Refused(
                             "\(left) secrets need the second key of \(path): run weir keys rewrap, with the key that is to stay first.")
                     }
                     try write(first, path)

@@ -63,7 +63,7 @@ struct MediaExport: AsyncParsableCommand {
         _ selection: FragmentSelection, of media: FragmentStore, _ configuration: ServerConfiguration, into export: inout ExportedFiles
     ) async throws {
         let key = ResourceKey(.stream, account: configuration.account, region: configuration.region, name: stream)
-        guard let found = try await media.stream(key) else { throw ValidationError("There is no stream \(stream).") }
+        guard let found = try await media.stream(key) else { throw Refused("There is no stream \(stream).") }
         var position: FragmentPosition?
         repeat {
             let page = try await media.fragments(of: found, selection, after: position, limit: 1000)
@@ -104,7 +104,7 @@ private struct ExportedFiles {
         try finish()
         let next = paths.isEmpty ? path : "\(path.hasSuffix(".mkv") ? String(path.dropLast(4)) : path).\(paths.count + 1).mkv"
         descriptor = open(next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw ValidationError("\(next) cannot be made: \(String(cString: strerror(errno))).") }
+        guard descriptor >= 0 else { throw Refused("\(next) cannot be made: \(String(cString: strerror(errno))).") }
         paths.append(next)
         self.header = fragment.trackSet.text
         start = fragment.producerTime
@@ -138,7 +138,7 @@ private struct ExportedFiles {
         self.bytes += bytes.count
     }
 
-    private func failure(_ code: Int32) -> ValidationError {
-        ValidationError("\(paths.last ?? path) cannot be written: \(String(cString: strerror(code))).")
+    private func failure(_ code: Int32) -> Refused {
+        Refused("\(paths.last ?? path) cannot be written: \(String(cString: strerror(code))).")
     }
 }

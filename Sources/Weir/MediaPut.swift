@@ -52,7 +52,7 @@ struct MediaPut: AsyncParsableCommand {
             givingUpAfter: givingUpAfter == 0 ? nil : Double(givingUpAfter))
         let client = try client.settings()
         let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ValidationError("\(file): \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else { throw Refused("\(file): \(String(cString: strerror(errno)))") }
         let producer = MediaProducer(settings, client, reading: descriptor)
         let display = ProgressDisplay(stream)
         let stored = try await withThrowingTaskGroup(of: Void.self) { group in

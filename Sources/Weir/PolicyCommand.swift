@@ -58,7 +58,7 @@ struct PolicyCommand: AsyncParsableCommand {
             try await Deployment.open(flags) { deployment, configuration in
                 let found = try await deployment.store.policy(account: configuration.account, name: name)
                 guard let document = found ?? ReadyMadePolicy(rawValue: name)?.document else {
-                    throw ValidationError("The account \(configuration.account) has no policy \(name), and there is none ready-made.")
+                    throw Refused("The account \(configuration.account) has no policy \(name), and there is none ready-made.")
                 }
                 print(document)
             }
@@ -99,9 +99,9 @@ struct PolicyCommand: AsyncParsableCommand {
             try await Deployment.open(flags) { deployment, configuration in
                 switch try await deployment.store.removePolicy(account: configuration.account, name: name) {
                 case .done: print("Removed \(name).")
-                case .attached: throw ValidationError("The policy \(name) is attached: weir users detach, weir roles detach.")
+                case .attached: throw Refused("The policy \(name) is attached: weir users detach, weir roles detach.")
                 case .notFound, .nameInUse, .tooManyPolicies:
-                    throw ValidationError("The account \(configuration.account) has no policy \(name).")
+                    throw Refused("The account \(configuration.account) has no policy \(name).")
                 }
             }
         }
@@ -193,11 +193,11 @@ struct PolicyCommand: AsyncParsableCommand {
             switch holder {
             case .user(let name):
                 guard try await store.users().contains(where: { $0.account == account && $0.name == name }) else {
-                    throw ValidationError("The account \(account) has no user \(name).")
+                    throw Refused("The account \(account) has no user \(name).")
                 }
             case .role(let name):
                 guard try await store.role(account: account, name: name) != nil else {
-                    throw ValidationError("The account \(account) has no role \(name).")
+                    throw Refused("The account \(account) has no role \(name).")
                 }
             }
         }
@@ -220,7 +220,7 @@ struct PolicyCommand: AsyncParsableCommand {
             while let line = readLine(strippingNewline: false) { text += line }
             return text
         }
-        guard let bytes = try? Data(contentsOf: URL(filePath: file)) else { throw ValidationError("\(file) cannot be read.") }
+        guard let bytes = try? Data(contentsOf: URL(filePath: file)) else { throw Refused("\(file) cannot be read.") }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw ValidationError("\(file) is not UTF-8.") }
         return text
     }

@@ -62,7 +62,7 @@ struct DetachPolicy<Kind: PolicyHolderKind>: StoreCommand {
     func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
         let (account, holder) = (configuration.account, Kind.holder(name))
         guard try await store.detach(policy: policy, from: holder, account: account) == .done else {
-            throw ValidationError("The policy \(policy) is not attached to a \(Kind.noun) \(name) of the account \(account).")
+            throw Refused("The policy \(policy) is not attached to a \(Kind.noun) \(name) of the account \(account).")
         }
         return "Took \(policy) from \(name)."
     }
@@ -82,7 +82,7 @@ struct DeleteHolder<Kind: PolicyHolderKind>: StoreCommand {
     func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
         let (account, holder) = (configuration.account, Kind.holder(name))
         guard try await store.remove(holder, account: account) == .done else {
-            throw ValidationError("The account \(account) has no \(Kind.noun) \(name).")
+            throw Refused("The account \(account) has no \(Kind.noun) \(name).")
         }
         return "Removed \(name)."
     }
@@ -134,11 +134,11 @@ extension Store.HolderChange {
         let noun = if case .user = holder { UserKind.noun } else { RoleKind.noun }
         switch self {
         case .done: return
-        case .nameInUse: throw ValidationError("The account \(account) has a \(noun) \(holder.name) already.")
-        case .tooManyPolicies, .attached: throw ValidationError("A \(noun) has at most ten policies.")
+        case .nameInUse: throw Refused("The account \(account) has a \(noun) \(holder.name) already.")
+        case .tooManyPolicies, .attached: throw Refused("A \(noun) has at most ten policies.")
         case .notFound:
             let alternative = policy.map { " or the policy \($0)" } ?? ", or one of the policies: weir policy list"
-            throw ValidationError("The account \(account) lacks the \(noun) \(holder.name)\(alternative).")
+            throw Refused("The account \(account) lacks the \(noun) \(holder.name)\(alternative).")
         }
     }
 }

@@ -88,7 +88,7 @@ struct Roles: AsyncParsableCommand {
         func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
             let account = configuration.account
             guard let role = try await store.role(account: account, name: name) else {
-                throw ValidationError("The account \(account) has no role \(name).")
+                throw Refused("The account \(account) has no role \(name).")
             }
             let tags = try await store.grants(of: .role(name), account: account).tags
             let revoked = role.revokedAt.map { ["Sessions are refused that began by \(TextTable.time($0))"] } ?? []
@@ -166,8 +166,8 @@ struct Roles: AsyncParsableCommand {
             let account = configuration.account
             switch try await store.addRoleAlias(account: account, name: name, role: role, lifetime: seconds) {
             case .done: return "\(name) leads to \(role)."
-            case .nameInUse: throw ValidationError("The account \(account) has an alias \(name) already.")
-            case .notFound, .attached, .tooManyPolicies: throw ValidationError("The account \(account) has no role \(role).")
+            case .nameInUse: throw Refused("The account \(account) has an alias \(name) already.")
+            case .notFound, .attached, .tooManyPolicies: throw Refused("The account \(account) has no role \(role).")
             }
         }
     }
@@ -184,7 +184,7 @@ struct Roles: AsyncParsableCommand {
 
         func act(on store: Store, _ configuration: ServerConfiguration) async throws -> String {
             guard try await store.removeRoleAlias(account: configuration.account, name: name) == .done else {
-                throw ValidationError("The account \(configuration.account) has no alias \(name).")
+                throw Refused("The account \(configuration.account) has no alias \(name).")
             }
             return "Removed \(name)."
         }

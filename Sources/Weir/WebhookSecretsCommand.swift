@@ -84,7 +84,7 @@ struct WebhookSecretsCommand: AsyncParsableCommand {
                 $0.kind == .webhook && ($0.id == owner || ($0.origin == .stream && $0.account == owner))
             }
             guard !webhooks.isEmpty else {
-                throw ValidationError(
+                throw Refused(
                     "\(owner.escapingControls) is neither the id of a destination with a webhook nor an account whose streams name one.")
             }
             try await body(WebhookKeys(store: deployment.store, masterKey: deployment.masterKey()), webhooks)

@@ -6,6 +6,10 @@ struct Weir: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weir",
         abstract: "A self-hosted server that speaks the Amazon Kinesis Video Streams API.",
+        discussion: """
+            A command ends with status 0 where it has done its work, with 64 where its words are wrong, and with 1 where what they name is not there or \
+            cannot be done. The help of doctor, policy simulate and audit verify names the statuses that they end with besides.
+            """,
         version: version,
         subcommands: [
             Serve.self, Migrate.self, Status.self, Doctor.self, ConfigCommand.self, OpenAPI.self, Accounts.self, Users.self, Keys.self,
@@ -31,4 +35,12 @@ struct Weir: AsyncParsableCommand {
 
     /// Of the program; `weir status` shows it for each instance.
     static let version = "0.2.0"
+}
+
+/// What the words of a command name is not there, or does not allow what they ask for: the command ends with status 1. Words that are wrong by
+/// themselves are a `ValidationError`, of status 64.
+struct Refused: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
 }

@@ -261,7 +261,7 @@ def test_one_that_is_stopped_does_not_wait_for_a_server_that_says_nothing(sqlite
 
 def test_statuses(server, stream, clips, tmp_path):
     """0: all is stored; 1: not all; 64: wrong words."""
-    assert run(server, "put", "--stream", stream, tmp_path / "missing.mkv")[0] == 64
+    assert run(server, "put", "--stream", stream, tmp_path / "missing.mkv")[0] == 1
     assert run(server, "put", stream)[0] == 64
     assert run(server, "put", "--stream", stream, clips["audio"], "--start", "noon")[0] == 64
     status, _, told = run(server, "put", "--stream", "nobody", clips["audio"])

@@ -330,6 +330,27 @@ def test_the_configuration_can_be_asked(tmp_path):
     assert run_weir("config", "get", "port", "--port", "x").returncode != 0
 
 
+def test_statuses_of_commands(tmp_path):
+    """1: what the words name is not there, or does not allow what is asked; 64: the words are wrong."""
+    folder = ["--data-dir", tmp_path]
+    assert run_weir("migrate", *folder).returncode == run_weir("users", "create", "ada", *folder).returncode == 0
+    absent = (
+        "keys disable AKIANOBODY", "keys expire AKIANOBODY --in 1h", "keys rewrap --swap", "subscriptions pause nobody", "users delete nobody", "users create ada",
+        "users attach ada nothing", "roles show nobody", "policy get nothing", "policy delete nothing", "policy put nothing absent.json",
+        "policy simulate --user nobody --action kinesisvideo:GetMedia", "things revoke 01", "things authority show", "webhook-secrets show nobody",
+        "channels connections nobody", "events show arn:aws:kinesisvideo:us-east-1:123456789012:stream/gate/1/1@1", "media export nobody out.mkv",
+    )
+    wrong = (
+        "keys disable", "keys expire AKIANOBODY --in soon", "keys create --thing nobody", "subscriptions pause", "subscriptions add arn:nothing", "users create *",
+        "roles create *", "policy put", "policy simulate --user ada --action GetMedia", "things create *", "events show nothing", "config get nothing", "nothing",
+        "audit query --anchor nothing", "media export",
+    )
+    statuses = {words: run_weir(*words.split(), *folder) for words in absent + wrong}
+    found = {words: done.returncode for words, done in statuses.items()}
+    assert found == {words: 1 for words in absent} | {words: 64 for words in wrong}, [statuses[words].stderr for words in statuses]
+    assert all(done.stderr.startswith("Error: ") for done in statuses.values())
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete_commands_and_keys(shell):
     done = run_weir("--generate-completion-script", shell)
