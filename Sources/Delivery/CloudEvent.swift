@@ -17,7 +17,7 @@ public enum CloudEvent {
         writer.member("source", source(of: event))
         writer.member("type", typePrefix + event.type)
         writer.member("subject", event.resourceARN)
-        writer.member("time", UTCTime(milliseconds: event.occurredAt).iso8601)
+        writer.member("time", Timestamp(millisecondsSinceEpoch: event.occurredAt).iso8601)
         writer.member("datacontenttype", "application/json")
         writer.member("sequence", String(event.sequence))
         writer.member("sequencetype", "Integer")

@@ -1,3 +1,5 @@
+import Contract
+
 /// The header by which a receiver says when to come again: seconds, or a date.
 enum RetryAfter {
     /// No receiver can hold its events back for longer than an hour, in milliseconds.
@@ -25,14 +27,15 @@ enum RetryAfter {
         else { return nil }
         let clock = parts[4].split(separator: ":", omittingEmptySubsequences: false)
         guard clock.count == 3, let hour = number(clock[0], 2), let minute = number(clock[1], 2), let second = number(clock[2], 2),
-            (1...31).contains(day), hour < 24, minute < 60, second <= 60
+            hour < 24, minute < 60, second <= 60
         else { return nil }
-        return UTCTime(year: year, month: Int64(month) + 1, day: day, milliseconds: (hour * 3600 + minute * 60 + second) * 1000)
-            .epochMilliseconds
+        let date = CalendarDay(year: year, month: month + 1, day: day)
+        guard date.exists else { return nil }
+        return Int64(date.daysSinceEpoch * 86_400 + hour * 3600 + minute * 60 + second) * 1000
     }
 
-    private static func number(_ text: Substring, _ digits: Int) -> Int64? {
-        text.utf8.count == digits && text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int64(text) : nil
+    private static func number(_ text: Substring, _ digits: Int) -> Int? {
+        text.utf8.count == digits && text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
     }
 }
 

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Locking
 import Logging
 import SQL
@@ -125,17 +126,6 @@ final class PackFolder: Sendable {
 
     /// The day of a moment in UTC, as in 2026-12-01.
     static func day(_ milliseconds: Int64) -> String {
-        // Years from March on in periods of 400 years, so that a leap day is a year's last.
-        let days = milliseconds / 86_400_000 + 719_468
-        let period = days / 146_097
-        let dayOfPeriod = days % 146_097
-        let yearOfPeriod = (dayOfPeriod - dayOfPeriod / 1460 + dayOfPeriod / 36_524 - dayOfPeriod / 146_096) / 365
-        let dayOfYear = dayOfPeriod - (365 * yearOfPeriod + yearOfPeriod / 4 - yearOfPeriod / 100)
-        let month = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * month + 2) / 5 + 1
-        let calendarMonth = month < 10 ? month + 3 : month - 9
-        let year = yearOfPeriod + period * 400 + (calendarMonth <= 2 ? 1 : 0)
-        func padded(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        return "\(year)-\(padded(calendarMonth))-\(padded(day))"
+        Date(timeIntervalSince1970: Double(milliseconds / 1000)).formatted(.iso8601.year().month().day())
     }
 }

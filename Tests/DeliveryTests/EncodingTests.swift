@@ -43,22 +43,6 @@ import Testing
         #expect(data.members.map(\.key) == ["resourceARN", "status", "sequence"])
     }
 
-    @Test func `times are those of Foundation`() {
-        let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
-        var generator = SystemRandomNumberGenerator()
-        for _ in 0..<500 {
-            // Up to the year 9999.
-            let milliseconds = Int64.random(in: 0..<253_402_300_800_000, using: &generator)
-            let time = UTCTime(milliseconds: milliseconds)
-            #expect(time.epochMilliseconds == milliseconds)
-            // Foundation rounds a Double; whole seconds are exact.
-            let whole = UTCTime(milliseconds: milliseconds / 1000 * 1000)
-            #expect(whole.iso8601 == Date(timeIntervalSince1970: Double(milliseconds / 1000)).formatted(format))
-        }
-        #expect(UTCTime(milliseconds: 951_782_400_007).iso8601 == "2000-02-29T00:00:00.007Z")
-        #expect(UTCTime(milliseconds: -1).iso8601 == "1969-12-31T23:59:59.999Z")
-    }
-
     @Test(
         arguments: [
             ("0", 0), ("120", 120_000), (" 7\t", 7000), ("3600", 3_600_000), ("3601", 3_600_000), ("99999999999999999999", 3_600_000),

@@ -1,3 +1,5 @@
+import Contract
+
 /// An instant of the signature protocol, in whole seconds. Its text is ISO 8601 in the basic format: `20231107T044734Z`.
 struct SignatureTime: Comparable, Hashable, Sendable, CustomStringConvertible {
     /// Seconds since 1970-01-01T00:00:00Z.
@@ -17,7 +19,7 @@ struct SignatureTime: Comparable, Hashable, Sendable, CustomStringConvertible {
             for index in first..<(first + length) { number = number * 10 + Int(bytes[index] - UInt8(ascii: "0")) }
             return number
         }
-        let date = CivilDate(year: number(0, 4), month: number(4, 2), day: number(6, 2))
+        let date = CalendarDay(year: number(0, 4), month: number(4, 2), day: number(6, 2))
         let (hour, minute, second) = (number(9, 2), number(11, 2), number(13, 2))
         guard date.exists, hour < 24, minute < 60, second < 60 else { return nil }
         secondsSinceEpoch = date.daysSinceEpoch * 86_400 + hour * 3600 + minute * 60 + second
@@ -35,7 +37,7 @@ struct SignatureTime: Comparable, Hashable, Sendable, CustomStringConvertible {
     }
 
     var description: String {
-        let date = CivilDate(daysSinceEpoch: dayNumber)
+        let date = CalendarDay(daysSinceEpoch: dayNumber)
         let second = secondsSinceEpoch - dayNumber * 86_400
         var text: [UInt8] = []
         text.reserveCapacity(16)
@@ -67,51 +69,5 @@ struct SignatureTime: Comparable, Hashable, Sendable, CustomStringConvertible {
 
     static func - (time: SignatureTime, seconds: Int) -> SignatureTime {
         SignatureTime(secondsSinceEpoch: time.secondsSinceEpoch - seconds)
-    }
-}
-
-/// A day of the Gregorian calendar, years 0 to 9999.
-private struct CivilDate {
-    var year: Int
-    var month: Int
-    var day: Int
-
-    init(year: Int, month: Int, day: Int) {
-        self.year = year
-        self.month = month
-        self.day = day
-    }
-
-    /// Counts in years that begin on the first of March, so that the leap day is the last of its year.
-    init(daysSinceEpoch: Int) {
-        let days = daysSinceEpoch + Self.daysFromYearZeroToEpoch
-        let era = (days >= 0 ? days : days - 146_096) / 146_097
-        let dayOfEra = days - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthFromMarch = (5 * dayOfYear + 2) / 153
-        day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-        month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        year = era * 400 + yearOfEra + (month <= 2 ? 1 : 0)
-    }
-
-    /// From 0000-03-01 to 1970-01-01.
-    private static let daysFromYearZeroToEpoch = 719_468
-
-    var exists: Bool {
-        (1...12).contains(month) && day >= 1 && day <= lengthOfMonth
-    }
-
-    private var lengthOfMonth: Int {
-        if month == 2 { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28 }
-        return [4, 6, 9, 11].contains(month) ? 30 : 31
-    }
-
-    var daysSinceEpoch: Int {
-        let fromMarch = month <= 2 ? year - 1 : year
-        let era = (fromMarch >= 0 ? fromMarch : fromMarch - 399) / 400
-        let yearOfEra = fromMarch - era * 400
-        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - Self.daysFromYearZeroToEpoch
     }
 }
