@@ -7,9 +7,6 @@ extension String {
         guard unicodeScalars.contains(where: \.isUnsafeToShow) else { return self }
         return unicodeScalars.map { $0.isUnsafeToShow ? "\\u{\(String($0.value, radix: 16, uppercase: true))}" : String($0) }.joined()
     }
-
-    /// Whether `escapingControls` would change it.
-    public var holdsControls: Bool { unicodeScalars.contains(where: \.isUnsafeToShow) }
 }
 
 extension Unicode.Scalar {

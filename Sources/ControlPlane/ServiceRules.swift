@@ -5,7 +5,8 @@ public struct ServiceRules: Sendable {
     /// Signaling channels that an account may have in the region that is given.
     public var channelQuota: @Sendable (_ region: String) -> Int64
     public var minimumDurations: MinimumDurations
-    /// How long an edge agent may be silent about a configuration that it is to apply or to delete, in milliseconds.
+    /// How long an edge agent may be silent about a configuration that it is to apply or to delete, in milliseconds. The service's is fifteen minutes:
+    /// reference, StartEdgeConfigurationUpdate.
     public var edgeTimeout: Int64
     public var endpoints: AdvertisedEndpoints
     public var notifications: NotificationRules
@@ -21,9 +22,6 @@ public struct ServiceRules: Sendable {
         self.endpoints = endpoints
         self.notifications = notifications
     }
-
-    /// Fifteen minutes. Reference, StartEdgeConfigurationUpdate.
-    public static let documentedEdgeTimeout: Int64 = 15 * 60 * 1000
 }
 
 /// Where the notification configurations of streams may lead.

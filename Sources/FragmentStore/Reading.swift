@@ -213,11 +213,6 @@ extension FragmentStore {
         return try await read { store throws(DatabaseError) in try await store.storageUsage(of: id) } ?? nothing
     }
 
-    /// Bytes that are kept of all streams of an account.
-    public func bytesStored(by account: String) async throws(ReadFailure) -> Int64 {
-        try await read { store throws(DatabaseError) in try await store.storedBytes(of: account) }.reduce(0) { $0 + $1.bytes }
-    }
-
     /// Where a stream has no media for more than `tolerance` milliseconds, within a range of its producer's time; at most `limit`.
     public func gaps(
         of stream: StoredStream, in range: ClosedRange<Int64>, tolerance: Int64 = 2000, limit: Int

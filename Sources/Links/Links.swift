@@ -379,15 +379,13 @@ public final class Links: Service {
         while let task = state.withLock({ $0.tasks.values.first }) { await task.value }
     }
 
-    /// Ends every connection that others made, as a network does that is away for a moment.
-    func breakConnections() {
-        for channel in state.withLock({ Array($0.accepted.values) }) { channel.close(promise: nil) }
-    }
+    /// The connections that others made.
+    var accepted: [any Channel] { state.withLock { Array($0.accepted.values) } }
 
     func close() {
-        let (listener, accepted, links, tasks) = state.withLock { state in
+        let (listener, links, tasks) = state.withLock { state in
             state.isOver = true
-            return (state.listener, Array(state.accepted.values), Array(state.links.values), Array(state.tasks.values))
+            return (state.listener, Array(state.links.values), Array(state.tasks.values))
         }
         listener?.close(promise: nil)
         for link in links { link.end() }

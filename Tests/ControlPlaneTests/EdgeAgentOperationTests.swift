@@ -64,7 +64,7 @@ import Testing
             _ = try await plane.call(.acknowledgeEdgeConfiguration, Self.body(found.revision), .agent())
             #expect(
                 try plane.database.rows("SELECT deadline FROM edge_configuration")
-                    == [[.integer(plane.database.clock.now + ServiceRules.documentedEdgeTimeout)]])
+                    == [[.integer(plane.database.clock.now + Plane.edgeTimeout)]])
             #expect(try await plane.store.edgeConfiguration(.named("gate")) == found)
         }
     }

@@ -39,7 +39,7 @@ import Testing
             #expect(revision.wholeMatch(of: /[a-z][A-Za-z0-9]{19}/) != nil)
             #expect(
                 try plane.database.rows("SELECT deadline FROM edge_configuration")
-                    == [[.integer(plane.database.clock.now + ServiceRules.documentedEdgeTimeout)]])
+                    == [[.integer(plane.database.clock.now + Plane.edgeTimeout)]])
             // Neither the stream nor a worker has to do with it.
             #expect(try await plane.store.stream(.named("gate")) == stream)
             #expect(plane.hintCount == 0)
@@ -291,7 +291,7 @@ import Testing
             }
             #expect(
                 try plane.database.rows("SELECT deadline FROM edge_configuration")
-                    == [[.integer(plane.database.clock.now + ServiceRules.documentedEdgeTimeout)]])
+                    == [[.integer(plane.database.clock.now + Plane.edgeTimeout)]])
             #expect(plane.hintCount == 0)
         }
     }

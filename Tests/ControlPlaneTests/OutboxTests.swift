@@ -24,7 +24,7 @@ import Testing
                 store: store,
                 rules: ServiceRules(
                     streamQuota: quota, channelQuota: { _ in quota }, minimumDurations: MinimumDurations(),
-                    edgeTimeout: ServiceRules.documentedEdgeTimeout, endpoints: AdvertisedEndpoints()),
+                    edgeTimeout: Plane.edgeTimeout, endpoints: AdvertisedEndpoints()),
                 masterKey: try #require(MasterKey(Plane.masterKey)), outbox: outbox, limits: limits,
                 committed: { if $0 == .events { hints.count.add(1, ordering: .relaxed) } })
             try await store.addSubscription(

@@ -37,13 +37,16 @@ struct Plane {
                 store: store,
                 rules: ServiceRules(
                     streamQuota: quota, channelQuota: { _ in quota }, minimumDurations: durations,
-                    edgeTimeout: ServiceRules.documentedEdgeTimeout, endpoints: endpoints, notifications: notifications),
+                    edgeTimeout: Plane.edgeTimeout, endpoints: endpoints, notifications: notifications),
                 masterKey: try #require(MasterKey(masterKey)), isStopping: { hints.isStopping.load(ordering: .relaxed) },
                 committed: { if $0 == .task { hints.count.add(1, ordering: .relaxed) } })
             control.patience = patience
             try await body(Plane(database: database, faults: faults, store: store, control: control, hints: hints))
         }
     }
+
+    /// The documented one, in milliseconds.
+    static let edgeTimeout: Int64 = 15 * 60 * 1000
 
     /// How often the rules said that a task waits.
     var hintCount: Int { hints.count.load(ordering: .relaxed) }

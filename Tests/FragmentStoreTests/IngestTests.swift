@@ -34,7 +34,7 @@ import Testing
                 }
                 let usage = try await media.usage(of: try #require(try await media.stream(key)))
                 #expect(usage.fragments == 5 && usage.bytes == 5_071_001)
-                #expect(try await media.bytesStored(by: Fixture.account) == 5_071_001)
+                #expect(try await fixture.store.storedBytes().map(\.bytes) == [5_071_001])
                 try await media.sealAll()
             }
             #expect(try fixture.database.rows("SELECT count(*) FROM fragment") == [[0]])

@@ -96,7 +96,7 @@ struct LoopbackGateway: Sendable {
                 store: store,
                 rules: ServiceRules(
                     streamQuota: .max, channelQuota: { _ in .max }, minimumDurations: MinimumDurations(),
-                    edgeTimeout: ServiceRules.documentedEdgeTimeout, endpoints: AdvertisedEndpoints()),
+                    edgeTimeout: 900_000, endpoints: AdvertisedEndpoints()),
                 masterKey: masterKey, committed: { _ in })
             let (log, streams, gate) = (Lines(), Streams(), Gate())
             let accessLog = AccessLog(write: log.add)

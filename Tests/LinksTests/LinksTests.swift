@@ -58,7 +58,7 @@ import Testing
                 _ = network[0].send(ByteBuffer(string: "\(number)"), .signaling, to: "i1") { _ in answers.withLock { $0 += 1 } }
                 if number % 100 == 50 {
                     await level { receiver.texts.count > number - 50 }
-                    network[1].breakConnections()
+                    network.breakConnections(to: 1)
                 }
             }
             await level { answers.withLock { $0 } == 300 }
@@ -163,7 +163,7 @@ import Testing
             reading.cancel()
             await #expect(throws: LinkFailure.ended) { try await reading.value }
             let other = try await network[0].open(.media, ByteBuffer(), at: "i1")
-            network[1].breakConnections()
+            network.breakConnections(to: 1)
             await #expect(throws: LinkFailure.ended) { try await other.read() }
             await #expect(throws: LinkFailure.ended) { try await other.write(ByteBuffer(repeating: 1, count: 2 * LinkStream.window)) }
             holder.release()
@@ -218,6 +218,11 @@ private final class Network: Sendable {
     subscript(number: Int) -> Links { all.withLock { $0[number] } }
     func address(_ number: Int) -> String? { addresses.withLock { $0["i\(number)"] } }
     func forget(_ number: Int) { addresses.withLock { $0["i\(number)"] = nil } }
+
+    /// Ends what others have connected to an instance, as a network does that is away for a moment.
+    func breakConnections(to number: Int) {
+        for channel in self[number].accepted { channel.close(promise: nil) }
+    }
 
     /// Returns what the address was.
     func move(_ number: Int, to address: String) -> String {

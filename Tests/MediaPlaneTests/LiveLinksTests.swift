@@ -281,7 +281,7 @@ private struct Pair: Sendable {
     /// Neither reaches the other any more.
     func disconnect() {
         addresses.all.withLock { $0 = [:] }
-        for links in links { links.breakConnections() }
+        for channel in links.flatMap(\.accepted) { channel.close(promise: nil) }
     }
 
     static func with(_ engine: Engine, _ body: @escaping @Sendable (Pair) async throws -> Void) async throws {

@@ -199,18 +199,19 @@ enum MediaStatements {
             fragments: try row.integer(), bytes: try row.integer(), first: try row.optionalInteger(), last: try row.optionalInteger())
     }
 
-    private static let sums = """
+    /// Bytes that are kept for each account. Reads every stream that media was sent to, and every row of an OPEN pack.
+    static let accountBytes = Statement(
+        "media.account-bytes",
+        """
         SELECT account, CAST(sum(bytes) AS BIGINT) FROM (
-            SELECT account, sealed_bytes AS bytes FROM media_stream WHERE (CAST($1 AS TEXT) IS NULL OR account = $1)
+            SELECT account, sealed_bytes AS bytes FROM media_stream
             UNION ALL
             SELECT media_stream.account, fragment.size FROM pack JOIN fragment ON fragment.pack_id = pack.id
                 JOIN media_stream ON media_stream.id = fragment.stream_id
-            WHERE pack.state = 'OPEN' AND (CAST($1 AS TEXT) IS NULL OR media_stream.account = $1)
+            WHERE pack.state = 'OPEN'
         ) AS kept GROUP BY account
         """
-
-    /// Bytes that are kept for each account, or for the account $1. Reads every stream that media was sent to, and every row of an OPEN pack.
-    static let accountBytes = Statement("media.account-bytes", sums) { row throws(DatabaseError) in
+    ) { row throws(DatabaseError) in
         AccountBytes(account: try row.text(), bytes: try row.integer())
     }
 

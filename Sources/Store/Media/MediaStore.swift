@@ -338,9 +338,9 @@ extension Store {
         try await database.read(MediaStatements.usage, [.integer(streamID)]).first
     }
 
-    /// Bytes that are kept for each account, or for one. Reads every stream that media was sent to.
-    public func storedBytes(of account: String? = nil) async throws(DatabaseError) -> [AccountBytes] {
-        try await database.read(MediaStatements.accountBytes, [.text(account)])
+    /// Bytes that are kept for each account. Reads every stream that media was sent to.
+    public func storedBytes() async throws(DatabaseError) -> [AccountBytes] {
+        try await database.read(MediaStatements.accountBytes, [])
     }
 
     /// At most `limit` streams that producers are connected to.
