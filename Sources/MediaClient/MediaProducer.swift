@@ -29,6 +29,8 @@ package final class MediaProducer: Sendable {
 
     /// How far it has come.
     package struct Progress: Sendable {
+        /// Whether the stream keeps what it is sent; else what counts as stored was received, and is gone after a while.
+        package let isKept: Bool
         package let fragments: Int
         package let bytes: Int
         /// Seconds of media that were recorded, or read from the file, and are not stored.
@@ -160,7 +162,7 @@ package final class MediaProducer: Sendable {
         let newest = isFollowing && settings.start == nil ? Int(Date().timeIntervalSince1970 * 1000) : upload.takenUpTo
         let behind = newest.map { newest in upload.storedUpTo.map { max(0, newest - $0) } ?? 0 } ?? 0
         return Progress(
-            fragments: upload.stored, bytes: upload.storedBytes, secondsBehind: Double(behind) / 1000,
+            isKept: upload.isKept, fragments: upload.stored, bytes: upload.storedBytes, secondsBehind: Double(behind) / 1000,
             seconds: Int((ContinuousClock.now - began).components.seconds))
     }
 

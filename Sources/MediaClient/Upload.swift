@@ -67,7 +67,8 @@ struct Upload {
     private let jitter: () -> Double
     private var entries: [Entry] = []
     private var phase = Phase.idle
-    private var isKept = true
+    /// Whether the stream keeps what it is sent.
+    private(set) var isKept = true
     private var hasAsked = false
     private var hasEnded = false
     private var mustReconcile = false
@@ -120,6 +121,9 @@ struct Upload {
         }
         return actions + advance()
     }
+
+    /// What the server does with a fragment at most.
+    private var settled: String { isKept ? "stored" : "received" }
 
     // MARK: Acknowledgements
 
@@ -180,13 +184,13 @@ struct Upload {
         case .complete:
             // A session that ended as it was to, or that the server closed while there was nothing to send.
             if !mustReconcile, wasWanted || entries.isEmpty { return [] }
-            if trouble.isEmpty { trouble = "the server ended the session before it had stored all" }
+            if trouble.isEmpty { trouble = "the server ended the session before it had \(settled) all" }
         }
         if entries.isEmpty, hasEnded { return [] }
         let since = troubleSince ?? now
         troubleSince = since
         if let limit = rules.givingUpAfter, now - since >= limit { return finish("gave up after \(Int(limit)) seconds: \(trouble)") }
-        let told: [Action] = failures == 0 ? [.tell("\(trouble); going on with what is not stored yet")] : []
+        let told: [Action] = failures == 0 ? [.tell("\(trouble); going on with what is not \(settled) yet")] : []
         let longest = min(30, pow2(failures))
         failures += 1
         phase = .waiting
@@ -203,7 +207,7 @@ struct Upload {
         guard stored == quiet.stored, now - quiet.since >= rules.stopsAfter, !entries.isEmpty || hasEnded else { return [] }
         guard !entries.isEmpty else { return finish(refused == 0 ? nil : "\(refused) fragments were refused") }
         return finish(
-            "stopped, and nothing was stored for \(Int(rules.stopsAfter)) seconds: \(entries.count) fragments are not stored"
+            "stopped, and nothing was \(settled) for \(Int(rules.stopsAfter)) seconds: \(entries.count) fragments are not \(settled)"
                 + (trouble.isEmpty ? "" : "; \(trouble)"))
     }
 

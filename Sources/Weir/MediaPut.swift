@@ -89,7 +89,11 @@ private final class ProgressDisplay: Sendable {
     }
 
     func end(_ progress: MediaProducer.Progress) {
-        write("\(isTerminal ? "\r\u{1B}[K" : "")\(stream): stored \(text(progress))\n")
+        let outcome =
+            progress.isKept
+            ? "stored \(text(progress))"
+            : "received \(text(progress)); nothing of it is kept, since the retention of the stream is 0 hours"
+        write("\(isTerminal ? "\r\u{1B}[K" : "")\(stream): \(outcome)\n")
     }
 
     private func text(_ progress: MediaProducer.Progress) -> String {

@@ -259,6 +259,13 @@ def test_one_that_is_stopped_does_not_wait_for_a_server_that_says_nothing(sqlite
     assert re.search(r"stopped, and nothing was stored for 2 seconds: \d+ fragments are not stored", errors.decode()), errors.decode()
 
 
+def test_a_stream_that_keeps_nothing(server, new_stream, clips):
+    name = new_stream()["StreamName"]
+    status, _, told = run(server, "put", "--stream", name, clips["audio"])
+    assert status == 0 and "stored" not in told, told
+    assert re.search(rf"{name}: received \d+ fragments, \d+\.\d MB; nothing of it is kept, since the retention of the stream is 0 hours", told)
+
+
 def test_statuses(server, stream, clips, tmp_path):
     """0: all is stored; 1: not all; 64: wrong words."""
     assert run(server, "put", "--stream", stream, tmp_path / "missing.mkv")[0] == 1
