@@ -179,45 +179,12 @@ struct Serve: AsyncParsableCommand {
         if let audit { services += [audit.log, audit.retention] }
         if let links { services.append(links) }
         if case .sqlite(let database) = deployment.database { services.append(FileWatch(database: database, logger: logger)) }
-        if configuration.storesMedia { services.append(media) }
-        if let frames { services.append(frames) }
-        if configuration.roles.contains(.archive), let frames {
-            services.append(
-                ImageGeneration(
-                    mediaPlane, store, frames, try configuration.imageStores(), registry: registry, eventsWait: { courier.hint() }))
-        }
-        if configuration.roles.contains(.signaling) {
-            services += [
-                SignalingUpkeep(
-                    signaling, hasOthers: deployment.database.isShared, reconnectsICE: configuration.signalingReconnectsICE, logger: logger),
-                turnWatch,
-            ]
-            let responder = configuration.stunResponder(serverPort: { await ports.first { _ in true } }, logger) { port in
-                stunPort.withLock { $0 = port }
-            }
-            if let responder { services.append(responder) }
-        }
-        if configuration.roles.contains(.worker) {
-            services += [
-                Backlog(store: store, registry: registry, logger: logger),
-                Housekeeping(
-                    store: store, eventRetention: configuration.eventRetention, tellsViewers: configuration.tellsViewers, logger: logger),
-                courier,
-                TransitionWorker(
-                    store: store, signal: signal, gauge: gauge, eventsWait: { courier.hint() },
-                    longestWait: configuration.longestStatus, logger: logger),
-                EdgeDeadlines(store: store, logger: logger),
-            ]
-        }
-        if let deviceCertificates, let listener = configuration.deviceListener {
-            services += [
-                DeviceAuthorityWatch(authorities: authorities, certificates: deviceCertificates, logger: logger),
-                GatewayServer(
-                    gateway, host: listener.host, port: listener.port, tls: { deviceCertificates.context }, limits: connections,
-                    stopTime: .seconds(configuration.stopSeconds), isForDevices: true, logger: logger,
-                    isListening: { logger.notice("listening for devices on https://\(listener.host):\($0)") }),
-            ]
-        }
+        services += try configuration.mediaServices(media, mediaPlane, frames, store, registry) { courier.hint() }
+        services += configuration.signalingServices(
+            signaling, hasOthers: deployment.database.isShared, turnWatch, logger, serverPort: { await ports.first { _ in true } },
+            isListening: { port in stunPort.withLock { $0 = port } })
+        services += configuration.workerServices(store, courier, signal, gauge, registry, logger)
+        services += configuration.deviceServices(gateway, deviceCertificates, authorities, connections, logger)
         services += [
             server,
             Drain(readiness: readiness, membership: membership, seconds: configuration.drainSeconds, logger: logger),
@@ -323,21 +290,6 @@ extension ServerConfiguration {
     fileprivate func deviceCertificates(_ authorities: DeviceAuthorities) async throws -> ServerCertificates? {
         guard let tls, deviceListener != nil else { return nil }
         return try ServerCertificates(tls, trusting: try await authorities.certificates())
-    }
-
-    /// What answers STUN, as configured; `serverPort` is awaited where that is on the port of the server.
-    fileprivate func stunResponder(
-        serverPort: @escaping @Sendable () async -> Int?, _ logger: Logger, isListening: @escaping @Sendable (Int) -> Void
-    ) -> STUNResponder? {
-        let tell: @Sendable (Int) -> Void = { port in
-            isListening(port)
-            logger.notice("answering STUN", metadata: ["port": "\(port)"])
-        }
-        return switch stun {
-        case .none: nil
-        case .asServer: STUNResponder(host: host, port: serverPort, logger: logger, isListening: tell)
-        case .at(let host, let port): STUNResponder(host: host, port: { port }, logger: logger, isListening: tell)
-        }
     }
 
     /// Whether this process has the folder of packs.
