@@ -215,9 +215,11 @@ package struct ServerConfiguration: Sendable {
     package init(_ given: GivenConfiguration) throws(Invalid) {
         var checking = ConfigurationChecking(texts: given.texts, faults: given.faults)
         self.init(&checking, remarks: given.remarks)
+        checkTogether(&checking)
         guard checking.faults.isEmpty else { throw Invalid(faults: checking.faults) }
     }
 
+    /// Reads each key by itself.
     private init(_ checking: inout ConfigurationChecking, remarks: [String]) {
         self.remarks = remarks
         host = checking.text("host")
@@ -256,10 +258,6 @@ package struct ServerConfiguration: Sendable {
             data: checking.address("advertised-data"), archive: checking.address("advertised-archive"),
             wss: checking.address("advertised-wss", webSocket: true), https: checking.address("advertised-https"),
             webrtc: checking.address("advertised-webrtc"))
-        checking.require(
-            checking.optionalText("instance-address") != nil || !endpoints.tellsInstance(of: roles),
-            "instance-address: must be given, since an advertised address, such as advertised-data, is instance and this instance has its role"
-        )
         instanceAddress = checking.instanceAddress()
         linkListener = checking.linkListener(host: host)
         profile = LimitProfile(rawValue: checking.text("profile", "relaxed or aws") { LimitProfile(rawValue: $0) != nil }) ?? .relaxed
@@ -289,6 +287,14 @@ package struct ServerConfiguration: Sendable {
         logLevel = checking.text("log-level", "a level such as info") { Logger.Level(rawValue: $0) != nil }
         logsRequests = checking.boolean("log-requests")
         audit = checking.audit(dataDirectory: dataDirectory)
+    }
+
+    /// Checks what keys say together.
+    private func checkTogether(_ checking: inout ConfigurationChecking) {
+        checking.require(
+            checking.optionalText("instance-address") != nil || !endpoints.tellsInstance(of: roles),
+            "instance-address: must be given, since an advertised address, such as advertised-data, is instance and this instance has its role"
+        )
         checking.require(isSigned || IPAddress.isLoopback(host: host), "auth: none is allowed on a loopback address only, not on \(host)")
         checking.require(
             checking.boolean("plain-http-beyond-loopback") || tls != nil || IPAddress.isLoopback(host: host),
