@@ -9,7 +9,7 @@ import NIOHTTP1
 public import Planes
 import Synchronization
 
-/// Turns HTTP requests into calls and their outcome into HTTP answers. `answer` below is the whole way of a request, in its order.
+/// Turns HTTP requests into calls and their outcome into HTTP answers. `respond` is the way of a request; `answer` is that of a call, in its order.
 ///
 /// Threads: any number of requests pass through it at once; each begins on the event loop of its connection, and stays there while it need
 /// not wait.

@@ -22,7 +22,7 @@ public struct DeviceGrant: Sendable {
     public let keyID: String
     /// When the credentials end, in ISO 8601.
     public let expiration: String
-    /// The document that the provider of AWS IoT answers.
+    /// The document that the provider of AWS IoT returns.
     public let document: [UInt8]
 
     init(_ made: TemporaryCredentials, of role: RoleRecord) {

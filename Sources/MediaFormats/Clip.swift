@@ -4,7 +4,7 @@
 /// Fragments that do not follow each other in time are joined without a gap; a picture that is alone in its fragment is shown until the next one.
 /// Frames lie in the file in the order in which they came.
 public struct Clip: Sendable {
-    /// What a clip may hold: more fragments, or bytes of frames, the service does not give; more frames would make tables of more than
+    /// The most that a clip holds. Fragments and bytes of frames are limits of the service (reference, GetClip); that of frames keeps the tables below
     /// some megabytes. The clip ends before the fragment that is too much.
     public static let mostFragments = 200
     public static let mostBytes = 100_000_000

@@ -1,4 +1,4 @@
-/// Every error type that Weir answers or declares: those of the API's model and those common to the signed services.
+/// Every error type that Weir returns or declares: those of the API's model and those common to the signed services.
 public enum ErrorCode: String, Sendable, CaseIterable {
     // Modelled: each operation lists those that it may answer.
     case accessDenied = "AccessDeniedException"

@@ -46,7 +46,8 @@ final class PlayableFragments: Sendable {
         self.limit = limit
     }
 
-    /// Has `body` work on a fragment that is held in memory, if there is room for it: three times, where what is made of it is held too.
+    /// Runs `body` while room is taken for `copies` times the size of a fragment: for the fragment, and for what is made of it. Throws
+    /// `serviceUnavailable` where there is no room, and what `body` throws.
     func holding<Value: Sendable>(
         _ record: FragmentRecord, copies: Int = 3, _ body: () async throws -> Value
     ) async throws -> Value {
@@ -63,7 +64,7 @@ final class PlayableFragments: Sendable {
         return try await body()
     }
 
-    /// The header of a fragment. Throws what the client is told.
+    /// Returns the header of a fragment. Throws what the client is told.
     func header(of record: FragmentRecord) async throws(OperationError) -> Header {
         if let known = headers.withLock({ $0[record.trackSet] }) { return known }
         let header = try await readHeader(of: record)
@@ -74,7 +75,7 @@ final class PlayableFragments: Sendable {
         return header
     }
 
-    /// The frames of a fragment, with times from its timecode on, and its tracks. Throws what the client is told.
+    /// Returns the frames of a fragment, with times from its timecode on, and its tracks. Throws what the client is told.
     func read(_ record: FragmentRecord) async throws(OperationError) -> (tracks: PlayedTracks, fragment: MediaFormats.Fragment) {
         let header = try await header(of: record)
         var bytes: [UInt8] = []
@@ -106,8 +107,8 @@ final class PlayableFragments: Sendable {
         return (header.played, fragment)
     }
 
-    /// Has `body` see the frames of a fragment one after the other, each with the bytes that it is in: no more is in memory than a piece of
-    /// the fragment, and a frame. Throws what the client is told, and what `body` throws.
+    /// Calls `body` with the frames of a fragment one after the other, each with the bytes that it is in. No more is in memory than a piece of
+    /// the fragment and a frame. Throws what the client is told, and what `body` throws.
     func eachFrame(of record: FragmentRecord, _ body: (MediaFormats.Frame, [UInt8]) async throws -> Void) async throws {
         // A frame may be all there is of a fragment.
         try await holding(record, copies: 1) { try await goThrough(record, body) }
