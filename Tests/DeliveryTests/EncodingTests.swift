@@ -50,7 +50,8 @@ import Testing
             ("Sun, 06 Nov 1994 08:50:37 GMT", 60_000), ("Sun, 06 Nov 1994 08:00:00 GMT", 0), ("Mon, 07 Nov 1994 08:49:37 GMT", 3_600_000),
             ("-1", nil), ("1.5", nil), ("", nil), ("soon", nil), ("Sun, 06 Nov 1994 08:50:37 CET", nil),
             ("Sun, 6 Nov 1994 08:50:37 GMT", nil),
-            ("Sun, 06 Foo 1994 08:50:37 GMT", nil), ("Sun, 06 Nov 1994 24:50:37 GMT", nil),
+            ("Sun, 06 Foo 1994 08:50:37 GMT", nil), ("Wed, 31 Feb 1995 08:50:37 GMT", nil), ("Sun, 00 Nov 1994 08:50:37 GMT", nil),
+            ("Sun, 06 Nov 1994 24:50:37 GMT", nil),
         ] as [(String, Int64?)]) func `Retry-After is seconds or a date`(_ text: String, _ expected: Int64?)
     {
         #expect(RetryAfter.milliseconds(text, date: "Sun, 06 Nov 1994 08:49:37 GMT", now: 0) == expected)
