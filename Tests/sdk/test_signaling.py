@@ -119,7 +119,7 @@ def test_payloads_arrive_unchanged(peers, arn):
 
 def test_what_is_no_message_is_ignored_or_told(peers, arn):
     master, viewer = peers.master(arn), peers.viewer(arn, "phone")
-    for text in ("", "ping", "[]", "{", '{"action":"PING"}', b"\xff\xfe", '{"action":"SDP_OFFER","action":"SDP_OFFER"}'):
+    for text in ("", "ping", "[]", "{", '{"action":"PING"}', '{"action":"SDP_OFFER","action":"SDP_OFFER"}'):
         viewer.text(text)
     assert viewer.nothing()
     viewer.text('{"action":"PING","correlationId":"p"}')
@@ -129,6 +129,9 @@ def test_what_is_no_message_is_ignored_or_told(peers, arn):
         assert "base64" in failure(viewer)["description"]
     viewer.send(OFFER, "cA==")
     assert master.message()["messageType"] == OFFER and master.nothing()
+    # RFC 6455, section 8.1.
+    viewer.text(b'{"action":"\xff\xfe"}')
+    assert viewer.goodbye()[0] == 1007 and master.nothing()
 
 
 def test_what_is_out_of_place_is_told_where_asked(peers, arn):
