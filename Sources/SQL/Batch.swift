@@ -8,6 +8,8 @@ public struct Batch: Sendable {
     public struct Step: Sendable {
         public let statement: StatementText
         public let arguments: [SQLValue]
+        /// An earlier step, by its number. Where that changed no row this one does nothing and returns nothing, so an engine may leave it out.
+        public let cause: Int?
     }
 
     /// Where in the result the rows of a statement are.
@@ -31,7 +33,19 @@ public struct Batch: Sendable {
     /// Appends a statement; the answer finds its rows in the result.
     @discardableResult
     public mutating func add<Output>(_ statement: Statement<Output>, _ arguments: [SQLValue]) -> Reference<Output> {
-        steps.append(Step(statement: statement.text, arguments: arguments))
+        append(statement, arguments, cause: nil)
+    }
+
+    /// Appends a statement that does nothing and returns nothing unless `cause`, which changes rows, has changed one.
+    @discardableResult
+    public mutating func add<Output, Changed>(
+        _ statement: Statement<Output>, _ arguments: [SQLValue], after cause: Reference<Changed>
+    ) -> Reference<Output> {
+        append(statement, arguments, cause: cause.index)
+    }
+
+    private mutating func append<Output>(_ statement: Statement<Output>, _ arguments: [SQLValue], cause: Int?) -> Reference<Output> {
+        steps.append(Step(statement: statement.text, arguments: arguments, cause: cause))
         return Reference(index: steps.count - 1, decode: statement.decode)
     }
 }

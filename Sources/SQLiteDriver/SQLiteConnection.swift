@@ -25,7 +25,9 @@ final class SQLiteConnection: @unchecked Sendable {
         _ = Self.library
         let access = purpose == .reading ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE
         var handle: OpaquePointer?
-        let code = sqlite3_open_v2(path, &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, configuration.fileSystem)
+        let coalesces = purpose == .writing && configuration.durability == .full
+        let fileSystem = coalesces ? try LogFileSystem.name(over: configuration.fileSystem) : configuration.fileSystem
+        let code = sqlite3_open_v2(path, &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, fileSystem)
         guard code == SQLITE_OK, let handle else {
             sqlite3_close_v2(handle)
             throw DatabaseError(.unavailable, "cannot open \(path): \(String(cString: sqlite3_errstr(code)))")
@@ -51,7 +53,7 @@ final class SQLiteConnection: @unchecked Sendable {
     /// How long a reader waits for a lock. In WAL mode it meets none but another process's recovery, and it waits on the caller's thread.
     private static let readBusyTimeout = Duration.milliseconds(100)
     /// Bytes to which SQLite cuts the log when it starts over: about what it holds between two checkpoints.
-    private static let logSizeLimit = 16 << 20
+    private static let logSizeLimit = 32 << 20
 
     private func setUp(_ path: String, _ configuration: SQLiteDatabase.Configuration) throws(DatabaseError) {
         setBusyTimeout(purpose == .reading ? Self.readBusyTimeout : configuration.busyTimeout)
@@ -68,6 +70,8 @@ final class SQLiteConnection: @unchecked Sendable {
             """
         )
         if purpose == .writing {
+            // Pages of a transaction stay in memory until its commit, as `LogFileSystem` needs it: batches are small.
+            try execute("PRAGMA cache_spill = OFF")
             // The writer checkpoints by itself, after it has answered: this hook takes the place of SQLite's automatic checkpoint.
             sqlite3_wal_hook(
                 handle,
@@ -248,6 +252,9 @@ final class SQLiteConnection: @unchecked Sendable {
         sqlite3_db_status(handle, SQLITE_DBSTATUS_DEFERRED_FKS, &violations, &highest, 0)
         return violations != 0
     }
+
+    /// How many rows the last statement changed that changes rows.
+    var lastChanges: Int { Int(sqlite3_changes64(handle)) }
 
     private func control(_ sql: String) throws(DatabaseError) {
         _ = try run(StatementText(name: sql, sql: sql), []) { _ throws(DatabaseError) in }

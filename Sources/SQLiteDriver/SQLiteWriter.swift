@@ -208,8 +208,16 @@ final class SQLiteWriter: Sendable {
     private func execute(_ batch: Batch, on connection: SQLiteConnection) throws(DatabaseError) -> BatchResult {
         var rows: [[Row]] = []
         rows.reserveCapacity(batch.steps.count)
+        var changes: [Int] = []
+        changes.reserveCapacity(batch.steps.count)
         for step in batch.steps {
+            if let cause = step.cause, changes[cause] == 0 {
+                rows.append([])
+                changes.append(0)
+                continue
+            }
             rows.append(try connection.run(step.statement, step.arguments) { row throws(DatabaseError) in row })
+            changes.append(connection.lastChanges)
         }
         guard !connection.violatesForeignKey else {
             let last = batch.steps.last?.statement.name ?? "batch"
@@ -221,8 +229,8 @@ final class SQLiteWriter: Sendable {
 
 /// Decides when the write-ahead log is copied into the file, so that it neither grows for ever nor costs a flush too often.
 private struct LogKeeper {
-    /// Pages (16 MiB) after which the log is copied.
-    private static let interval = 4096
+    /// Pages (32 MiB) after which the log is copied: many pages are then in it several times, and copied once.
+    private static let interval = 8192
     /// Pages (128 MiB) after which the writer waits for readers, so that the log can start over.
     private static let limit = 32_768
     private static let patience = Duration.milliseconds(100)

@@ -29,6 +29,21 @@ struct BatchTests {
         #expect(try result.rows(second) == [2])
     }
 
+    @Test func `leaves out what follows on a statement that changed nothing`() async throws {
+        let temporary = try TemporaryDatabase()
+        let rename = Statement<Void>("item.rename", "UPDATE item SET name = $2 WHERE id = $1")
+        _ = try await temporary.database.write(Items.insert(1, "one"))
+        for (id, count) in [(2, []), (1, [1])] as [(Int64, [Int64])] {
+            var batch = Batch()
+            let renamed = batch.add(rename, [.integer(id), "other"])
+            let counted = batch.add(Items.increment, [], after: renamed)
+            let countedAgain = batch.add(Items.increment, [], after: counted)
+            let result = try await temporary.database.write(batch)
+            #expect(try result.rows(counted) == count)
+            #expect(try result.rows(countedAgain) == count.map { $0 + 1 })
+        }
+    }
+
     @Test func `of nothing changes nothing`() async throws {
         let temporary = try TemporaryDatabase()
         _ = try await temporary.database.write(Batch())

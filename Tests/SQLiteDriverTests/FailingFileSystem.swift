@@ -2,7 +2,7 @@ import CSQLite
 import Foundation
 import Locking
 
-/// SQLite's usual file system, registered once more under another name, that fails on demand where the write-ahead log is concerned.
+/// SQLite's usual file system, registered once more under another name, that counts what is written to write-ahead logs and fails on demand.
 ///
 /// One for the process: `FailingDiskTests` uses it, one test after the other.
 enum FailingFileSystem {
@@ -14,18 +14,15 @@ enum FailingFileSystem {
         var code: Int32
         /// Whether flushes fail, or else writes.
         var isFlush: Bool
-        /// How many more of them succeed first.
-        var allowed: Int
     }
 
     static let failure = Lock<Failure?>(nil)
+    /// How many calls wrote to a log.
+    static let writes = Lock(0)
 
     private static func code(isFlush: Bool) -> Int32? {
-        failure.withLock { failure in
-            guard failure?.isFlush == isFlush else { return nil }
-            failure?.allowed -= 1
-            return failure.flatMap { $0.allowed < 0 ? $0.code : nil }
-        }
+        if !isFlush { writes.withLock { $0 += 1 } }
+        return failure.withLock { $0?.isFlush == isFlush ? $0?.code : nil }
     }
 
     static let register: Void = {
@@ -57,9 +54,11 @@ enum FailingFileSystem {
                 failing.pointee.xSync = { file, flags in
                     FailingFileSystem.code(isFlush: true) ?? FailingFileSystem.usualMethods?.pointee.xSync(file, flags) ?? SQLITE_ERROR
                 }
+                // A write that fails has written the first half, as on a disk that is full.
                 failing.pointee.xWrite = { file, bytes, count, offset in
-                    FailingFileSystem.code(isFlush: false) ?? FailingFileSystem.usualMethods?.pointee.xWrite(file, bytes, count, offset)
-                        ?? SQLITE_ERROR
+                    let failure = FailingFileSystem.code(isFlush: false)
+                    let code = FailingFileSystem.usualMethods?.pointee.xWrite(file, bytes, failure == nil ? count : count / 2, offset)
+                    return failure ?? code ?? SQLITE_ERROR
                 }
                 usualMethods = usual
                 failingMethods = failing
