@@ -63,5 +63,8 @@ extension Migration {
         Migration(
             version: 19, name: "destination indexes", oldestCompatible: 10, sqlite: PackageResources.m0019_destination_indexes_sqlite_sql,
             postgres: PackageResources.m0019_destination_indexes_postgres_sql),
+        Migration(
+            version: 20, name: "creation calls", oldestCompatible: 10, sqlite: PackageResources.m0020_creation_calls_sqlite_sql,
+            postgres: PackageResources.m0020_creation_calls_postgres_sql),
     ]
 }

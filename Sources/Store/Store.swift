@@ -38,7 +38,7 @@ public struct Store: Sendable {
         do {
             let result = try await write(batch)
             if let arn = try result.rows(guarded).first { return .accepted(arn: arn) }
-            if let arn = try await answeredBefore(change) { return .accepted(arn: arn) }
+            if let arn = try await answeredBefore(change, key) { return .accepted(arn: arn) }
             return .refused
         } catch {
             switch error.kind {
@@ -46,7 +46,7 @@ public struct Store: Sendable {
                 guard let constraint = Constraint(reported: reported) else {
                     throw DatabaseError(.mistake, "unknown constraint \(reported)")
                 }
-                if let arn = try await answeredBefore(change) { return .accepted(arn: arn) }
+                if let arn = try await answeredBefore(change, key) { return .accepted(arn: arn) }
                 return .violated(constraint)
             case .outcomeUnknown:
                 if let arn = await committed(change, key) { return .accepted(arn: arn) }
@@ -57,12 +57,9 @@ public struct Store: Sendable {
         }
     }
 
-    private func answeredBefore(_ change: Change) async throws(DatabaseError) -> String? {
-        guard let retry = change.retry else { return nil }
-        let arn = try await database.read(
-            MutationStatements.find,
-            [.text(change.keyID), .text(retry.invocationID), .text(change.operation), .text(retry.bodyHash)]
-        ).first
+    private func answeredBefore(_ change: Change, _ key: ResourceKey) async throws(DatabaseError) -> String? {
+        guard let call = change.call else { return nil }
+        let arn = try await database.read(key.statements.findAnswer, key.arguments + call + [.integer(Self.answerRetention)]).first
         if arn != nil { try await confirm() }
         return arn
     }
@@ -122,6 +119,11 @@ public struct Change: Sendable {
             self.invocationID = invocationID
             self.bodyHash = bodyHash
         }
+    }
+
+    /// What `answered_mutation` knows the call by; nil where the client cannot repeat it.
+    var call: [SQLValue]? {
+        retry.map { [.text(keyID), .text($0.invocationID), .text(operation), .text($0.bodyHash)] }
     }
 
     public init(token: String, operation: String, keyID: String, requestID: String, retry: Retry?) {

@@ -12,8 +12,6 @@ public struct Housekeeping: Service {
     private let tellsViewers: Bool
     private let logger: Logger
 
-    /// Answers of mutations are kept for ten minutes: longer than any SDK repeats a call.
-    static let answerRetention: Int64 = 10 * 60 * 1000
     /// Instances that ended are shown for an hour.
     private static let instanceRetention: Int64 = 60 * 60 * 1000
     /// Connections over an instance that is silent count for none at once; they are kept for a minute, in case it comes back.
@@ -48,7 +46,7 @@ public struct Housekeeping: Service {
         while try await store.removeDeliveries(olderThan: eventRetention, limit: Self.batch) == Self.batch {}
         while try await store.removeAttempts(olderThan: eventRetention, limit: Self.batch) == Self.batch {}
         while try await store.removeEvents(olderThan: eventRetention, limit: Self.batch) == Self.batch {}
-        while try await store.removeAnsweredMutations(olderThan: Self.answerRetention, limit: Self.batch) == Self.batch {}
+        while try await store.removeAnsweredMutations(olderThan: Store.answerRetention, limit: Self.batch) == Self.batch {}
         while try await store.removeExpiredMessages(limit: Self.batch) == Self.batch {}
         try await store.removePresences(ofInstancesSilentFor: Self.presenceRetention, tellsViewers: tellsViewers)
         _ = try await store.removeInstances(silentFor: Self.instanceRetention)

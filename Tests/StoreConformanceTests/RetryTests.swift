@@ -52,7 +52,37 @@ import Testing
             let arns = try await atOnce(12) { _ in try await Self.create(store, kind, .fresh("Create", invocation: "i")).arn }
             #expect(Set(arns).count == 1 && arns.first != .some(nil))
             #expect(try database.rows("SELECT count(*) FROM event") == [[1]])
-            #expect(try database.rows("SELECT count(*) FROM answered_mutation") == [[1]])
+            #expect(try database.rows("SELECT count(*) FROM answered_mutation") == [[0]])
+        }
+    }
+
+    @Test(arguments: Engine.allCases, ResourceKind.allCases) func `a removal keeps the answer of a creation that may be repeated still`(
+        _ engine: Engine, _ kind: ResourceKind
+    ) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            for (age, kept) in [(Store.answerRetention, 1), (Store.answerRetention + 1, 0)] as [(Int64, Int64)] {
+                let arn = try #require(try await Self.create(store, kind, .fresh("Create", invocation: "after \(age)")).arn)
+                try await store.finishTasks()
+                try database.clock.advance(by: age)
+                try await store.deleteAtOnce(.named("gate", kind: kind))
+                #expect(
+                    try database.rows(
+                        "SELECT count(*) FROM answered_mutation WHERE operation = 'Create' AND answer = '\(arn)' AND invocation_id = 'after \(age)'"
+                    ) == [[.integer(kept)]])
+            }
+        }
+    }
+
+    @Test(arguments: Engine.allCases) func `a creation that an older program answered is not repeated`(_ engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let store = Store(database.database)
+            let arn = try await store.create(.named("gate"), .fresh("Create"))
+            try database.execute("INSERT INTO answered_mutation SELECT key_id, 'i', type, 'hash', resource_arn, occurred_at FROM event")
+            #expect(try await Self.create(store, .stream, .fresh("Create", invocation: "i")).arn == arn)
+            try await store.finishTasks()
+            try await store.deleteAtOnce(.named("gate"))
+            #expect(try await Self.create(store, .stream, .fresh("Create", invocation: "i")).arn == arn)
         }
     }
 
@@ -255,16 +285,28 @@ import Testing
         }
     }
 
-    @Test(arguments: Engine.allCases) func `an answer is forgotten by housekeeping`(_ engine: Engine) async throws {
+    @Test(arguments: Engine.allCases) func `an answer is forgotten after ten minutes`(_ engine: Engine) async throws {
         try await TestDatabase.with(engine) { database in
             let store = Store(database.database)
-            _ = try await Self.create(store, .stream, .fresh("CreateStream", invocation: "i"))
-            try database.clock.advance(by: 1000)
-            #expect(try await store.removeAnsweredMutations(olderThan: 1000, limit: 10) == 0)
-            #expect(try await Self.create(store, .stream, .fresh("CreateStream", invocation: "i")).word == "created")
+            let age = Store.answerRetention
+            func create() async throws -> String {
+                try await Self.create(store, .stream, .fresh("CreateStream", invocation: "i")).word
+            }
+            func untag() async throws -> String {
+                try await store.removeTags(.named("gate"), keys: ["a"], .fresh("UntagStream", invocation: "j")).word
+            }
+            #expect(try await create() == "created")
+            #expect(try await untag() == "accepted")
+            try database.clock.advance(by: age)
+            #expect(try await store.removeAnsweredMutations(olderThan: age, limit: 10) == 0)
+            #expect(try await create() == "created")
+            #expect(try await untag() == "accepted")
+            #expect(try database.rows("SELECT count(*) FROM event") == [[2]])
             try database.clock.advance(by: 1)
-            #expect(try await store.removeAnsweredMutations(olderThan: 1000, limit: 10) == 1)
-            #expect(try await Self.create(store, .stream, .fresh("CreateStream", invocation: "i")).word == "name in use")
+            #expect(try await store.removeAnsweredMutations(olderThan: age, limit: 10) == 1)
+            #expect(try await create() == "name in use")
+            #expect(try await untag() == "accepted")
+            #expect(try database.rows("SELECT count(*) FROM event") == [[3]])
         }
     }
 }

@@ -18,7 +18,7 @@ extension Fixture {
             \(numbers) INSERT INTO task SELECT arn, 'activate-stream', '\(account)', '\(region)', name, 'AKIA', 'request', \(now), \(now), 0, NULL
                 FROM (\(streams)) AS s;
             \(numbers) INSERT INTO event SELECT arn, 1, 'CreateStream', '\(account)', '\(region)', 'CREATING', 'v' || i, 'bulk' || i, 'AKIA',
-                'request', \(now), NULL FROM (\(streams)) AS s;
+                'request', \(now), NULL, NULL, NULL FROM (\(streams)) AS s;
             \(numbers) INSERT INTO answered_mutation SELECT 'AKIA\(account)', 'invocation' || i, 'CreateStream', 'hash', arn, \(now) FROM (\(streams)) AS s;
             INSERT INTO account_usage VALUES ('\(account)', '\(region)', \(count), 0, 'bulk', 0)
             """)

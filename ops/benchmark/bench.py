@@ -280,9 +280,9 @@ class Bench:
         Postgres.sql(self.cluster().url, f"ALTER DATABASE {database} RESET log_statement")
         statements = Statements((self.cluster().folder / "log").read_text(errors="replace"))
 
-        insertion, answer = statements.last("stream.insert", name), statements.last("mutation.insert-for-stream", name)
-        token, version, invocation = insertion.arguments[3], insertion.arguments[5], answer.arguments[5]
-        request = statements.last("event.insert-for-stream", name).arguments[6]
+        insertion, event = statements.last("stream.insert", name), statements.last("event.insert-for-stream", name)
+        token, version = insertion.arguments[3], insertion.arguments[5]
+        request, invocation = event.arguments[6], event.arguments[8]
         lease, activation = statements.last("stream.activate-leased").arguments
         drawn = "".join(
             f"\\set {variable} random(1000000000000000, 9000000000000000)\n"

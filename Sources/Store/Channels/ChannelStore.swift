@@ -31,7 +31,7 @@ extension Store {
             ])
         for tag in new.tags { batch.add(tag: tag, on: key, change) }
         batch.add(task: .activate(.channel), on: key, after: delay, change)
-        batch.addRecord(of: change, on: key)
+        batch.addRecord(ofCreation: change, on: key)
         return try await creation(batch, guarded: inserted, change, key)
     }
 

@@ -37,7 +37,7 @@ final class ResourceStatements: Sendable {
     let removeTag: Statement<Void>
     let removeTags: Statement<Void>
 
-    /// One event of the resource in its present state, or in the status $8 where that is given.
+    /// One event of the resource in its present state, or in the status $8 where that is given. That of a creation tells by what call, $9 and $10.
     let insertEvent: Statement<Void>
     /// One event for each resource that was activated under the lease $1 with the token $2.
     let insertActivationEvents: Statement<Void>
@@ -51,6 +51,10 @@ final class ResourceStatements: Sendable {
     let insertTask: Statement<Void>
     /// Keeps the answer of a call, so that a client that lost it gets the same one again.
     let insertMutation: Statement<Void>
+    /// Keeps the answer of the call that created a resource less than $5 milliseconds ago and that is about to go with what tells of it.
+    let insertCreation: Statement<Void>
+    /// The answer of a call that is kept, or that created the resource which is there now, less than $8 milliseconds ago.
+    let findAnswer: Statement<String>
 
     /// A row of the list of tags.
     struct TagRow: Sendable {
@@ -85,7 +89,8 @@ final class ResourceStatements: Sendable {
             state.text, lock.text, count.text, delete.text, touch.text, recountTags.text, changed.text, activateLeased.text,
             lockActivations.text, removeActivations.text, claimRemoval.text, uncount.text, remove.text, tags.text, setTag.text,
             removeTag.text, removeTags.text, insertEvent.text, insertActivationEvents.text, insertDeliveries.text, enqueueDeliveries.text,
-            insertActivationDeliveries.text, enqueueActivationDeliveries.text, insertTask.text, insertMutation.text,
+            insertActivationDeliveries.text, enqueueActivationDeliveries.text, insertTask.text, insertMutation.text, insertCreation.text,
+            findAnswer.text,
         ]
     }
 
@@ -222,8 +227,9 @@ final class ResourceStatements: Sendable {
         insertEvent = Statement(
             "event.insert-for-\(table)",
             """
-            INSERT INTO event (resource_arn, sequence, type, account, region, status, version, change_token, key_id, request_id, occurred_at)
-            SELECT arn, event_sequence, $5, account, region, coalesce($8, status), version, change_token, $6, $7, changed_at
+            INSERT INTO event (resource_arn, sequence, type, account, region, status, version, change_token, key_id, request_id, occurred_at,
+                invocation_id, body_hash)
+            SELECT arn, event_sequence, $5, account, region, coalesce($8, status), version, change_token, $6, $7, changed_at, $9, $10
             FROM \(table) WHERE \(changed)
             """)
         insertActivationEvents = Statement(
@@ -259,6 +265,28 @@ final class ResourceStatements: Sendable {
             INSERT INTO answered_mutation (key_id, invocation_id, operation, body_hash, answer, answered_at)
             SELECT $5, $6, $7, $8, arn, now_ms() FROM \(table) WHERE \(changed)
             """)
+        // The resource and, under its primary key, the event that tells of its creation.
+        let creation = """
+            \(table) JOIN event ON event.occurred_at = \(table).creation_time AND event.resource_arn = \(table).arn AND event.sequence = 1
+            """
+        insertCreation = Statement(
+            "mutation.insert-creation-of-\(table)",
+            """
+            INSERT INTO answered_mutation (key_id, invocation_id, operation, body_hash, answer, answered_at)
+            SELECT event.key_id, event.invocation_id, event.type, event.body_hash, \(table).arn, event.occurred_at FROM \(creation)
+            WHERE \(told) AND event.invocation_id IS NOT NULL AND event.occurred_at >= (SELECT now_ms()) - CAST($5 AS BIGINT)
+            """)
+        findAnswer = Statement(
+            "mutation.find-for-\(table)",
+            """
+            SELECT answer FROM answered_mutation WHERE key_id = $4 AND invocation_id = $5 AND operation = $6 AND body_hash = $7
+            UNION ALL
+            SELECT \(table).arn FROM \(creation)
+            WHERE \(table).account = $1 AND \(table).region = $2 AND \(table).name = $3
+                AND event.key_id = $4 AND event.invocation_id = $5 AND event.type = $6 AND event.body_hash = $7
+                AND event.occurred_at >= (SELECT now_ms()) - CAST($8 AS BIGINT)
+            """,
+            decode: Self.arn)
     }
 }
 

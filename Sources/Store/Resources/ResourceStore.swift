@@ -149,23 +149,33 @@ extension Batch {
             key.arguments + [.text(change.token), .text(kind.rawValue), .text(change.keyID), .text(change.requestID), .integer(delay)])
     }
 
-    /// Tells what happened to whoever is to be told.
-    mutating func add(event type: String, status: String? = nil, on key: ResourceKey, keyID: String, requestID: String, token: String) {
+    /// Tells what happened to whoever is to be told. Where `creation` is given, it is what created the resource.
+    mutating func add(
+        event type: String, status: String? = nil, on key: ResourceKey, keyID: String, requestID: String, token: String,
+        creation: Change.Retry? = nil
+    ) {
         let changed = key.arguments + [.text(token), .text(type)]
-        add(key.statements.insertEvent, changed + [.text(keyID), .text(requestID), .text(status)])
-        add(key.statements.insertDeliveries, changed)
-        add(key.statements.enqueueDeliveries, key.arguments + [.text(token)])
+        add(
+            key.statements.insertEvent,
+            changed + [.text(keyID), .text(requestID), .text(status), .text(creation?.invocationID), .text(creation?.bodyHash)])
+        let told = add(key.statements.insertDeliveries, changed)
+        add(key.statements.enqueueDeliveries, key.arguments + [.text(token)], after: told)
     }
 
     /// Tells what happened, in the status `status` if it is not the resource's, and keeps the answer for a client that may lose it.
     mutating func addRecord(of change: Change, status: String? = nil, on key: ResourceKey) {
         add(
             event: change.operation, status: status, on: key, keyID: change.keyID, requestID: change.requestID, token: change.token)
-        guard let retry = change.retry else { return }
+        guard let call = change.call else { return }
+        add(key.statements.insertMutation, key.arguments + [.text(change.token)] + call)
+    }
+
+    /// Tells that a resource was created. Its event says by what call: a client that lost the answer finds it by the resource, and a record of
+    /// the answer is written only when the resource goes.
+    mutating func addRecord(ofCreation change: Change, on key: ResourceKey) {
         add(
-            key.statements.insertMutation,
-            key.arguments + [
-                .text(change.token), .text(change.keyID), .text(retry.invocationID), .text(change.operation), .text(retry.bodyHash),
-            ])
+            event: change.operation, on: key, keyID: change.keyID, requestID: change.requestID, token: change.token, creation: change.retry)
+        guard let call = change.call else { return }
+        add(MutationStatements.refuseRepetition, call)
     }
 }

@@ -3,6 +3,8 @@ public import SQL
 extension Store {
     /// A day in milliseconds: the longest that a configuration may have a status last, and so the longest wait of any task.
     public static let day: Int64 = 24 * 60 * 60 * 1000
+    /// Ten minutes in milliseconds, for which answers of mutations are kept: longer than any SDK repeats a call. Events are kept longer.
+    public static let answerRetention: Int64 = 10 * 60 * 1000
 
     /// Claims at most `limit` tasks that are due, for `lease` milliseconds. A lease saves work and is not needed for correctness: a
     /// worker that finishes late changes nothing, because the state of the resource guards every finish.
@@ -62,6 +64,7 @@ extension Store {
         batch.add(
             event: key.kind.statusChangeEvent.rawValue, status: "DELETED", on: key, keyID: task.keyID, requestID: task.requestID,
             token: changeToken)
+        batch.add(statements.insertCreation, changed + [.integer(Self.answerRetention)])
         batch.add(statements.uncount, changed)
         batch.add(statements.removeTags, changed)
         switch key.kind {
@@ -107,9 +110,9 @@ extension Batch {
     fileprivate mutating func addActivations(of kind: ResourceKind, leaseToken: String, changeToken: String) -> Reference<String> {
         let statements = kind.statements
         let activated = add(statements.activateLeased, [.text(leaseToken), .text(changeToken)])
-        add(statements.insertActivationEvents, [.text(leaseToken), .text(changeToken)])
-        add(statements.insertActivationDeliveries, [.text(leaseToken), .text(changeToken)])
-        add(statements.enqueueActivationDeliveries, [.text(leaseToken), .text(changeToken)])
+        add(statements.insertActivationEvents, [.text(leaseToken), .text(changeToken)], after: activated)
+        let told = add(statements.insertActivationDeliveries, [.text(leaseToken), .text(changeToken)], after: activated)
+        add(statements.enqueueActivationDeliveries, [.text(leaseToken), .text(changeToken)], after: told)
         add(statements.removeActivations, [.text(leaseToken)])
         return activated
     }
