@@ -86,7 +86,9 @@ struct FailingDiskTests {
     func `keeps what others commit after a transaction larger than the cache that was undone`(
         durability: SQLiteDatabase.Configuration.Durability
     ) async throws {
+        FailingFileSystem.register
         let temporary = try TemporaryDatabase { configuration in
+            configuration.fileSystem = FailingFileSystem.name
             configuration.durability = durability
             configuration.cacheSize = 0
             configuration.isAlone = false
@@ -102,7 +104,10 @@ struct FailingDiskTests {
         batch.add(Statement<Void>("item.shorten", "UPDATE item SET name = substr(name, 1, 100000)"), [])
         var undone = batch
         undone.add(Items.insert, [1, "one again", nil])
+        let before = FailingFileSystem.writes.withLock { $0 }
         #expect(await kind { _ = try await database.write(undone) } == .constraint("item.id"))
+        // Nothing was in the log before its commit, so nothing can be written later.
+        #expect(FailingFileSystem.writes.withLock { $0 } == before)
         _ = try await other.write(Items.insert(2, "two"))
         #expect(try await temporary.items() == ["one", "two"])
         _ = try await database.write(Items.insert(21, "last"))
