@@ -118,6 +118,6 @@ public final class PostgresDatabase: Database {
         } onCancel: {
             inbox.cancel(id)
         }
-        return BatchResult(rows: try outcome.get())
+        return BatchResult(rows: work.rowsOfBatch(try outcome.get()))
     }
 }

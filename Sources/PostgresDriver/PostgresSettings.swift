@@ -63,7 +63,7 @@ struct PostgresSettings: Sendable {
         var settings = [("default_transaction_isolation", "read committed"), ("standard_conforming_strings", "on")]
         switch role {
         case .requests: settings += limits
-        case .migration: settings += limits.map { ($0.name, "0") }
+        case .migration: settings += timeLimits.map { ($0.name, "0") }
         }
         return Statement(
             "session_setup",
@@ -77,7 +77,14 @@ struct PostgresSettings: Sendable {
     /// Limits the transaction that it begins: behind a pooler, the first statement of each.
     var transactionLimits: String { "SELECT \(Self.calls(limits, isLocal: true))" }
 
-    private var limits: [(name: String, value: String)] {
+    private var limits: [(name: String, value: String)] { Self.planning + timeLimits }
+
+    /// All statements are written for an index. A session keeps a plan that it made while a table was empty, when reading all of it cost nothing, and
+    /// would still read all of it in the storm that comes then. Where there is no other way to read a table, it seems so dear to the planner that it
+    /// would compile the statement first.
+    private static let planning = [(name: "enable_seqscan", value: "off"), (name: "jit", value: "off")]
+
+    private var timeLimits: [(name: String, value: String)] {
         [
             ("statement_timeout", "\(configuration.statementTimeout.milliseconds)"),
             ("lock_timeout", "\(configuration.lockTimeout.milliseconds)"),

@@ -30,7 +30,8 @@ public struct Batch: Sendable {
         self.firstLock = firstLock
     }
 
-    /// Appends a statement; the answer finds its rows in the result.
+    /// Appends a statement; the answer finds its rows in the result. Of a run of one that has a text for many, Postgres gives the rows of all to the
+    /// first: whoever reads them reads those of all.
     @discardableResult
     public mutating func add<Output>(_ statement: Statement<Output>, _ arguments: [SQLValue]) -> Reference<Output> {
         append(statement, arguments, cause: nil)

@@ -9,15 +9,20 @@ public struct StatementText: Sendable, Hashable {
     public let name: String
     /// The text as written, conditional comments included.
     public let sql: String
+    /// Postgres's text of a statement that batches run many times in a row: it does all of that at once. `$1 ... $n` are arrays there, with an
+    /// element for each run. No run may depend on one before it. The rows of all come together, in no order.
+    public let forMany: String?
 
     /// A statement's text under its unique name.
-    public init(name: String, sql: String) {
+    public init(name: String, sql: String, forMany: String? = nil) {
         self.name = name
         self.sql = sql
+        self.forMany = forMany
     }
 
-    /// The text with what is in `/*postgres ... */` unwrapped: what is sent to Postgres.
+    /// What is sent to Postgres: the text for many where there is one, else the text with what is in `/*postgres ... */` unwrapped.
     public var postgresSQL: String {
+        if let forMany { return forMany }
         var result = ""
         var rest = Substring(sql)
         while let open = rest.firstRange(of: "/*postgres "), let close = rest[open.upperBound...].firstRange(of: "*/") {
@@ -37,15 +42,17 @@ public struct Statement<Output: Sendable>: Sendable {
     public let decode: @Sendable (inout Row) throws(DatabaseError) -> Output
 
     /// A statement that returns rows.
-    public init(_ name: String, _ sql: String, decode: @escaping @Sendable (inout Row) throws(DatabaseError) -> Output) {
-        text = StatementText(name: name, sql: sql)
+    public init(
+        _ name: String, _ sql: String, forMany: String? = nil, decode: @escaping @Sendable (inout Row) throws(DatabaseError) -> Output
+    ) {
+        text = StatementText(name: name, sql: sql, forMany: forMany)
         self.decode = decode
     }
 }
 
 extension Statement where Output == Void {
     /// A statement whose rows, if any, nobody reads.
-    public init(_ name: String, _ sql: String) {
-        self.init(name, sql) { _ throws(DatabaseError) in }
+    public init(_ name: String, _ sql: String, forMany: String? = nil) {
+        self.init(name, sql, forMany: forMany) { _ throws(DatabaseError) in }
     }
 }

@@ -51,6 +51,42 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false]) func `repeated runs of a statement with a text for many are one`(_ prepared: Bool) async throws {
+        let many = Statement(
+            "insert-many", "only SQLite's",
+            forMany: "INSERT INTO item (id, amount) SELECT * FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[])) RETURNING id, amount"
+        ) { row throws(DatabaseError) in row.values }
+        try await server.withSchema(Self.items, { $0.preparedStatements = prepared }) { database, _ in
+            let items: [[SQLValue]] = [
+                ["", 0], ["NULL", nil], ["{a,\"b\"}", 2], ["\\", .integer(-3)], ["日本語 🎏 e\u{301}\n\t'\"\\ ,", 4], [" ", .integer(.min)],
+            ]
+            var batch = Batch()
+            let runs = items.prefix(4).map { batch.add(many, $0) }
+            batch.add(Self.insert, ["between", 5])
+            let others = items.suffix(2).map { batch.add(many, $0) }
+            let result = try await database.write(batch)
+            #expect(try runs.map { try result.rows($0) } == [Array(items.prefix(4)), [], [], []])
+            #expect(try others.map { try result.rows($0) } == [Array(items.suffix(2)), []])
+            #expect(try await database.read(Self.count, []) == [7])
+            // One that fails takes all with it.
+            let error = try await failure { () throws(DatabaseError) in
+                var batch = Batch()
+                for id in ["new", "", "other"] { batch.add(many, [.text(id), 1]) }
+                _ = try await database.write(batch)
+            }
+            #expect(error.kind == .constraint("item_pkey"))
+            for wrong: [[SQLValue]] in [[["a", 1], ["b"]], [["a\u{0}", 1]]] {
+                let error = try await failure { () throws(DatabaseError) in
+                    var batch = Batch()
+                    for arguments in wrong { batch.add(many, arguments) }
+                    _ = try await database.write(batch)
+                }
+                #expect(error.kind == .mistake)
+            }
+            #expect(try await database.read(Self.count, []) == [7])
+        }
+    }
+
     @Test func `a text that Postgres cannot hold is a mistake and is not sent`() async throws {
         try await server.withSchema(Self.items) { database, _ in
             let error = try await failure { () throws(DatabaseError) in
@@ -525,6 +561,7 @@ import Testing
             let expected: [SQLValue: String] = [
                 "statement_timeout": "7500ms", "lock_timeout": "2s", "client_encoding": "UTF8", "standard_conforming_strings": "on",
                 "default_transaction_isolation": "read committed", "idle_in_transaction_session_timeout": "7500ms",
+                "enable_seqscan": "off", "jit": "off",
             ]
             for (name, value) in expected {
                 let actual = try await database.read(setting, [name])
@@ -532,6 +569,7 @@ import Testing
             }
             let unlimited = try admin.query("SHOW statement_timeout").map(\.values)
             #expect(unlimited == [["0"]])
+            #expect(try admin.query("SHOW enable_seqscan").map(\.values) == [["on"]])
         }
     }
 

@@ -17,6 +17,12 @@ import Testing
         #expect(text.postgresSQL == expected)
         #expect(text.sql == sql)
     }
+
+    @Test func `a text for many is Postgres's only`() {
+        let text = StatementText(name: "name", sql: "one /*postgres a */", forMany: "many")
+        #expect(text.postgresSQL == "many")
+        #expect(text.sql == "one /*postgres a */")
+    }
 }
 
 @Suite struct BatchTests {

@@ -63,7 +63,8 @@ import Testing
             for (number, statement) in Store.statements.enumerated() {
                 try connection.execute("PREPARE s\(number) AS \(statement.postgresSQL)")
                 let count = Self.parameterCount(statement.sql)
-                let arguments = count == 0 ? "" : "(\(Array(repeating: "'5'", count: count).joined(separator: ", ")))"
+                let argument = statement.forMany == nil ? "'5'" : "'{5}'"
+                let arguments = count == 0 ? "" : "(\(Array(repeating: argument, count: count).joined(separator: ", ")))"
                 // Without knowing the arguments, the planner takes any LIMIT for a tenth of the table; then it keeps to the plan that knows them.
                 let modes = statement.sql.contains("LIMIT CAST") ? ["force_custom_plan"] : ["force_custom_plan", "force_generic_plan"]
                 for mode in modes {

@@ -14,7 +14,12 @@ import Testing
     private static func file(_ version: Int64) -> URL { folder.appending(path: "schema-\(version).txt") }
 
     /// The texts of this program, one after the other, each under its name.
-    private static let current = Store.statements.sorted { $0.name < $1.name }.map { "-- \($0.name)\n\($0.sql)\n" }.joined(separator: "\n")
+    private static let current = Store.statements.sorted { $0.name < $1.name }.flatMap { statement in
+        ["-- \(statement.name)\n\(statement.sql)\n"] + (statement.forMany.map { ["-- \(statement.name)\(forMany)\n\($0)\n"] } ?? [])
+    }.joined(separator: "\n")
+
+    /// Stands behind the names of texts that only Postgres takes.
+    private static let forMany = ", for many"
 
     private static func statements(_ version: Int64) throws -> [StatementText] {
         let text = String(decoding: try Data(contentsOf: file(version)), as: UTF8.self)
@@ -49,6 +54,7 @@ import Testing
                 for (number, statement) in statements.enumerated() {
                     switch engine {
                     case .postgres: try connection.execute("PREPARE v\(version)_\(number) AS \(statement.postgresSQL)")
+                    case .sqlite where statement.name.hasSuffix(Self.forMany): continue
                     case .sqlite:
                         var batch = Batch()
                         let count = statement.sql.matches(of: /\$(\d+)/).compactMap { Int($0.1) }.max() ?? 0

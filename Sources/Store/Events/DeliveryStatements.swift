@@ -22,6 +22,9 @@ enum DeliveryStatements {
 
     private static func text(_ row: inout Row) throws(DatabaseError) -> String { try row.text() }
 
+    /// Destination, resource and lease token of a queue whose lease was ended, as arguments name it.
+    private static func key(_ row: inout Row) throws(DatabaseError) -> [SQLValue] { row.values }
+
     /// Every destination for which something waits, by a loose scan of the index: one step for each destination.
     private static let waitingDestinations = """
         WITH RECURSIVE waiting(destination_id) AS (
@@ -111,6 +114,9 @@ enum DeliveryStatements {
         occurred_at = CAST($1 AS BIGINT) AND resource_arn = $2 AND sequence = CAST($3 AS BIGINT) AND destination_id = $4
         """
 
+    // Texts for many, which Postgres runs for what a quick receiver takes: each row is found by its whole key, and then by where it lies, so that
+    // no other plan is left, however wrong what Postgres knows of these tables is, which fill and empty all the time.
+
     /// The event ($1, $2, $3) has arrived at the destination $4, with the status $5.
     static let deliver = Statement<Void>(
         "delivery.deliver",
@@ -118,7 +124,18 @@ enum DeliveryStatements {
         UPDATE delivery SET state = 'DELIVERED', attempts = attempts + 1, finished_at = now_ms(), last_status = CAST($5 AS BIGINT),
             last_error = NULL
         WHERE \(one) AND state = 'PENDING'
-        """)
+        """,
+        forMany: """
+            UPDATE delivery SET state = 'DELIVERED', attempts = attempts + 1, finished_at = now_ms(), last_status = found.status,
+                last_error = NULL
+            FROM (SELECT waiting.ctid AS place, given.status
+                FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS TEXT[]), CAST($3 AS BIGINT[]), CAST($4 AS TEXT[]), CAST($5 AS BIGINT[]))
+                        AS given (occurred_at, resource_arn, sequence, destination_id, status)
+                    CROSS JOIN LATERAL (SELECT ctid FROM delivery
+                        WHERE occurred_at = given.occurred_at AND resource_arn = given.resource_arn AND sequence = given.sequence
+                            AND destination_id = given.destination_id AND finished_at IS NULL LIMIT 1) AS waiting) AS found
+            WHERE delivery.ctid = found.place AND finished_at IS NULL
+            """)
 
     /// Counts the attempt $8 as failed; where $7 is 1 the event is given up. The guard on `attempts` counts each attempt once.
     static let fail = Statement<Void>(
@@ -159,17 +176,28 @@ enum DeliveryStatements {
         """)
 
     // The same for a batch with many queues, which must not wait for a row while it holds others: a row that somebody else holds is left alone.
-    // The row is looked up by itself and not joined, which Postgres would plan anew each time.
+    // The row is looked up by itself and not joined, which Postgres would plan anew each time. The order and the range stand for equality: they leave
+    // Postgres the primary key alone, and not the index that has the destination's other queues.
 
     static let removeFreeQueue = Statement(
         "delivery.remove-free-queue",
         """
-        DELETE FROM delivery_queue WHERE destination_id = $1 AND resource_arn = (SELECT resource_arn FROM delivery_queue
-            WHERE destination_id = $1 AND resource_arn = $2 AND lease_token = $3 AND enqueued = CAST($4 AS BIGINT)
-            /*postgres FOR UPDATE SKIP LOCKED */)
-        RETURNING resource_arn
+        DELETE FROM delivery_queue WHERE destination_id = $1 AND resource_arn = $2 AND lease_token = $3 AND enqueued = CAST($4 AS BIGINT)
+        RETURNING destination_id, resource_arn, CAST($3 AS TEXT)
         """,
-        decode: text)
+        forMany: """
+            DELETE FROM delivery_queue WHERE ctid = ANY (ARRAY(
+                SELECT leased.ctid
+                FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS TEXT[]), CAST($3 AS TEXT[]), CAST($4 AS BIGINT[]))
+                        AS given (destination_id, resource_arn, lease_token, enqueued)
+                    CROSS JOIN LATERAL (SELECT ctid FROM delivery_queue
+                        WHERE destination_id = given.destination_id
+                            AND resource_arn BETWEEN given.resource_arn AND given.resource_arn
+                            AND lease_token = given.lease_token AND enqueued = given.enqueued
+                        ORDER BY destination_id, resource_arn LIMIT 1 FOR UPDATE SKIP LOCKED) AS leased))
+            RETURNING destination_id, resource_arn, lease_token
+            """,
+        decode: key)
 
     static let releaseFreeQueue = Statement(
         "delivery.release-free-queue",
@@ -178,9 +206,9 @@ enum DeliveryStatements {
         WHERE destination_id = $1 AND resource_arn = (SELECT resource_arn FROM delivery_queue
             WHERE destination_id = $1 AND resource_arn = $2 AND lease_token = $3
             /*postgres FOR UPDATE SKIP LOCKED */)
-        RETURNING resource_arn
+        RETURNING destination_id, resource_arn, CAST($3 AS TEXT)
         """,
-        decode: text)
+        decode: key)
 
     /// Makes due now each queue of the destination $1 that is due in more than $2 milliseconds: a clock that ran ahead has left it.
     static let releaseLate = Statement<Void>(

@@ -45,15 +45,16 @@ extension Store {
         // In one order for everybody, where a lease that has ended was taken over.
         let order = finished.sorted { ($0.queue.resourceARN, $0.queue.destinationID) < ($1.queue.resourceARN, $1.queue.destinationID) }
         for queue in order { batch.addAttempts(of: queue) }
-        let ended = finished.map { queue in
-            queue.isEmpty
-                ? batch.add(DeliveryStatements.removeFreeQueue, queue.arguments + [.integer(queue.queue.enqueued)])
-                : batch.add(DeliveryStatements.releaseFreeQueue, queue.arguments + [.integer(queue.delay)])
+        var ends = finished.filter(\.isEmpty).map { queue in
+            batch.add(DeliveryStatements.removeFreeQueue, queue.arguments + [.integer(queue.queue.enqueued)])
+        }
+        ends += finished.filter { !$0.isEmpty }.map { queue in
+            batch.add(DeliveryStatements.releaseFreeQueue, queue.arguments + [.integer(queue.delay)])
         }
         let result = try await write(batch)
-        var rest: [FinishedQueue] = []
-        for (queue, end) in zip(finished, ended) where try result.rows(end).isEmpty { rest.append(queue) }
-        return rest
+        var ended: Set<[SQLValue]> = []
+        for end in ends { ended.formUnion(try result.rows(end)) }
+        return finished.filter { !ended.contains($0.arguments) }
     }
 
     /// Gives a queue back or removes it once its attempts are written down. Returns whether events may still wait in it.
