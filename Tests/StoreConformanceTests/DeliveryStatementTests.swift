@@ -83,7 +83,8 @@ import Testing
         try await TestDatabase.with(.postgres) { database in
             try await Self.fill(2000, in: database)
             let connection = try database.migrationConnection()
-            try connection.execute("ANALYZE; SET enable_seqscan = off")
+            try database.analyze(connection)
+            try connection.execute("SET enable_seqscan = off")
             for (number, statement) in Self.statements.enumerated() {
                 try connection.execute("PREPARE d\(number) AS \(statement.postgresSQL)")
                 let count = Self.parameterCount(statement.sql)

@@ -59,7 +59,8 @@ import Testing
             try Fixture.bulkChannelsAndEdges(2000, in: database)
             try Fixture.bulkMedia(2000, in: database)
             let connection = try database.migrationConnection()
-            try connection.execute("ANALYZE; SET enable_seqscan = off")
+            try database.analyze(connection)
+            try connection.execute("SET enable_seqscan = off")
             for (number, statement) in Store.statements.enumerated() {
                 try connection.execute("PREPARE s\(number) AS \(statement.postgresSQL)")
                 let count = Self.parameterCount(statement.sql)

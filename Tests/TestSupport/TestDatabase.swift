@@ -127,6 +127,17 @@ public struct TestDatabase: Sendable {
     }
 }
 
+extension TestDatabase {
+    /// Has a Postgres learn what is in the tables of this test. ANALYZE alone means those of all tests, and waits for what others lock while it keeps
+    /// others waiting.
+    public func analyze(_ connection: any MigrationConnection) throws {
+        let tables = try connection.query(
+            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = current_schema()")
+        guard case .text(let names)? = tables.first?.values.first else { return }
+        try connection.execute("ANALYZE \(names)")
+    }
+}
+
 /// The environment names no Postgres to test with.
 public struct MissingPostgres: Error, CustomStringConvertible {
     /// What to do about it.
