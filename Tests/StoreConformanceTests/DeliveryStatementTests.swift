@@ -17,6 +17,8 @@ import Testing
     private static let byHand: Set = ["clock-repair.count", "clock-repair.free-queues"]
     /// These ask an index for its first entry, destination after destination.
     private static let loose: Set = ["delivery.due", "delivery.abandoned"]
+    /// These are run for each event, and leave Postgres no choice.
+    private static let forEachEvent: Set = ["delivery.claim", "delivery.waiting", "delivery.deliver", "delivery.remove-free-queue"]
     /// These look through the events since a moment.
     private static let sinceMoment: Set = ["event.list", "stream.changed", "channel.changed", "edge.changed"]
 
@@ -115,6 +117,9 @@ import Testing
                 let lines = try await database.database.write(batch).rows(plan)
                 let scans = lines.filter { line in line.contains("Scan") && Self.tables.contains { "\(line) ".contains(" on \($0) ") } }
                 #expect(!scans.contains { $0.contains("Seq Scan") }, "\(statement.name): \(lines)")
+                guard Self.forEachEvent.contains(statement.name) else { continue }
+                Self.expectSearches(lines, in: statement)
+                #expect(statement.name == "delivery.waiting" || lines.contains { $0.contains("Tid Scan") }, "\(statement.name): \(lines)")
                 guard statement.forMany != nil else { continue }
                 // These are found by their whole key, or by where they lie.
                 #expect(

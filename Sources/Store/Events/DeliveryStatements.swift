@@ -65,12 +65,16 @@ enum DeliveryStatements {
             destinationID: try row.text(), resourceARN: try row.text(), enqueued: try row.integer(), leasedUntil: try row.integer())
     }
 
+    // Each event goes through the next four. These tables fill and empty all the time, so what Postgres knows of them is often wrong, and with it its
+    // choice of an index or of the order of a join. The texts leave it no choice: a row is found by its whole key, before which nothing else can be
+    // put (a LIMIT sees to it), or by where it lies.
+
     /// Leases at most $4 queues of the destination $1, if it may be sent to, under $2 for $3 milliseconds.
     static let claim = Statement(
         "delivery.claim",
         """
         WITH due AS MATERIALIZED (
-            SELECT destination_id, resource_arn FROM delivery_queue
+            SELECT destination_id, resource_arn /*postgres , ctid AS place */ FROM delivery_queue
             WHERE destination_id = $1 AND available_at <= (SELECT now_ms())
                 AND EXISTS (SELECT 1 FROM destination WHERE id = $1 AND status = 'ACTIVE' AND retry_at <= (SELECT now_ms()))
             ORDER BY available_at LIMIT CAST($4 AS BIGINT)
@@ -78,6 +82,7 @@ enum DeliveryStatements {
         )
         UPDATE delivery_queue SET lease_token = $2, available_at = now_ms() + CAST($3 AS BIGINT)
         FROM due WHERE delivery_queue.destination_id = due.destination_id AND delivery_queue.resource_arn = due.resource_arn
+            /*postgres AND delivery_queue.ctid = due.place */
         RETURNING delivery_queue.destination_id, delivery_queue.resource_arn, delivery_queue.enqueued, delivery_queue.available_at
         """,
         decode: queue)
@@ -98,9 +103,15 @@ enum DeliveryStatements {
         SELECT delivery.destination_id, \(eventColumns), delivery.attempts,
             now_ms() - delivery.failing_since, delivery.replayed
         FROM leased
-            JOIN delivery ON delivery.destination_id = leased.destination_id AND delivery.resource_arn = leased.resource_arn
-                AND delivery.state = 'PENDING' AND delivery.sequence < leased.beyond
-            JOIN event ON event.occurred_at = delivery.occurred_at AND event.resource_arn = delivery.resource_arn
+            JOIN /*postgres LATERAL (SELECT * FROM delivery
+                    WHERE destination_id = leased.destination_id AND resource_arn = leased.resource_arn AND state = 'PENDING'
+                    ORDER BY sequence LIMIT CAST($2 AS BIGINT)) AS */
+                delivery ON delivery.destination_id = leased.destination_id AND delivery.resource_arn = leased.resource_arn
+                    AND delivery.state = 'PENDING' AND delivery.sequence < leased.beyond
+            JOIN /*postgres LATERAL (SELECT * FROM event
+                    WHERE occurred_at = delivery.occurred_at AND resource_arn = delivery.resource_arn AND sequence = delivery.sequence
+                    LIMIT 1) AS */
+                event ON event.occurred_at = delivery.occurred_at AND event.resource_arn = delivery.resource_arn
                 AND event.sequence = delivery.sequence
         ORDER BY delivery.destination_id, delivery.resource_arn, delivery.sequence
         """
@@ -113,9 +124,6 @@ enum DeliveryStatements {
     private static let one = """
         occurred_at = CAST($1 AS BIGINT) AND resource_arn = $2 AND sequence = CAST($3 AS BIGINT) AND destination_id = $4
         """
-
-    // Texts for many, which Postgres runs for what a quick receiver takes: each row is found by its whole key, and then by where it lies, so that
-    // no other plan is left, however wrong what Postgres knows of these tables is, which fill and empty all the time.
 
     /// The event ($1, $2, $3) has arrived at the destination $4, with the status $5.
     static let deliver = Statement<Void>(
@@ -176,8 +184,8 @@ enum DeliveryStatements {
         """)
 
     // The same for a batch with many queues, which must not wait for a row while it holds others: a row that somebody else holds is left alone.
-    // The row is looked up by itself and not joined, which Postgres would plan anew each time. The order and the range stand for equality: they leave
-    // Postgres the primary key alone, and not the index that has the destination's other queues.
+    // The row is looked up by itself and not joined, which Postgres would plan anew each time. The order and the range stand for equality: only the
+    // primary key has that order, and not the index that has the destination's other queues.
 
     static let removeFreeQueue = Statement(
         "delivery.remove-free-queue",
