@@ -34,6 +34,8 @@ struct RawConnection {
         let tls = isTLS ? try LoopbackGateway.clientTLS() : nil
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
+            // Left to itself Linux keeps up to 32 MiB for a reader that is slower than its sender.
+            .channelOption(.socketOption(.so_rcvbuf), value: 1 << 20)
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil)) }
