@@ -305,8 +305,13 @@ def test_two_instances_share_the_work(tmp_path, files, film):
             put([one, two][number % 2], name, header, *parts, type="RELATIVE", start=str(start + 10 * number))
         wait(one)
         assert files.moments() == [(start + 10 * number) * 1000 + 500 * index for number in range(6) for index in range(8)]
-        stored = [figures(server)['weir_image_attempts_total{result="stored"}'] for server in (one, two)]
-        assert sum(stored) == 24
+
+        def stored():
+            return [figures(server)['weir_image_attempts_total{result="stored"}'] for server in (one, two)]
+
+        # An attempt is counted once its outcome is in the database.
+        until(lambda: sum(stored()) >= 24, stored)
+        assert sum(stored()) == 24
     finally:
         made_here.close()
 
