@@ -65,12 +65,12 @@ extension MediaPlane {
             let page: FragmentPage
             do throws(ReadFailure) {
                 page = try await store.fragments(
-                    of: stream, sampling.selector.selection(start...(overflows ? last : end)), after: position, limit: 1000)
+                    of: stream, sampling.source.selection(of: start...(overflows ? last : end)), after: position, limit: 1000)
             } catch {
                 throw OperationError(error)
             }
             for record in page.fragments {
-                let begin = sampling.selector.start(of: record)
+                let begin = sampling.source.start(of: record)
                 current.moments += rest.prefix { $0 < begin }
                 rest = rest.drop { $0 < begin }
                 current.next = begin
@@ -126,7 +126,7 @@ private struct ImageSender {
     private func images(
         of record: FragmentRecord, at moments: [Int64], next: Int64?, _ frames: FramePool
     ) async throws -> [Result<ByteBuffer, ImageError>] {
-        let begin = sampling.selector.start(of: record)
+        let begin = sampling.source.start(of: record)
         do {
             let pictures = try await plane.store.pictures(
                 of: record, at: moments.map { $0 - begin }, next: next.map { $0 - begin }, sampling.style, frames)

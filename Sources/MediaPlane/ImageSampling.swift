@@ -1,6 +1,7 @@
 import Contract
 import FragmentStore
 import Frames
+import MediaFormats
 
 /// The moments that images are asked for, and what the images are to be.
 struct ImageSampling {
@@ -35,6 +36,9 @@ struct ImageSampling {
         self.interval = Int64(interval)
         style = try ImageStyle(input.format, input.formatConfig, width: input.widthPixels, height: input.heightPixels)
     }
+
+    /// Whose clock they are of.
+    var source: TimestampSource { TimestampSource(selector) }
 
     var count: Int { Int((range.upperBound - range.lowerBound) / interval) + 1 }
 
@@ -77,21 +81,4 @@ struct ImageStyle: Sendable {
     }
 
     fileprivate var text: String { "\(format) \(width ?? 0) \(height ?? 0)" }
-}
-
-extension FragmentSelectorType {
-    /// When a fragment begins, in milliseconds since the epoch.
-    func start(of record: FragmentRecord) -> Int64 {
-        switch self {
-        case .serverTimestamp: record.serverTime
-        case .producerTimestamp: record.producerTime
-        }
-    }
-
-    func selection(_ range: ClosedRange<Int64>) -> FragmentSelection {
-        switch self {
-        case .serverTimestamp: .serverTime(range)
-        case .producerTimestamp: .producerTime(range)
-        }
-    }
 }

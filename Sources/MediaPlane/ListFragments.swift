@@ -1,6 +1,7 @@
 import Contract
 import FragmentStore
 import Identity
+import MediaFormats
 import Store
 
 extension ListFragments: MediaOperation {
@@ -61,11 +62,7 @@ extension MediaPlane {
 extension FragmentSelection {
     fileprivate init(_ selector: FragmentSelector) {
         let range = selector.timestampRange.startTimestamp.milliseconds...selector.timestampRange.endTimestamp.milliseconds
-        self =
-            switch selector.fragmentSelectorType {
-            case .producerTimestamp: .producerTime(range)
-            case .serverTimestamp: .serverTime(range)
-            }
+        self = TimestampSource(selector.fragmentSelectorType).selection(of: range)
     }
 
     /// As a token has it: three words.

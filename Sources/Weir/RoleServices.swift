@@ -27,8 +27,8 @@ extension ServerConfiguration {
         ]
     }
 
-    /// Watches over who is connected to channels and over the TURN servers, and answers STUN. `port` learns where that is; the port of the server is
-    /// `serverPort`, once it is known.
+    /// Watches over who is connected to channels and over the TURN servers, and answers STUN. `isListening` learns on which port; the server's own is `serverPort`, once
+    /// it is known.
     func signalingServices(
         _ signaling: SignalingPlane, hasOthers: Bool, _ turnWatch: TURNWatch, _ logger: Logger,
         serverPort: @escaping @Sendable () async -> Int?, isListening: @escaping @Sendable (_ port: Int) -> Void

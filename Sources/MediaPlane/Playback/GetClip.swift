@@ -66,7 +66,7 @@ extension MediaPlane {
         let range: PlaybackRange
         do throws(PlaybackRange.Fault) {
             range = try PlaybackRange(
-                .onDemand, source: selector.fragmentSelectorType == .producerTimestamp ? .producer : .server,
+                .onDemand, source: TimestampSource(selector.fragmentSelectorType),
                 range: (selector.timestampRange.startTimestamp.milliseconds, selector.timestampRange.endTimestamp.milliseconds),
                 now: stream.now)
         } catch {

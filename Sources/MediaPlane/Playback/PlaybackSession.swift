@@ -61,24 +61,6 @@ struct PlaybackSession: Sendable, Hashable {
     func duration(of record: FragmentRecord) -> Int64 { record.length > 0 ? record.length + frame : still }
 }
 
-extension TimestampSource {
-    /// When a fragment starts by this clock.
-    func start(of record: FragmentRecord) -> Int64 {
-        switch self {
-        case .server: record.serverTime
-        case .producer: record.producerTime
-        }
-    }
-
-    /// The fragments that start in a range by this clock.
-    func selection(of range: ClosedRange<Int64>) -> FragmentSelection {
-        switch self {
-        case .server: .serverTime(range)
-        case .producer: .producerTime(range)
-        }
-    }
-}
-
 extension ListedFragment {
     /// A stored fragment whose start is by the clock of `source`. `duration` is in milliseconds, with its last frame where that is known.
     init(_ record: FragmentRecord, by source: TimestampSource, duration: Int64, trackSet: String) {

@@ -66,10 +66,6 @@ extension MediaFormats.PlaybackMode {
     }
 }
 
-extension TimestampSource {
-    fileprivate init(_ type: FragmentSelectorType) { self = type == .producerTimestamp ? .producer : .server }
-}
-
 extension DiscontinuityMode {
     fileprivate init(_ mode: GetHLSStreamingSessionURL.DiscontinuityMode) {
         self =
